@@ -1,0 +1,1 @@
+"""How each aggregate is computed, one idea a file."""

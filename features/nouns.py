@@ -1,0 +1,117 @@
+"""The nouns that the rooms exchange, defined once, as frozen types.
+
+Event → FeatureState → FeatureVector → Score → ScoreRecord → Outcome → DriftReport → RetrainOrder → ModelBundle.
+A state is `features.state.State`; what crosses a topic, the store or the lake stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from features.plan import ColumnPlan, SourcePlan
+
+SCORES_TOPIC = "millstream.scores"
+DEAD_LETTERS_TOPIC = "millstream.dead-letters"
+
+FeatureValue: TypeAlias = int | float | None
+"""A finished feature: ``count`` is an int, all else a float; None is null."""
+
+KeyValue: TypeAlias = str | int
+"""The value of one join key."""
+
+Partition: TypeAlias = tuple[str, int]
+"""(log, partition). A log is the Kafka topic id in Kafka's own text form: 22 characters of URL-safe base64."""
+
+Positions: TypeAlias = Mapping[Partition, int]
+"""Last applied offset of each partition that contributed to a state."""
+
+NoteReason: TypeAlias = Literal["unknown_entity", "stale", "not_supplied", "as_of_behind_state"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
+    """Shape shared by the nouns: immutable, built by keyword, tolerant of fields added later."""
+
+
+class Note(Struct):
+    """Why a feature is not simply what the window arithmetic gave.
+
+    ``defaulted`` says whether the model's policy put a default in its place.
+    """
+
+    feature: str
+    reason: NoteReason
+    defaulted: bool = False
+
+
+class ViewReading(Struct):
+    """Which state of one view went into a score. No positions: the entity was unknown to the view."""
+
+    view: str
+    view_hash: str
+    birth: str
+    positions: tuple[tuple[str, int, int], ...]
+    newest_us: int | None
+
+
+class ScoreRecord(Struct):
+    """One score, with all that is needed to prove it again: record of ``millstream.scores``, JSON.
+
+    ``as_of_us`` is event time; ``scored_at`` is processing time. ``vector`` is what the model was given, in the
+    order of ``features``, null where it was given NaN. ``source`` tells vectors that the caller supplied from
+    those fetched here.
+    """
+
+    format: Literal[1] = 1
+    request_id: str
+    scored_at: datetime
+    as_of_us: int
+    model: str
+    version: str
+    digest: str
+    arm: str
+    plan_hash: str
+    service: str
+    source: Literal["fetched", "supplied"] = "fetched"
+    entity: dict[str, KeyValue]
+    request: dict[str, KeyValue | float | bool | None] = {}
+    views: tuple[ViewReading, ...]
+    features: tuple[str, ...]
+    vector: tuple[float | None, ...]
+    raw_score: float
+    score: float
+    decision: str
+    notes: tuple[Note, ...] = ()
+
+
+class DeadLetter(Struct):
+    """A record that was refused: announced on ``millstream.dead-letters``, keyed by its position."""
+
+    topic: str
+    log: str
+    partition: int
+    offset: int
+    kafka_us: int
+    reason: str
+    value: bytes | None
+
+
+SCORES_SOURCE = SourcePlan(
+    topic=SCORES_TOPIC,
+    timestamp_column="scored_at",
+    max_ahead_us=3_600_000_000,
+    columns=(
+        ColumnPlan(name="scored_at", type="timestamp", nullable=False),
+        ColumnPlan(name="request_id", type="string", nullable=False),
+        ColumnPlan(name="model", type="string", nullable=False),
+        ColumnPlan(name="version", type="string", nullable=False),
+        ColumnPlan(name="arm", type="string", nullable=False),
+        ColumnPlan(name="as_of_us", type="int64", nullable=False),
+        ColumnPlan(name="score", type="float64", nullable=False, decimals=None),
+        ColumnPlan(name="decision", type="string", nullable=False),
+    ),
+)
+"""How score records enter the lake: typed where SQL wants them, whole in the raw value."""

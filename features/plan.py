@@ -1,0 +1,199 @@
+"""The compiled plan: everything that worker, scorer, trainer and verifier need to know of a domain.
+
+`millstream apply` compiles it from Feast declarations (`features.compiler`); everyone else loads this JSON and
+never imports Feast. The plan is addressed by the hash of its content, and so is each view: two views with one
+hash hold the same states for the same records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from features.errors import DomainError
+
+ColumnType = Literal["string", "int32", "int64", "float32", "float64", "bool", "timestamp"]
+ValueType = Literal["int64", "float64"]
+
+NUMERIC: frozenset[ColumnType] = frozenset({"int32", "int64", "float32", "float64"})
+
+
+class PlanStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shape shared by all parts of the plan: immutable, exact about its fields."""
+
+
+class ColumnPlan(PlanStruct):
+    """One declared column of a source: its JSON type and how numbers are quantised.
+
+    ``decimals`` is None for columns that are not numeric; integer columns have 0.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    decimals: int | None = None
+
+
+class SourcePlan(PlanStruct):
+    """A topic: which records are valid, and what their columns are."""
+
+    topic: str
+    timestamp_column: str
+    columns: tuple[ColumnPlan, ...]
+    max_ahead_us: int
+
+    def column(self, name: str) -> ColumnPlan:
+        """The declared column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+class EntityKeyPlan(PlanStruct):
+    """One join key of a view, with the type it has in Feast's entity key."""
+
+    name: str
+    type: Literal["string", "int32", "int64"]
+
+
+class AggregatePlan(PlanStruct):
+    """One feature of a view: a function of a column over a window.
+
+    ``window_us`` and ``hop_us`` are None together, for a feature since ever.
+    """
+
+    name: str
+    function: str
+    column: str
+    window_us: int | None = None
+    hop_us: int | None = None
+
+
+class ViewPlan(PlanStruct):
+    """A stream feature view: the features of one entity from one source. ``ttl_us`` 0 means never stale."""
+
+    name: str
+    topic: str
+    keys: tuple[EntityKeyPlan, ...]
+    features: tuple[AggregatePlan, ...]
+    ttl_us: int
+    hash: str
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in declared order."""
+        return tuple(feature.name for feature in self.features)
+
+
+class ParameterPlan(PlanStruct):
+    """One argument of a request-time feature: a view's feature, or a field that the request supplies.
+
+    ``view`` is None for a request field.
+    """
+
+    name: str
+    view: str | None
+    type: ColumnType
+
+
+class RequestFeaturePlan(PlanStruct):
+    """A request-time feature: the function of that name in the domain's ``transforms.py``."""
+
+    name: str
+    view: str
+    parameters: tuple[ParameterPlan, ...]
+
+
+class FeatureRef(PlanStruct):
+    """One input of a model: a stream feature (``kind="stream"``) or a request-time one (``kind="request"``)."""
+
+    view: str
+    feature: str
+    kind: Literal["stream", "request"]
+
+
+class ServicePlan(PlanStruct):
+    """The features of one model, in the order of its input vector."""
+
+    name: str
+    features: tuple[FeatureRef, ...]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names as they stand in vectors, records and bundles: ``view:feature``."""
+        return tuple(f"{ref.view}:{ref.feature}" for ref in self.features)
+
+
+class Plan(PlanStruct):
+    """A domain, compiled."""
+
+    format: Literal[1] = 1
+    project: str
+    sources: tuple[SourcePlan, ...]
+    views: tuple[ViewPlan, ...]
+    request_features: tuple[RequestFeaturePlan, ...]
+    services: tuple[ServicePlan, ...]
+    transforms_sha256: str
+
+    @property
+    def hash(self) -> str:
+        """Content hash, 16 hexadecimal digits."""
+        return content_hash(self)
+
+    def source(self, topic: str) -> SourcePlan:
+        """The source that reads this topic; DomainError if there is none."""
+        for source in self.sources:
+            if source.topic == topic:
+                return source
+        raise DomainError(f"topic {topic}", "is not a source of this domain", f"it has {[s.topic for s in self.sources]}")
+
+    def view(self, name: str) -> ViewPlan:
+        """The view of that name; DomainError if there is none."""
+        for view in self.views:
+            if view.name == name:
+                return view
+        raise DomainError(f"view {name}", "is not declared", f"declared are {[v.name for v in self.views]}")
+
+    def service(self, name: str) -> ServicePlan:
+        """The feature service of that name; DomainError if there is none."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise DomainError(f"service {name}", "is not declared", f"declared are {[s.name for s in self.services]}")
+
+    def views_of_service(self, name: str) -> tuple[ViewPlan, ...]:
+        """The stream views that a service's features need, request-time parameters included, in plan order."""
+        service = self.service(name)
+        wanted = {ref.view for ref in service.features if ref.kind == "stream"}
+        asked = {(ref.view, ref.feature) for ref in service.features if ref.kind == "request"}
+        for feature in self.request_features:
+            if (feature.view, feature.name) in asked:
+                wanted.update(p.view for p in feature.parameters if p.view is not None)
+        return tuple(view for view in self.views if view.name in wanted)
+
+
+def content_hash(part: msgspec.Struct) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of a struct's canonical JSON."""
+    return hashlib.sha256(msgspec.json.encode(part, order="sorted")).hexdigest()[:16]
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write the plan as readable JSON, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
+    fresh.replace(path)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan; DomainError when the file is missing or not a plan of this format."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except FileNotFoundError:
+        raise DomainError(str(path), "there is no compiled plan", "run `millstream apply`") from None
+    except msgspec.MsgspecError as error:
+        raise DomainError(str(path), f"is not a plan ({error})", "run `millstream apply`") from error

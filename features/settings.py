@@ -1,0 +1,186 @@
+"""One typed, frozen settings tree, read in this file only; each room is handed its part.
+
+Sources, strongest first: environment (``MILLSTREAM_`` with ``__`` between levels), the running stack's own
+addresses (``var/<project>/stack.json``, written by ``millstream up``), the defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from features.errors import SettingsError
+
+PREFIX = "MILLSTREAM_"
+
+
+class Part(BaseModel):
+    """Shape shared by the parts of the tree."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Part):
+    """Where the broker is, and how topics that the stack creates are laid out."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    partitions: int = Field(default=4, ge=1)
+
+
+class StoreSettings(Part):
+    """Where the online store is."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=6379, ge=1, le=65535)
+    database: int = Field(default=0, ge=0)
+    password: str | None = None
+    timeout_s: float = Field(default=5.0, gt=0)
+
+
+class LakeSettings(Part):
+    """Where the event lake is and how often it is written. ``url`` None means ``lake/`` in the state folder."""
+
+    url: str | None = None
+    flush_rows: int = Field(default=50_000, ge=1)
+    flush_ms: int = Field(default=100, ge=0)
+
+
+class RegistrySettings(Part):
+    """Where MLflow is, and how often model sync asks it."""
+
+    uri: str = "http://127.0.0.1:5000"
+    poll_s: float = Field(default=1.0, gt=0)
+
+
+class WorkerSettings(Part):
+    """The stream processor."""
+
+    metrics_port: int = Field(default=9101, ge=0, le=65535)
+    web_port: int = Field(default=6066, ge=0, le=65535)
+    cache_entities: int = Field(default=200_000, ge=1)
+    chunk_entities: int = Field(default=100, ge=1)
+    stall_s: float = Field(default=60.0, gt=0)
+
+
+class ScorerSettings(Part):
+    """The gRPC scorer."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=50051, ge=0, le=65535)
+    metrics_port: int = Field(default=9102, ge=0, le=65535)
+    threads: int = Field(default=8, ge=1)
+    record_queue: int = Field(default=100_000, ge=1)
+    max_batch_rows: int = Field(default=10_000, ge=1)
+
+
+class MonitorSettings(Part):
+    """The drift watcher. ``window_rows`` is the size of the windows that the tests compare."""
+
+    metrics_port: int = Field(default=9103, ge=0, le=65535)
+    window_rows: int = Field(default=2_000, ge=100)
+    false_discovery_rate: float = Field(default=0.01, gt=0, lt=1)
+    min_effect: float = Field(default=0.1, gt=0)
+
+
+class LogSettings(Part):
+    """What is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json_lines: bool = True
+
+
+class Settings(BaseSettings):
+    """Everything that may be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+    )
+
+    repo: Path = Path("feature_repo")
+    var: Path = Path("var")
+    kafka: KafkaSettings = KafkaSettings()
+    store: StoreSettings = StoreSettings()
+    lake: LakeSettings = LakeSettings()
+    registry: RegistrySettings = RegistrySettings()
+    worker: WorkerSettings = WorkerSettings()
+    scorer: ScorerSettings = ScorerSettings()
+    monitor: MonitorSettings = MonitorSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before the stack's addresses, which are passed as init values."""
+        return env_settings, init_settings
+
+    def state_dir(self, project: str) -> Path:
+        """Folder of one domain's disposable state: plan, lake, store dump, registry, models, logs."""
+        return self.var / project
+
+    def lake_url(self, project: str) -> str:
+        """Where the lake of one domain is."""
+        return self.lake.url or str(self.state_dir(project) / "lake")
+
+
+def load_settings(*, project: str | None = None, repo: Path | None = None, var: Path | None = None) -> Settings:
+    """Read environment and, where a stack of this project runs, its addresses.
+
+    ``repo`` and ``var`` (command-line options) win over both. Raises SettingsError for a misspelt name or a
+    value out of range.
+    """
+    refuse_unknown_names(os.environ)
+    try:
+        settings = Settings()
+        explicit = {name: value for name, value in (("repo", repo), ("var", var)) if value is not None}
+        if explicit:
+            settings = settings.model_copy(update=explicit)
+        if project is None:
+            return settings
+        running = read_stack_addresses(settings.state_dir(project) / "stack.json")
+        return Settings(**running).model_copy(update={"repo": settings.repo, "var": settings.var})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(name, str(first["msg"]), "see docs/settings.md") from error
+
+
+def read_stack_addresses(path: Path) -> dict[str, Any]:
+    """The ``settings`` part of a running stack's ``stack.json``; empty when none runs."""
+    try:
+        return dict(msgspec.json.decode(path.read_bytes(), type=dict[str, Any]).get("settings", {}))
+    except FileNotFoundError:
+        return {}
+    except msgspec.MsgspecError as error:
+        raise SettingsError(str(path), f"is not readable ({error})", "remove it, or run `millstream down`") from error
+
+
+def refuse_unknown_names(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError for a ``MILLSTREAM_`` variable that names no setting (pydantic drops those in silence)."""
+    known = set(setting_names())
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsError(name, "there is no such setting", "see docs/settings.md for the names")
+
+
+def setting_names(part: type[BaseModel] = Settings, prefix: str = PREFIX) -> list[str]:
+    """Every environment variable that is read, in order of the tree."""
+    names: list[str] = []
+    for name, field in part.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names += setting_names(kind, f"{prefix}{name.upper()}__")
+        else:
+            names.append(f"{prefix}{name.upper()}")
+    return names

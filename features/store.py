@@ -1,0 +1,128 @@
+"""The online store as the rooms see it: states written by compare-and-set, births, progress.
+
+Two implementations pass one contract suite (`tests/contracts/test_store.py`): `features.redis_store` and
+`features.memory_store`. Names of keys and fields are in `features.feast_layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from features.nouns import Partition, Struct
+
+
+class StateWrite(NamedTuple):
+    """One compare-and-set.
+
+    ``expected`` is the head (`features.state.head`: version, repair counter, positions) of the state that
+    ``state`` was computed from, empty where there was none. ``feast_fields`` alternates names and values.
+    """
+
+    key: bytes
+    expected: bytes
+    state: bytes
+    feast_fields: Sequence[bytes]
+
+
+class Birth(Struct):
+    """The life of one view's states in the store.
+
+    ``cut`` maps log → partition → first offset that the bootstrapped states do not hold.
+    """
+
+    view: str
+    view_hash: str
+    id: str
+    cut: Mapping[str, Mapping[int, int]]
+    serving: bool
+
+
+class AdoptedLog(Struct):
+    """A log (topic id) that may be read, and where reading starts; a partition that is not named starts at 0."""
+
+    topic: str
+    log: str
+    start: Mapping[int, int]
+
+
+class Certificate(Struct):
+    """What every shard must carry before its states are written or read."""
+
+    births: tuple[Birth, ...] = ()
+    logs: tuple[AdoptedLog, ...] = ()
+
+
+ProgressKey = tuple[str, str, int]
+"""(birth id, log, partition)."""
+
+
+class Store(Protocol):
+    """Async side: workers, bootstrap, command line. Each call raises StoreUnavailableError when cut off.
+
+    A lost connection fails the calls in flight and is never replaced in silence: `connect` makes a new one and
+    raises ``epoch`` by one, whereupon callers must forget what they cached.
+    """
+
+    epoch: int
+
+    async def connect(self) -> None:
+        """Open (or reopen) the connection to every shard."""
+        ...
+
+    async def close(self) -> None:
+        """Close; calls in flight fail."""
+        ...
+
+    async def read_states(self, view: str, birth: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Stored states, None where there is none."""
+        ...
+
+    async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        """Compare and set each; None where it was written, else the state that stands there (empty: none).
+
+        Raises BirthMissingError, with nothing written on that shard, where the birth is not certified.
+        """
+        ...
+
+    async def read_certificate(self) -> Certificate:
+        """Births and logs that every shard carries."""
+        ...
+
+    async def write_birth(self, birth: Birth) -> None:
+        """Certify a birth on every shard (or change its cut or ``serving``)."""
+        ...
+
+    async def drop_birth(self, view: str, birth: str) -> None:
+        """Withdraw a certificate everywhere; its states may then be swept."""
+        ...
+
+    async def adopt_log(self, log: AdoptedLog) -> None:
+        """Certify on every shard that this log may be read from there on."""
+        ...
+
+    async def write_progress(self, marks: Mapping[ProgressKey, int]) -> None:
+        """Set next offsets on every shard, after all earlier writes; BirthMissingError as `write_states`."""
+        ...
+
+    async def read_progress(self) -> dict[ProgressKey, int]:
+        """Least over the shards; a mark that some shard lacks is left out."""
+        ...
+
+
+class StoreReader(Protocol):
+    """Blocking side: one per scorer thread."""
+
+    def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
+        """For each key, the values of these hash fields, in one round trip."""
+        ...
+
+    def read_certificate(self) -> Certificate:
+        """Births and logs that every shard carries."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
