@@ -85,7 +85,7 @@ class RegistryUnavailableError(UnavailableError):
 
 
 class NotServingError(UnavailableError):
-    """This process is alive but has nothing to answer with yet."""
+    """The process is alive but has nothing to answer with yet."""
 
 
 class CorruptError(MillstreamError):

@@ -36,7 +36,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True):
     """Shape shared by the nouns: immutable, built by keyword, tolerant of fields added later."""
 
 
-class Note(Struct):
+class Note(Struct, frozen=True, kw_only=True):
     """Why a feature is not simply what the window arithmetic gave.
 
     ``defaulted`` says whether the model's policy put a default in its place.
@@ -47,7 +47,7 @@ class Note(Struct):
     defaulted: bool = False
 
 
-class ViewReading(Struct):
+class ViewReading(Struct, frozen=True, kw_only=True):
     """Which state of one view went into a score. No positions: the entity was unknown to the view."""
 
     view: str
@@ -57,7 +57,7 @@ class ViewReading(Struct):
     newest_us: int | None
 
 
-class ScoreRecord(Struct):
+class ScoreRecord(Struct, frozen=True, kw_only=True):
     """One score, with all that is needed to prove it again: record of ``millstream.scores``, JSON.
 
     ``as_of_us`` is event time; ``scored_at`` is processing time. ``vector`` is what the model was given, in the
@@ -87,7 +87,7 @@ class ScoreRecord(Struct):
     notes: tuple[Note, ...] = ()
 
 
-class DeadLetter(Struct):
+class DeadLetter(Struct, frozen=True, kw_only=True):
     """A record that was refused: announced on ``millstream.dead-letters``, keyed by its position."""
 
     topic: str

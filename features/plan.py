@@ -25,7 +25,7 @@ class PlanStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Shape shared by all parts of the plan: immutable, exact about its fields."""
 
 
-class ColumnPlan(PlanStruct):
+class ColumnPlan(PlanStruct, frozen=True, kw_only=True):
     """One declared column of a source: its JSON type and how numbers are quantised.
 
     ``decimals`` is None for columns that are not numeric; integer columns have 0.
@@ -37,7 +37,7 @@ class ColumnPlan(PlanStruct):
     decimals: int | None = None
 
 
-class SourcePlan(PlanStruct):
+class SourcePlan(PlanStruct, frozen=True, kw_only=True):
     """A topic: which records are valid, and what their columns are."""
 
     topic: str
@@ -53,14 +53,14 @@ class SourcePlan(PlanStruct):
         raise KeyError(name)
 
 
-class EntityKeyPlan(PlanStruct):
+class EntityKeyPlan(PlanStruct, frozen=True, kw_only=True):
     """One join key of a view, with the type it has in Feast's entity key."""
 
     name: str
     type: Literal["string", "int32", "int64"]
 
 
-class AggregatePlan(PlanStruct):
+class AggregatePlan(PlanStruct, frozen=True, kw_only=True):
     """One feature of a view: a function of a column over a window.
 
     ``window_us`` and ``hop_us`` are None together, for a feature since ever.
@@ -73,7 +73,7 @@ class AggregatePlan(PlanStruct):
     hop_us: int | None = None
 
 
-class ViewPlan(PlanStruct):
+class ViewPlan(PlanStruct, frozen=True, kw_only=True):
     """A stream feature view: the features of one entity from one source. ``ttl_us`` 0 means never stale."""
 
     name: str
@@ -89,7 +89,7 @@ class ViewPlan(PlanStruct):
         return tuple(feature.name for feature in self.features)
 
 
-class ParameterPlan(PlanStruct):
+class ParameterPlan(PlanStruct, frozen=True, kw_only=True):
     """One argument of a request-time feature: a view's feature, or a field that the request supplies.
 
     ``view`` is None for a request field.
@@ -100,7 +100,7 @@ class ParameterPlan(PlanStruct):
     type: ColumnType
 
 
-class RequestFeaturePlan(PlanStruct):
+class RequestFeaturePlan(PlanStruct, frozen=True, kw_only=True):
     """A request-time feature: the function of that name in the domain's ``transforms.py``."""
 
     name: str
@@ -108,7 +108,7 @@ class RequestFeaturePlan(PlanStruct):
     parameters: tuple[ParameterPlan, ...]
 
 
-class FeatureRef(PlanStruct):
+class FeatureRef(PlanStruct, frozen=True, kw_only=True):
     """One input of a model: a stream feature (``kind="stream"``) or a request-time one (``kind="request"``)."""
 
     view: str
@@ -116,7 +116,7 @@ class FeatureRef(PlanStruct):
     kind: Literal["stream", "request"]
 
 
-class ServicePlan(PlanStruct):
+class ServicePlan(PlanStruct, frozen=True, kw_only=True):
     """The features of one model, in the order of its input vector."""
 
     name: str
@@ -128,7 +128,7 @@ class ServicePlan(PlanStruct):
         return tuple(f"{ref.view}:{ref.feature}" for ref in self.features)
 
 
-class Plan(PlanStruct):
+class Plan(PlanStruct, frozen=True, kw_only=True):
     """A domain, compiled."""
 
     format: Literal[1] = 1
@@ -149,7 +149,9 @@ class Plan(PlanStruct):
         for source in self.sources:
             if source.topic == topic:
                 return source
-        raise DomainError(f"topic {topic}", "is not a source of this domain", f"it has {[s.topic for s in self.sources]}")
+        raise DomainError(
+            f"topic {topic}", "is not a source of this domain", f"it has {[s.topic for s in self.sources]}"
+        )
 
     def view(self, name: str) -> ViewPlan:
         """The view of that name; DomainError if there is none."""

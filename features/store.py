@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from features.nouns import Partition, Struct
+from features.nouns import Struct
 
 
 class StateWrite(NamedTuple):
@@ -25,7 +25,7 @@ class StateWrite(NamedTuple):
     feast_fields: Sequence[bytes]
 
 
-class Birth(Struct):
+class Birth(Struct, frozen=True, kw_only=True):
     """The life of one view's states in the store.
 
     ``cut`` maps log → partition → first offset that the bootstrapped states do not hold.
@@ -38,7 +38,7 @@ class Birth(Struct):
     serving: bool
 
 
-class AdoptedLog(Struct):
+class AdoptedLog(Struct, frozen=True, kw_only=True):
     """A log (topic id) that may be read, and where reading starts; a partition that is not named starts at 0."""
 
     topic: str
@@ -46,7 +46,7 @@ class AdoptedLog(Struct):
     start: Mapping[int, int]
 
 
-class Certificate(Struct):
+class Certificate(Struct, frozen=True, kw_only=True):
     """What every shard must carry before its states are written or read."""
 
     births: tuple[Birth, ...] = ()
@@ -124,5 +124,3 @@ class StoreReader(Protocol):
     def close(self) -> None:
         """Close the connection."""
         ...
-
-
