@@ -15,7 +15,7 @@ from features.nouns import Struct
 class StateWrite(NamedTuple):
     """One compare-and-set.
 
-    ``expected`` is the head (`features.state.head`: version, repair counter, positions) of the state that
+    ``expected`` is the head (`features.state.head_of`: version, repair counter, positions) of the state that
     ``state`` was computed from, empty where there was none. ``feast_fields`` alternates names and values.
     """
 

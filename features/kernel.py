@@ -1,0 +1,281 @@
+"""The window arithmetic of the stream: one event at a time into one entity's state.
+
+A state is the fold of the set of valid events at or below its positions. Each event is lifted to a row of integers
+(`features.aggregates.accumulator`); rows merge by commutative monoids into tiles, one per hop, so that no order,
+batch or crash shows. Events at exactly the newest time stand aside in the tip, because a window covers what is
+strictly before the instant that it is seen at.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from features.aggregates import AGGREGATES, IDENTITY, Accumulator
+from features.nouns import FeatureValue, Partition
+from features.plan import SourcePlan, ViewPlan
+from features.state import Ring, State, StateCodec
+
+ADD, MIN, MAX = 0, 1, 2
+_CODE = {"add": ADD, "min": MIN, "max": MAX}
+_ONE, _VALUE, _TIME = 0, 1, 2
+_LIFT = {"one": _ONE, "value": _VALUE, "time": _TIME}
+
+
+class _RingPlan(NamedTuple):
+    """The tiles of one hop: how long they are kept, and which slots of a row each of their columns holds."""
+
+    hop_us: int
+    keep_us: int
+    slots: tuple[int, ...]
+
+
+class _Span(NamedTuple):
+    """One window over one ring: which columns to merge. ``ring`` None means since ever."""
+
+    ring: int | None
+    length_us: int
+    columns: tuple[int, ...]
+
+
+class _Output(NamedTuple):
+    """One feature: where its merged integers lie among those of all spans, and the function that ends them."""
+
+    merged: tuple[int, ...]
+    finish: Callable[[Sequence[int], int, int], FeatureValue]
+    scale: int
+
+
+class ViewKernel:
+    """Folds, finishes and encodes the states of one view.
+
+    Parameters
+    ----------
+    view, source
+        The view and the source that feeds it, from one plan.
+
+    """
+
+    def __init__(self, view: ViewPlan, source: SourcePlan) -> None:
+        self.view = view
+        accumulators = _distinct(
+            accumulator
+            for feature in view.features
+            for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
+        )
+        slot_of = {accumulator: slot for slot, accumulator in enumerate(accumulators)}
+        ordinal = {column.name: i for i, column in enumerate(source.columns)}
+        self._codes = tuple(_CODE[accumulator.monoid] for accumulator in accumulators)
+        self._identities = [IDENTITY[accumulator.monoid] for accumulator in accumulators]
+        self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in accumulators)
+        self._rings = _plan_rings(view, slot_of)
+        self._ever = _slots_of(view, slot_of, None)
+        self._spans, self._outputs = _plan_outputs(view, source, slot_of, self._rings, self._ever)
+        self.codec = StateCodec(
+            view_hash=view.hash,
+            n_slots=len(accumulators),
+            n_ever=len(self._ever),
+            columns_of_rings=tuple(len(ring.slots) for ring in self._rings),
+        )
+
+    def new_state(self) -> State:
+        """State of no events."""
+        return State(
+            positions={},
+            repair=0,
+            newest_us=None,
+            tip=self._identities.copy(),
+            ever=[self._identities[slot] for slot in self._ever],
+            rings=[Ring(len(ring.slots)) for ring in self._rings],
+        )
+
+    def encode(self, state: State) -> bytes:
+        """Bytes as they are stored; they begin with `head`."""
+        return self.codec.encode(state)
+
+    def decode(self, data: bytes) -> State:
+        """State from its stored bytes; StateCorruptError, or PlanMismatchError when another view's hash is in them."""
+        return self.codec.decode(data)
+
+    def head(self, state: State) -> bytes:
+        """Version, view hash, repair counter and positions: what a compare-and-set compares. Empty if never written."""
+        return self.codec.head(state)
+
+    def apply(self, state: State, partition: Partition, offset: int, event_us: int, columns: Sequence[Any]) -> bool:
+        """Fold one event in, unless it has been.
+
+        Parameters
+        ----------
+        state
+            Changed in place.
+        partition, offset
+            The event's position: the fence skips it when the state's position of that partition is not below.
+        event_us
+            Event time.
+        columns
+            The event's values in the order of ``SourcePlan.columns``; numbers quantised, null is None.
+
+        Returns
+        -------
+        bool
+            False if the event was fenced and nothing changed.
+
+        """
+        if offset <= state.positions.get(partition, -1):
+            return False
+        state.positions[partition] = offset
+        row = [
+            identity
+            if (value := columns[column]) is None
+            else (value if lift == _VALUE else 1 if lift == _ONE else event_us)
+            for lift, column, identity in self._lifts
+        ]
+        newest_us = state.newest_us
+        if newest_us is None:
+            state.newest_us, state.tip = event_us, row
+        elif event_us > newest_us:
+            settled, state.newest_us, state.tip = state.tip, event_us, row
+            self._fold(state, newest_us, settled, event_us)
+            self._evict(state, event_us)
+        elif event_us == newest_us:
+            _merge(state.tip, range(len(row)), self._codes, row)
+        else:
+            self._fold(state, event_us, row, newest_us)
+        return True
+
+    def finish(self, state: State, at_us: int) -> list[FeatureValue]:
+        """Values of all features, seen at an instant.
+
+        Parameters
+        ----------
+        state
+            Not changed.
+        at_us
+            Microseconds; raised to the state's newest event time where it lies before.
+
+        Returns
+        -------
+        list
+            In the order of ``view.features``; None is null.
+
+        """
+        newest_us = state.newest_us
+        if newest_us is None:
+            newest_us = at_us
+        at_us = max(at_us, newest_us)
+        tip_counts = at_us > newest_us
+        tip, codes = state.tip, self._codes
+        merged: list[int] = []
+        for ring_at, length_us, columns in self._spans:
+            if ring_at is None:
+                for column in columns:
+                    slot = self._ever[column]
+                    partial = state.ever[column]
+                    merged.append(_merged(codes[slot], partial, tip[slot]) if tip_counts else partial)
+                continue
+            plan, ring = self._rings[ring_at], state.rings[ring_at]
+            first = (at_us - length_us) // plan.hop_us
+            begin = bisect_left(ring.tiles, first)
+            tip_in = tip_counts and newest_us // plan.hop_us >= first
+            for column in columns:
+                slot = plan.slots[column]
+                code, values = codes[slot], ring.columns[column]
+                if begin:
+                    values = values[begin:]
+                if code == ADD:
+                    partial = sum(values)
+                elif code == MIN:
+                    partial = min(values, default=self._identities[slot])
+                else:
+                    partial = max(values, default=self._identities[slot])
+                merged.append(_merged(code, partial, tip[slot]) if tip_in else partial)
+        return [finish([merged[i] for i in picked], at_us, scale) for picked, finish, scale in self._outputs]
+
+    def _fold(self, state: State, event_us: int, row: list[int], newest_us: int) -> None:
+        """Merge a row into since-ever and into its tile of each ring that still keeps that tile."""
+        _merge(state.ever, self._ever, self._codes, row)
+        for plan, ring in zip(self._rings, state.rings, strict=True):
+            tile = event_us // plan.hop_us
+            if tile >= (newest_us - plan.keep_us) // plan.hop_us:
+                ring.merge(tile, plan.slots, self._codes, row)
+
+    def _evict(self, state: State, newest_us: int) -> None:
+        """Drop the tiles that no window seen at or after the newest event covers."""
+        for plan, ring in zip(self._rings, state.rings, strict=True):
+            ring.drop_before((newest_us - plan.keep_us) // plan.hop_us)
+
+
+def _merged(code: int, one: int, other: int) -> int:
+    if code == ADD:
+        return one + other
+    if code == MIN:
+        return min(one, other)
+    return max(one, other)
+
+
+def _merge(into: list[int], slots: Sequence[int], codes: Sequence[int], row: list[int]) -> None:
+    """Merge a row into a list that holds these slots of it."""
+    for i, slot in enumerate(slots):
+        into[i] = _merged(codes[slot], into[i], row[slot])
+
+
+def _distinct(accumulators: Any) -> tuple[Accumulator, ...]:
+    """Each once, in order of first use."""
+    return tuple(dict.fromkeys(accumulators))
+
+
+def _slots_of(view: ViewPlan, slot_of: dict[Accumulator, int], hop_us: int | None) -> tuple[int, ...]:
+    """Slots that the features of one hop need (None: since ever), ascending."""
+    return tuple(
+        sorted(
+            {
+                slot_of[accumulator]
+                for feature in view.features
+                if feature.hop_us == hop_us
+                for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
+            }
+        )
+    )
+
+
+def _plan_rings(view: ViewPlan, slot_of: dict[Accumulator, int]) -> tuple[_RingPlan, ...]:
+    """One ring per hop, shortest first, kept as long as the longest window over it."""
+    keep: dict[int, int] = {}
+    for feature in view.features:
+        if feature.hop_us is not None and feature.window_us is not None:
+            keep[feature.hop_us] = max(keep.get(feature.hop_us, 0), feature.window_us)
+    return tuple(_RingPlan(hop, keep[hop], _slots_of(view, slot_of, hop)) for hop in sorted(keep))
+
+
+def _plan_outputs(
+    view: ViewPlan,
+    source: SourcePlan,
+    slot_of: dict[Accumulator, int],
+    rings: tuple[_RingPlan, ...],
+    ever: tuple[int, ...],
+) -> tuple[tuple[_Span, ...], tuple[_Output, ...]]:
+    """Spans, each merging a slot once, and for each feature which of the merged integers it takes."""
+    ring_at = {ring.hop_us: i for i, ring in enumerate(rings)}
+    needed: dict[tuple[int | None, int], list[int]] = {}
+    keys: list[tuple[tuple[int | None, int], tuple[int, ...]]] = []
+    for feature in view.features:
+        at = None if feature.hop_us is None else ring_at[feature.hop_us]
+        held = ever if at is None else rings[at].slots
+        key = (at, feature.window_us or 0)
+        accumulators = AGGREGATES[feature.function].accumulators(feature.column)
+        columns = tuple(held.index(slot_of[accumulator]) for accumulator in accumulators)
+        wanted = needed.setdefault(key, [])
+        wanted += [column for column in columns if column not in wanted]
+        keys.append((key, columns))
+    spans, base, n_merged = [], {}, 0
+    for key, wanted in needed.items():
+        spans.append(_Span(key[0], key[1], tuple(wanted)))
+        base[key] = n_merged
+        n_merged += len(wanted)
+    outputs = []
+    for feature, (key, columns) in zip(view.features, keys, strict=True):
+        picked = tuple(base[key] + needed[key].index(column) for column in columns)
+        scale = 10 ** (source.column(feature.column).decimals or 0)
+        outputs.append(_Output(picked, AGGREGATES[feature.function].finish, scale))
+    return tuple(spans), tuple(outputs)

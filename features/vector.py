@@ -1,0 +1,231 @@
+"""The one way to a model's input, gone by scorer, trainer and verifier alike.
+
+Finished views and the request's own fields become a vector: request-time features are computed, what is missing is
+treated by the model's policy, and a note says where that happened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from features.errors import DomainError, RequestError
+from features.nouns import FeatureValue, KeyValue, Note, NoteReason
+from features.plan import ColumnType, Plan, RequestFeaturePlan, ViewPlan
+
+RequestValue: TypeAlias = KeyValue | float | bool | None
+Remedy: TypeAlias = Literal["nan", "fail"] | float
+
+_NAN = math.nan
+_ACCEPTED: dict[ColumnType, tuple[type, ...]] = {
+    "string": (str,),
+    "int32": (int,),
+    "int64": (int,),
+    "float32": (int, float),
+    "float64": (int, float),
+    "bool": (bool,),
+    "timestamp": (int,),
+}
+
+
+class MissingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands in for a missing feature: NaN, a number, or the refusal of the request.
+
+    ``features`` overrides ``default`` by ``view:feature``. Missing is what has an unknown entity, is stale or was
+    not supplied; the null of an empty window is a value.
+    """
+
+    default: Remedy = "nan"
+    features: dict[str, Remedy] = {}
+
+    def of(self, feature: str) -> Remedy:
+        """Remedy for one feature."""
+        return self.features.get(feature, self.default)
+
+
+class ViewValues(NamedTuple):
+    """Finished features of one view; ``newest_us`` None says that the entity is unknown to it."""
+
+    values: Sequence[FeatureValue]
+    newest_us: int | None
+
+
+class Vector(NamedTuple):
+    """A model's input, NaN for null, and what there is to say of it."""
+
+    values: list[float]
+    notes: list[Note]
+
+
+class _StreamInput(NamedTuple):
+    view: str
+    ordinal: int
+
+
+class _RequestInput(NamedTuple):
+    function: Callable[..., float | None]
+    arguments: tuple[tuple[str | None, int, str], ...]  # (view, ordinal, name); view None: a request field
+
+
+class Assembler:
+    """Builds the vectors of one feature service.
+
+    Parameters
+    ----------
+    plan, service
+        The compiled plan and the name of the service.
+    functions
+        Request-time features by name, from the domain's ``transforms.py``.
+    missing
+        The model's policy.
+
+    Attributes
+    ----------
+    names
+        ``view:feature`` in the order of the vector.
+    views
+        Views that must be fetched.
+    request_fields
+        Fields that a request may supply, with their types.
+
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        service: str,
+        functions: Mapping[str, Callable[..., Any]],
+        missing: MissingPolicy = MissingPolicy(),  # noqa: B008 - frozen
+    ) -> None:
+        declared = plan.service(service)
+        self.names = declared.feature_names
+        self.views: tuple[ViewPlan, ...] = plan.views_of_service(service)
+        self.missing = missing
+        unknown = sorted(set(missing.features) - set(self.names))
+        if unknown:
+            raise DomainError(
+                f"service {service}",
+                f"has no feature {unknown[0]} to set a missing-value policy for",
+                "use view:feature",
+            )
+        by_name = {view.name: view for view in self.views}
+        asked = {(feature.view, feature.name): feature for feature in plan.request_features}
+        self._ttl_us = {view.name: view.ttl_us for view in self.views}
+        fields: dict[str, ColumnType] = {}
+        self._inputs: list[_StreamInput | _RequestInput] = []
+        for ref in declared.features:
+            if ref.kind == "stream":
+                self._inputs.append(_StreamInput(ref.view, by_name[ref.view].feature_names.index(ref.feature)))
+            else:
+                request = asked[ref.view, ref.feature]
+                fields.update({p.name: p.type for p in request.parameters if p.view is None})
+                self._inputs.append(_request_input(request, by_name, functions))
+        self.request_fields: Mapping[str, ColumnType] = MappingProxyType(fields)
+        self._accepted = {name: _ACCEPTED[kind] for name, kind in fields.items()}
+
+    def assemble(
+        self, as_of_us: int, views: Mapping[str, ViewValues], request: Mapping[str, RequestValue] = MappingProxyType({})
+    ) -> Vector:
+        """Vector of one row.
+
+        Parameters
+        ----------
+        as_of_us
+            Instant of the request; staleness is measured at it.
+        views
+            Finished values of each view of ``views``.
+        request
+            Fields that the request supplies; a null counts as not supplied.
+
+        Raises
+        ------
+        RequestError
+            A request field is unknown or of the wrong type, or the policy refuses a missing feature.
+
+        """
+        self._check(request)
+        notes: list[Note] = []
+        missing: dict[str, NoteReason] = {}
+        for view, ttl_us in self._ttl_us.items():
+            newest_us = views[view].newest_us
+            if newest_us is None:
+                missing[view] = "unknown_entity"
+            elif as_of_us < newest_us:
+                notes.append(Note(feature=view, reason="as_of_behind_state"))
+            elif ttl_us and as_of_us - newest_us > ttl_us:
+                missing[view] = "stale"
+        values: list[float] = []
+        for name, source in zip(self.names, self._inputs, strict=True):
+            value: FeatureValue
+            reason: NoteReason | None
+            if isinstance(source, _StreamInput):
+                reason = missing.get(source.view)
+                value = None if reason else views[source.view].values[source.ordinal]
+            else:
+                value, reason = self._request_value(source, views, request, missing)
+            if reason is None:
+                values.append(_NAN if value is None else float(value))
+            else:
+                values.append(self._remedied(name, value, reason, notes))
+        return Vector(values, notes)
+
+    def _request_value(
+        self,
+        source: _RequestInput,
+        views: Mapping[str, ViewValues],
+        request: Mapping[str, RequestValue],
+        missing: Mapping[str, NoteReason],
+    ) -> tuple[FeatureValue, NoteReason | None]:
+        """Value of a request-time feature; missing where a field was not supplied."""
+        arguments: list[Any] = []
+        for view, ordinal, name in source.arguments:
+            if view is None:
+                argument = request.get(name)
+                if argument is None:
+                    return None, "not_supplied"
+                arguments.append(argument)
+            else:
+                arguments.append(None if view in missing else views[view].values[ordinal])
+        value = source.function(*arguments)
+        return (value if value is not None and math.isfinite(value) else None), None
+
+    def _remedied(self, name: str, value: FeatureValue, reason: NoteReason, notes: list[Note]) -> float:
+        """What the policy puts in place of a missing feature."""
+        remedy = self.missing.of(name)
+        if remedy == "fail":
+            raise RequestError(name, f"is missing ({reason})", "the model's policy refuses a score without it")
+        if remedy == "nan":
+            notes.append(Note(feature=name, reason=reason))
+            return _NAN if value is None else float(value)
+        notes.append(Note(feature=name, reason=reason, defaulted=True))
+        return float(remedy)
+
+    def _check(self, request: Mapping[str, RequestValue]) -> None:
+        for name, value in request.items():
+            accepted = self._accepted.get(name)
+            if accepted is None:
+                raise RequestError(
+                    name, "is not a request field of this service", f"known are {sorted(self._accepted)}"
+                )
+            if value is not None and (
+                not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted)
+            ):
+                wanted = self.request_fields[name]
+                raise RequestError(name, f"is a {type(value).__name__}", f"the declaration says {wanted}")
+
+
+def _request_input(
+    feature: RequestFeaturePlan, views: Mapping[str, ViewPlan], functions: Mapping[str, Callable[..., Any]]
+) -> _RequestInput:
+    """Bind a request-time feature to its function and to where its arguments come from."""
+    function = functions.get(feature.name)
+    if function is None:
+        raise DomainError("transforms.py", f"has no function {feature.name}", "run `millstream apply` again")
+    arguments = tuple(
+        (p.view, 0 if p.view is None else views[p.view].feature_names.index(p.name), p.name) for p in feature.parameters
+    )
+    return _RequestInput(function, arguments)
