@@ -19,7 +19,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from features.errors import PlanMismatchError, StateCorruptError
 from features.nouns import Partition
@@ -30,7 +30,7 @@ _POSITION = struct.Struct("<16siq")
 _NEWEST = struct.Struct("<q")
 _COUNT = struct.Struct("<I")
 
-Integers = array[int] | list[int]
+Integers: TypeAlias = "array[int] | list[int]"
 """A column of a ring: an ``array('q')`` while every value fits, a list from the first that does not."""
 
 

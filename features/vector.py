@@ -170,7 +170,7 @@ class Assembler:
             if reason is None:
                 values.append(_NAN if value is None else float(value))
             else:
-                values.append(self._remedied(name, value, reason, notes))
+                values.append(self._remedied(name, reason, notes))
         return Vector(values, notes)
 
     def _request_value(
@@ -193,14 +193,14 @@ class Assembler:
         value = source.function(*arguments)
         return (value if value is not None and math.isfinite(value) else None), None
 
-    def _remedied(self, name: str, value: FeatureValue, reason: NoteReason, notes: list[Note]) -> float:
+    def _remedied(self, name: str, reason: NoteReason, notes: list[Note]) -> float:
         """What the policy puts in place of a missing feature."""
         remedy = self.missing.of(name)
         if remedy == "fail":
             raise RequestError(name, f"is missing ({reason})", "the model's policy refuses a score without it")
         if remedy == "nan":
             notes.append(Note(feature=name, reason=reason))
-            return _NAN if value is None else float(value)
+            return _NAN
         notes.append(Note(feature=name, reason=reason, defaulted=True))
         return float(remedy)
 

@@ -1,0 +1,101 @@
+"""Random views, sources and event sets that the laws are checked on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from features.aggregates import AGGREGATES
+from features.nouns import Partition
+from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, SourcePlan, ViewPlan
+
+LOGS = ("AAAAAAAAQACAAAAAAAAAAQ", "BBBBBBBBQACAAAAAAAAAAQ")
+
+SOURCE = SourcePlan(
+    topic="readings",
+    timestamp_column="at",
+    max_ahead_us=0,
+    columns=(
+        ColumnPlan(name="device", type="string", nullable=False),
+        ColumnPlan(name="at", type="timestamp", nullable=False),
+        ColumnPlan(name="level", type="float64", nullable=True, decimals=2),
+        ColumnPlan(name="units", type="int64", nullable=True, decimals=0),
+        ColumnPlan(name="label", type="string", nullable=True),
+    ),
+)
+
+
+class Event(NamedTuple):
+    """One valid event of one entity, as the kernel takes it."""
+
+    partition: Partition
+    offset: int
+    event_us: int
+    columns: tuple[object, ...]
+
+
+WINDOWS = ((10, 1), (60, 10), (100, 10), (35, 5), (None, None))
+"""(window, hop) in microseconds: small, so that tails, hops and evictions are crossed often."""
+
+
+def whole_view() -> ViewPlan:
+    """Return a view with every aggregate over every window, on every column that the aggregate takes."""
+    features = [
+        AggregatePlan(
+            name=f"{function}_{column}_{window}", function=function, column=column, window_us=window, hop_us=hop
+        )
+        for function, aggregate in AGGREGATES.items()
+        for column in (("level", "units") if aggregate.numeric else ("level", "label"))
+        for window, hop in WINDOWS
+    ]
+    return ViewPlan(
+        name="levels",
+        topic="readings",
+        keys=(EntityKeyPlan(name="device", type="string"),),
+        features=tuple(features),
+        ttl_us=0,
+        hash="00112233445566ff",
+    )
+
+
+quantised = st.one_of(st.none(), st.integers(-(2**52) + 1, 2**52 - 1), st.integers(-100, 100))
+
+
+@st.composite
+def event_sets(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
+    """Events of one entity over several logs and partitions, with ties and late ones, in offset order by partition."""
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from([(log, p) for log in LOGS for p in (0, 1)]),
+                st.integers(-5, 300),
+                quantised,
+                quantised,
+                st.one_of(st.none(), st.just("x")),
+            ),
+            max_size=max_size,
+        )
+    )
+    next_offset: dict[Partition, int] = {}
+    events = []
+    for partition, event_us, level, units, label in rows:
+        offset = next_offset.get(partition, draw(st.integers(0, 3)))
+        next_offset[partition] = offset + draw(st.integers(1, 3))
+        events.append(Event(partition, offset, event_us, ("d", event_us, level, units, label)))
+    return events
+
+
+@st.composite
+def interleavings(draw: st.DrawFn, events: list[Event]) -> list[Event]:
+    """Return another order of arrival: partitions interleave at will, each keeps its own order."""
+    queues: dict[Partition, list[Event]] = {}
+    for event in events:
+        queues.setdefault(event.partition, []).append(event)
+    order = []
+    while queues:
+        partition = draw(st.sampled_from(sorted(queues)))
+        order.append(queues[partition].pop(0))
+        if not queues[partition]:
+            del queues[partition]
+    return order

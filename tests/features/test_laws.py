@@ -1,0 +1,108 @@
+"""The law of the engine, over every registered aggregate: a state is the fold of a set of events."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.aggregates import AGGREGATES
+from features.kernel import ViewKernel
+from features.nouns import FeatureValue
+from features.plan import AggregatePlan
+from features.state import State
+from features.windows import window_start_us
+from tests.features.strategies import SOURCE, Event, event_sets, interleavings, whole_view
+
+VIEW = whole_view()
+KERNEL = ViewKernel(VIEW, SOURCE)
+
+
+def fold(events: list[Event], state: State | None = None) -> State:
+    state = KERNEL.new_state() if state is None else state
+    for event in events:
+        KERNEL.apply(state, event.partition, event.offset, event.event_us, event.columns)
+    return state
+
+
+def written(state: State) -> bytes:
+    return KERNEL.encode(state) if state.newest_us is not None else b""
+
+
+def by_definition(feature: AggregatePlan, events: list[Event], at_us: int) -> FeatureValue:
+    """One feature straight from its definition, in rational numbers."""
+    start = None
+    if feature.window_us is not None and feature.hop_us is not None:
+        start = window_start_us(at_us, feature.window_us, feature.hop_us)
+    names = [column.name for column in SOURCE.columns]
+    ordinal, decimals = names.index(feature.column), SOURCE.column(feature.column).decimals or 0
+    inside = [e for e in events if e.event_us < at_us and (start is None or e.event_us >= start)]
+    inside = [e for e in inside if e.columns[ordinal] is not None]
+    if feature.function == "count":
+        return len(inside)
+    if feature.function.startswith("seconds_since"):
+        if not inside:
+            return None
+        pick = max if feature.function.endswith("last") else min
+        return float(Fraction(at_us - pick(e.event_us for e in inside), 1_000_000))
+    numbers = [Fraction(int(str(e.columns[ordinal])), 10**decimals) for e in inside]
+    if feature.function == "sum":
+        return float(sum(numbers, Fraction(0)))
+    if not numbers:
+        return None
+    return float({"mean": sum(numbers) / len(numbers), "min": min(numbers), "max": max(numbers)}[feature.function])
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_order_of_arrival_gives_the_same_bytes(data: st.DataObject) -> None:
+    """Partitions may interleave at will: the stored state does not show it."""
+    events = data.draw(event_sets())
+    assert written(fold(data.draw(interleavings(events)))) == written(fold(events))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_crash_and_replay_gives_the_same_bytes(data: st.DataObject) -> None:
+    """Stored and read back at any point, then replayed from any point below: the fence counts nothing twice."""
+    events = data.draw(event_sets())
+    crash = data.draw(st.integers(0, len(events)))
+    rewind = data.draw(st.integers(0, crash))
+    stored = written(fold(events[:crash]))
+    recovered = KERNEL.decode(stored) if stored else KERNEL.new_state()
+    assert written(fold(events[rewind:], recovered)) == written(fold(events))
+
+
+@given(event_sets(), st.integers(0, 150))
+@settings(max_examples=150, deadline=None)
+def test_every_aggregate_equals_its_definition(events: list[Event], later: int) -> None:
+    """Seen at the newest event or after, each feature is the double nearest to the exact value."""
+    state = fold(events)
+    at_us = (state.newest_us or 0) + later
+    expected = [by_definition(feature, events, at_us) for feature in VIEW.features]
+    assert KERNEL.finish(state, at_us) == expected
+
+
+@given(event_sets(), st.integers(1, 50))
+@settings(max_examples=50, deadline=None)
+def test_an_instant_before_the_newest_event_reads_as_the_newest_event(events: list[Event], earlier: int) -> None:
+    """A state cannot look back: ``as_of`` is raised to its newest event time."""
+    state = fold(events)
+    if state.newest_us is not None:
+        assert KERNEL.finish(state, state.newest_us - earlier) == KERNEL.finish(state, state.newest_us)
+
+
+def test_every_registered_aggregate_is_under_the_laws() -> None:
+    """A new aggregate cannot escape: the view of the laws is built from the register."""
+    assert {feature.function for feature in VIEW.features} == set(AGGREGATES)
+
+
+@given(event_sets())
+@settings(max_examples=100, deadline=None)
+def test_a_fenced_event_changes_nothing(events: list[Event]) -> None:
+    """An event at or below the position of its partition is skipped, and said to be."""
+    state = fold(events)
+    before = written(state)
+    assert not any(KERNEL.apply(state, e.partition, e.offset, e.event_us + 7, e.columns) for e in events)
+    assert written(state) == before

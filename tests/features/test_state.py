@@ -1,0 +1,117 @@
+"""The stored form of a state: golden bytes, wide sums, refusals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from features.errors import PlanMismatchError, StateCorruptError
+from features.kernel import ViewKernel
+from features.plan import AggregatePlan, ViewPlan
+from features.state import State, head_of
+from tests.features.strategies import LOGS, SOURCE, Event, event_sets, whole_view
+
+SMALL = ViewPlan(
+    name="levels",
+    topic="readings",
+    keys=(),
+    features=(
+        AggregatePlan(name="n", function="count", column="level", window_us=100, hop_us=10),
+        AggregatePlan(name="total", function="sum", column="level", window_us=100, hop_us=10),
+        AggregatePlan(name="ever", function="sum", column="level"),
+    ),
+    ttl_us=0,
+    hash="00112233445566ff",
+)
+
+
+def small_state() -> tuple[ViewKernel, State]:
+    kernel = ViewKernel(SMALL, SOURCE)
+    state = kernel.new_state()
+    for offset, (event_us, level) in enumerate([(5, 100), (27, -250), (40, 7)]):
+        kernel.apply(state, (LOGS[0], 1), offset, event_us, ("d", event_us, level, None, None))
+    return kernel, state
+
+
+def test_the_stored_form_of_version_1_never_changes() -> None:
+    """Golden bytes, written out by hand from the layout in the module's docstring."""
+    kernel, state = small_state()
+    q = lambda *values: b"".join(value.to_bytes(8, "little", signed=True) for value in values)  # noqa: E731 - shorthand
+    head = (
+        b"\x01"
+        + bytes.fromhex("00112233445566ff")
+        + b"\0\0\0\0"
+        + b"\x01\0"
+        + bytes.fromhex("00000000000040008000000000000001")
+        + b"\x01\0\0\0"
+        + q(2)
+    )
+    body = (
+        q(40)
+        + b"\x08"
+        + q(1, 7)
+        + b"\x08"
+        + q(-150)
+        + b"\x02\0\0\0"
+        + q(0, 2)
+        + b"\x08"
+        + q(1, 1)
+        + b"\x08"
+        + q(100, -250)
+    )
+    assert kernel.encode(state) == head + body
+    assert kernel.head(state) == head == head_of(head + body)
+
+
+def test_a_state_never_written_has_an_empty_head() -> None:
+    """Compare-and-set expects absence for it."""
+    kernel = ViewKernel(SMALL, SOURCE)
+    assert kernel.head(kernel.new_state()) == b""
+    assert head_of(b"") == b""
+
+
+@given(event_sets())
+@settings(max_examples=100, deadline=None)
+def test_bytes_and_state_go_round(events: list[Event]) -> None:
+    """Decoding and encoding again gives the same bytes, for every aggregate."""
+    kernel = ViewKernel(whole_view(), SOURCE)
+    state = kernel.new_state()
+    for event in events:
+        kernel.apply(state, event.partition, event.offset, event.event_us, event.columns)
+    if events:
+        data = kernel.encode(state)
+        assert kernel.encode(kernel.decode(data)) == data
+
+
+@pytest.mark.parametrize("n_events", [2_000, 9_000])
+def test_a_sum_beyond_64_bits_stays_exact(n_events: int) -> None:
+    """Columns widen where a total leaves int64, in the tile and since ever, before and after storing."""
+    kernel = ViewKernel(SMALL, SOURCE)
+    state = kernel.new_state()
+    largest = 2**52 - 1
+    for offset in range(n_events):
+        kernel.apply(state, (LOGS[0], 0), offset, 5, ("d", 5, largest, None, None))
+        if offset % 997 == 0:
+            state = kernel.decode(kernel.encode(state))
+    kernel.apply(state, (LOGS[0], 0), n_events, 6, ("d", 6, None, None, None))
+    state = kernel.decode(kernel.encode(state))
+    assert kernel.finish(state, 7) == [n_events, n_events * largest / 100, n_events * largest / 100]
+
+
+def test_cut_or_stretched_bytes_are_refused() -> None:
+    """No prefix and no extension of a stored state decodes."""
+    kernel, state = small_state()
+    data = kernel.encode(state)
+    for damaged in [data[:n] for n in range(len(data))] + [data + b"\0"]:
+        with pytest.raises(StateCorruptError):
+            kernel.decode(damaged)
+
+
+def test_another_version_and_another_view_are_refused() -> None:
+    """The error names both sides."""
+    kernel, state = small_state()
+    data = kernel.encode(state)
+    with pytest.raises(StateCorruptError, match="version 2"):
+        kernel.decode(b"\x02" + data[1:])
+    with pytest.raises(PlanMismatchError, match="ffffffffffffffff"):
+        kernel.decode(data[:1] + b"\xff" * 8 + data[9:])
