@@ -1,0 +1,189 @@
+"""``model.yaml``: what a domain says about its models and its demo, as frozen types that refuse unknown keys.
+
+Everything here is the user's own text, so each refusal says what, where and what to do.
+"""
+
+# No `from __future__ import annotations`: msgspec reads the annotations at run time.
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from features.durations import parse_duration_us
+from features.errors import DomainError
+from features.vector import MissingPolicy
+
+MODEL_FILE = "model.yaml"
+
+
+class ModelStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shape shared by the parts of the file: immutable, exact about its keys."""
+
+
+class SplitSpec(ModelStruct, frozen=True, kw_only=True):
+    """How observations are split by time.
+
+    Test rows are those of the last ``test_span`` (``0d``: of the last instant alone); training rows end ``gap``
+    before the first test row, where None means the label horizon.
+    """
+
+    test_span: str = "0d"
+    gap: str | None = None
+
+
+class GateSpec(ModelStruct, frozen=True, kw_only=True):
+    """What a model must reach on the test rows before it is published, in ROC AUC."""
+
+    max_below_logistic: float = 0.005
+    min_above_baseline: float = 0.005
+
+
+class DecisionSpec(ModelStruct, frozen=True, kw_only=True):
+    """What a score means: ``positive`` at or above the threshold, else ``negative``."""
+
+    threshold: float = 0.5
+    positive: str
+    negative: str
+
+
+class ModelSpec(ModelStruct, frozen=True, kw_only=True):
+    """One model: where its inputs and labels come from, and what it must reach.
+
+    ``baseline_feature`` (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` go
+    to LightGBM as they are. ``protected`` names columns that no feature of the model may be computed from.
+    """
+
+    service: str
+    task: Literal["binary"] = "binary"
+    labels: str = "labels.sql"
+    horizon: str
+    split: SplitSpec = SplitSpec()
+    baseline_feature: str
+    gates: GateSpec = GateSpec()
+    params: dict[str, bool | int | float | str] = {}
+    seed: int = 0
+    missing: MissingPolicy = MissingPolicy()
+    decision: DecisionSpec
+    protected: tuple[str, ...] = ()
+
+    @property
+    def horizon_us(self) -> int:
+        """How long after an observation its label is known, in microseconds."""
+        return parse_duration_us(self.horizon)
+
+    @property
+    def gap_us(self) -> int:
+        """Time between the last training row and the first test row, in microseconds."""
+        return self.horizon_us if self.split.gap is None else parse_duration_us(self.split.gap)
+
+    @property
+    def test_span_us(self) -> int:
+        """Length of the test period before the last observation, in microseconds; 0 is that instant alone."""
+        return parse_duration_us(self.split.test_span)
+
+
+class DemoSpec(ModelStruct, frozen=True, kw_only=True):
+    """What ``millstream demo`` does with this domain; all instants are UTC.
+
+    Events before ``train_at`` are replayed, then ``model`` is trained; at each of ``score_at`` every entity is
+    scored. ``rows`` is DuckDB SQL over the lake with the parameter ``$as_of``: entity keys and request fields, one
+    row a question; None asks the distinct keys seen before. What then happened is ``labels.sql`` at ``score_at``.
+    """
+
+    model: str
+    train_at: datetime
+    score_at: tuple[datetime, ...]
+    rows: str | None = None
+
+
+class ModelFile(ModelStruct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    models: dict[str, ModelSpec]
+    demo: DemoSpec
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read and check a ``model.yaml``.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    ModelFile
+        Its content.
+
+    Raises
+    ------
+    DomainError
+        The file is missing, is not YAML, has an unknown or missing key, or a value out of range.
+
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DomainError(
+            str(path), "is missing", "every domain has one; `millstream init` writes an example"
+        ) from None
+    except yaml.YAMLError as error:
+        raise DomainError(str(path), f"is not YAML ({error})", "correct it") from error
+    try:
+        file = msgspec.convert(_with_utc(raw), ModelFile)
+    except msgspec.ValidationError as error:
+        raise DomainError(str(path), str(error), "see docs/domain.md for the keys and their values") from error
+    _check(path, file)
+    return file
+
+
+def _with_utc(value: Any) -> Any:
+    """The same tree with YAML's dates and zoneless times as instants in UTC."""
+    if isinstance(value, dict):
+        return {key: _with_utc(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_utc(item) for item in value]
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value
+
+
+def _check(path: Path, file: ModelFile) -> None:
+    """Refuse values that types cannot exclude."""
+    if not file.models:
+        raise DomainError(f"{path}: models", "is empty", "name at least one model")
+    for name, model in file.models.items():
+        _check_model(f"{path}: models.{name}", model)
+    if file.demo.model not in file.models:
+        raise DomainError(
+            f"{path}: demo.model", f"{file.demo.model!r} is no model", f"name one of {sorted(file.models)}"
+        )
+    instants = file.demo.score_at
+    if not instants or list(instants) != sorted(set(instants)) or instants[0] < file.demo.train_at:
+        raise DomainError(
+            f"{path}: demo.score_at", "must be rising instants, none before demo.train_at", "reorder or correct them"
+        )
+
+
+def _check_model(where: str, model: ModelSpec) -> None:
+    """Refuse lengths of time, names and thresholds of one model that cannot be meant."""
+    texts = {"horizon": model.horizon, "split.gap": model.split.gap or "0d", "split.test_span": model.split.test_span}
+    for key, text in texts.items():
+        try:
+            parse_duration_us(text)
+        except ValueError as error:
+            raise DomainError(f"{where}.{key}", str(error), "write a whole number and a unit") from None
+    if model.horizon_us == 0:
+        raise DomainError(f"{where}.horizon", "is zero", "say how long after an observation its label is known")
+    if not 0 < model.decision.threshold < 1:
+        raise DomainError(f"{where}.decision.threshold", "is not between 0 and 1", "it is compared with a probability")
+    if model.decision.positive == model.decision.negative:
+        raise DomainError(f"{where}.decision", "has one name for both outcomes", "give them different names")
+    if not 0 <= model.seed < 2**31:
+        raise DomainError(f"{where}.seed", "is out of range", "choose a whole number from 0 to 2147483647")
