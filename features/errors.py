@@ -16,6 +16,7 @@
         ├── StateCorruptError
         ├── LakeCorruptError
         ├── BundleCorruptError
+        ├── LogNotAdoptedError a topic was made anew: its log must be adopted before it is read
         ├── BirthMissingError  a store shard does not carry the certificate of the view that is written
         └── PlanMismatchError  two sides were built from different declarations
 
@@ -111,6 +112,17 @@ class BundleCorruptError(CorruptError):
 
 class BirthMissingError(CorruptError):
     """A store shard without the certificate of the view, so it is neither written nor read."""
+
+
+class LogNotAdoptedError(CorruptError):
+    """A topic whose log (topic id) the store was never told of: reading it might skip or repeat events."""
+
+    def __init__(self, topic: str, log: str) -> None:
+        super().__init__(
+            f"topic {topic}", f"is log {log}, which was never adopted; run `millstream adopt {topic} --from earliest`"
+        )
+        self.topic = topic
+        self.log = log
 
 
 class PlanMismatchError(CorruptError):

@@ -85,6 +85,10 @@ class Store(Protocol):
         """
         ...
 
+    async def bootstrap_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        """Write states of a birth that is not certified yet; answers as `write_states`, asks for no certificate."""
+        ...
+
     async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries."""
         ...

@@ -1,0 +1,221 @@
+"""How states come to life: births made from the lake, logs adopted, and where reading starts.
+
+A birth is certified only once every state that the lake gives is confirmed in the store, so that a half-made store
+is never read as a store of new customers.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+from features.decode import Decoder
+from features.errors import BirthMissingError, CorruptError, LogNotAdoptedError
+from features.feast_layout import FeastRow, entity_key
+from features.kernel import ViewKernel
+from features.nouns import Partition
+from features.plan import Plan, SourcePlan, ViewPlan
+from features.state import State
+from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite, Store
+
+CHUNK = 100
+"""Entities a write: one script call."""
+
+
+class LakeHistory(Protocol):
+    """The part of the lake that a bootstrap reads."""
+
+    def logs(self, topic: str) -> dict[str, list[int]]:
+        """Partitions of each log."""
+        ...
+
+    def end(self, topic: str, log: str, partition: int) -> int | None:
+        """Next offset after the covered prefix."""
+        ...
+
+    def read(self, source: SourcePlan, *, upto: Mapping[Partition, int] | None = None) -> pa.Table:
+        """Valid events, each once, in the order (log, partition, offset)."""
+        ...
+
+
+class Bootstrapped(NamedTuple):
+    """A birth that was made, and what went into it."""
+
+    birth: Birth
+    n_events: int
+    n_entities: int
+
+
+def birth_of(certificate: Certificate, view: ViewPlan) -> Birth:
+    """The certified birth of a view as it is declared.
+
+    Raises
+    ------
+    BirthMissingError
+        No shard carries one, or only one of another declaration: the store is new, was flushed, or is old.
+
+    """
+    for birth in reversed(certificate.births):
+        if birth.view == view.name and birth.view_hash == view.hash:
+            return birth
+    others = sorted(birth.view_hash for birth in certificate.births if birth.view == view.name)
+    found = f"it has {', '.join(others)}" if others else "it has none"
+    raise BirthMissingError(
+        f"view {view.name}",
+        f"the store carries no certificate for {view.hash} ({found}); run `millstream backfill --to-online`",
+    )
+
+
+def adopted_log(certificate: Certificate, topic: str, log: str) -> AdoptedLog:
+    """What was adopted of a log; LogNotAdoptedError when nothing was."""
+    for adopted in certificate.logs:
+        if adopted.topic == topic and adopted.log == log:
+            return adopted
+    raise LogNotAdoptedError(topic, log)
+
+
+def start_offset(
+    *,
+    certificate: Certificate,
+    progress: Mapping[ProgressKey, int],
+    lake_end: int | None,
+    views: Sequence[ViewPlan],
+    topic: str,
+    log: str,
+    partition: int,
+) -> int:
+    """Where a worker starts to read a partition, so that nothing is left out and the fence skips the rest.
+
+    Parameters
+    ----------
+    certificate, progress
+        As every shard carries them.
+    lake_end
+        Next offset after what the lake covers of this partition; None when it holds nothing of it.
+    views
+        The views that the topic feeds.
+    topic, log, partition
+        Which partition.
+
+    Returns
+    -------
+    int
+        The least of the lake's end and, over the views' births, of progress, or where there is none the cut.
+
+    Raises
+    ------
+    BirthMissingError, LogNotAdoptedError
+        The store does not carry the births of these views, or the log was never adopted.
+
+    """
+    adopted_start = adopted_log(certificate, topic, log).start.get(partition, 0)
+    starts = [adopted_start if lake_end is None else lake_end]
+    for view in views:
+        birth = birth_of(certificate, view)
+        cut = birth.cut.get(log, {}).get(partition, adopted_start)
+        starts.append(progress.get((birth.id, log, partition), cut))
+    return min(starts)
+
+
+async def ensure_births(store: Store, lake: LakeHistory, plan: Plan) -> list[Bootstrapped]:
+    """Give every view of the plan that has no birth one from the lake; those that were made.
+
+    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view.
+    """
+    certificate = await store.read_certificate()
+    made = []
+    for view in plan.views:
+        try:
+            birth_of(certificate, view)
+        except BirthMissingError:
+            made.append(await bootstrap_view(store, lake, plan, view))
+    return made
+
+
+async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Iterable[str]) -> list[Bootstrapped]:
+    """Make new births of these views from the lake, and withdraw the old ones once the new ones are certified."""
+    certificate = await store.read_certificate()
+    made = []
+    for name in views:
+        view = plan.view(name)
+        old = [birth for birth in certificate.births if birth.view == name and birth.view_hash == view.hash]
+        made.append(await bootstrap_view(store, lake, plan, view))
+        for birth in old:
+            await store.drop_birth(name, birth.id)
+    return made
+
+
+async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan) -> Bootstrapped:
+    """Write the states that the lake gives one view, then certify their birth.
+
+    Logs that the lake holds are adopted with it: the store may have forgotten them, the lake has not.
+    """
+    source = plan.source(view.topic)
+    cut = {
+        log: {partition: lake.end(view.topic, log, partition) or 0 for partition in partitions}
+        for log, partitions in lake.logs(view.topic).items()
+    }
+    states, n_events = fold_lake(lake.read(source, upto=_last_offsets(cut)), view, source, plan.project)
+    birth = Birth(view=view.name, view_hash=view.hash, id=secrets.token_hex(4), cut=cut, serving=True)
+    kernel, row = ViewKernel(view, source), FeastRow(view)
+    entries = list(states.items())
+    for begin in range(0, len(entries), CHUNK):
+        writes = [_write(kernel, row, key, state) for key, state in entries[begin : begin + CHUNK]]
+        answers = await store.bootstrap_states(view.name, birth.id, writes)
+        if any(answer is not None for answer in answers):
+            raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")
+    certified = {log.log for log in (await store.read_certificate()).logs if log.topic == view.topic}
+    for log in cut:
+        if log not in certified:
+            await store.adopt_log(AdoptedLog(topic=view.topic, log=log, start={}))
+    await store.write_birth(birth)
+    return Bootstrapped(birth, n_events, len(states))
+
+
+def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str) -> tuple[dict[bytes, State], int]:
+    """States of all entities in a table of the lake, by entity key, and the number of events folded."""
+    kernel, decoder = ViewKernel(view, source), Decoder(source)
+    ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
+    states: dict[bytes, State] = {}
+    n_events = 0
+    for batch in events.to_batches(max_chunksize=50_000):
+        values = batch.column("value").to_pylist()
+        decoded = decoder.decode(values, batch.column("kafka_us").to_pylist())
+        positions = zip(
+            batch.column("log").to_pylist(),
+            batch.column("partition").to_pylist(),
+            batch.column("offset").to_pylist(),
+            strict=True,
+        )
+        for (log, partition, offset), event_us, columns in zip(
+            positions, decoded.event_us, decoded.columns, strict=True
+        ):
+            if columns is None:
+                continue
+            key = entity_key(project, view.keys, [columns[ordinal] for ordinal in ordinals])
+            state = states.get(key)
+            if state is None:
+                state = states[key] = kernel.new_state()
+            n_events += kernel.apply(state, (log, partition), offset, event_us, columns)
+    return states, n_events
+
+
+async def adopt(store: Store, topic: str, log: str, start: Mapping[int, int]) -> AdoptedLog:
+    """Let a log be read, from these offsets (0 for a partition that is not named)."""
+    adopted = AdoptedLog(topic=topic, log=log, start=dict(start))
+    await store.adopt_log(adopted)
+    return adopted
+
+
+def _last_offsets(cut: Mapping[str, Mapping[int, int]]) -> dict[Partition, int]:
+    return {(log, partition): end - 1 for log, ends in cut.items() for partition, end in ends.items()}
+
+
+def _write(kernel: ViewKernel, row: FeastRow, key: bytes, state: State) -> StateWrite:
+    if state.newest_us is None:
+        raise AssertionError("a folded state holds at least one event")
+    values = kernel.finish(state, state.newest_us + 1)
+    return StateWrite(key, b"", kernel.encode(state), row.fields(values, state.newest_us))
