@@ -1,0 +1,204 @@
+"""The online store in memory: the contract of `features.store` with faults on demand, for tests.
+
+`features.memory_shards.MemoryShards` are the servers, shared by any number of `MemoryStore` clients. What Redis
+enforces is enforced here: compare and set, births, order of writes, connections that end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from features.errors import BirthMissingError, StoreUnavailableError
+from features.feast_layout import state_field
+from features.memory_shards import CERTIFICATE, PROGRESS, MemoryShard, MemoryShards
+from features.shard_records import birth_field, log_field, mark_field, to_certificate
+from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
+
+
+class MemoryStore:
+    """One client's connection to the shards: implements `features.store.Store`.
+
+    Parameters
+    ----------
+    shards
+        The servers to share with other clients; new ones otherwise.
+
+    """
+
+    def __init__(self, shards: MemoryShards | None = None) -> None:
+        self.shards = shards or MemoryShards()
+        self.epoch = 0
+        self._generation: int | None = None
+        self._writes_left = 0
+
+    def reader(self) -> MemoryReader:
+        """A blocking reader of the same shards."""
+        return MemoryReader(self.shards)
+
+    def cut(self) -> None:
+        """Lose the connection."""
+        self._generation = None
+
+    def cut_after(self, n_writes: int) -> None:
+        """Lose the connection once that many more single writes were applied, before the last one is answered."""
+        if n_writes == 0:
+            self.cut()
+        self._writes_left = n_writes
+
+    async def connect(self) -> None:
+        """Open (or reopen) the connection to every shard."""
+        await asyncio.sleep(0)
+        if not self.shards.up:
+            raise StoreUnavailableError("store", "no connection: the shards are stopped")
+        self._generation = self.shards.generation
+        self.epoch += 1
+
+    async def close(self) -> None:
+        """Close; calls in flight fail."""
+        self.cut()
+
+    async def read_states(self, view: str, birth: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Stored states, None where there is none."""
+        epoch = self._connected()
+        field = state_field(view, birth)
+        states = [self.shards.of(key).hash(key).get(field) for key in keys]
+        await self._answer(epoch)
+        return states
+
+    async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        """Compare and set each; None where it was written, else the state that stands there (empty: none)."""
+        return await self._write_states(view, birth, writes, certified=True)
+
+    async def seed_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        """As `write_states`, for a birth that is not certified yet."""
+        return await self._write_states(view, birth, writes, certified=False)
+
+    async def read_certificate(self) -> Certificate:
+        """Births and logs that every shard carries."""
+        epoch = self._connected()
+        certificate = self.shards.certificate()
+        await self._answer(epoch)
+        return certificate
+
+    async def write_birth(self, birth: Birth) -> None:
+        """Certify a birth on every shard (or change its cut or ``serving``)."""
+        await self._write_everywhere(CERTIFICATE, {birth_field(birth.view, birth.id): msgspec.json.encode(birth)})
+
+    async def drop_birth(self, view: str, birth: str) -> None:
+        """Withdraw a certificate and its progress everywhere."""
+        epoch = self._connected()
+        for shard in self.shards.shards:
+            self._write(shard, CERTIFICATE, {birth_field(view, birth): None})
+            marks = [field for field in shard.hash(PROGRESS) if field.startswith(f"{birth}:".encode())]
+            if marks:
+                self._write(shard, PROGRESS, dict.fromkeys(marks))
+        await self._answer(epoch)
+
+    async def adopt_log(self, log: AdoptedLog) -> None:
+        """Certify on every shard that this log may be read from there on."""
+        await self._write_everywhere(CERTIFICATE, {log_field(log.topic, log.log): msgspec.json.encode(log)})
+
+    async def write_progress(self, marks: Mapping[ProgressKey, int]) -> None:
+        """Set next offsets on every shard, after all earlier writes; BirthMissingError as `write_states`."""
+        epoch = self._connected()
+        fields = {mark_field(mark): str(offset).encode() for mark, offset in marks.items()}
+        missing: BirthMissingError | None = None
+        for index, shard in enumerate(self.shards.shards):
+            certified = {birth.id for birth in to_certificate(shard.hash(CERTIFICATE)).births}
+            lacking = [birth for birth, _, _ in marks if birth not in certified]
+            if lacking:
+                missing = BirthMissingError(f"shard {index}", f"carries no certificate of birth {lacking[0]}")
+            elif fields:
+                self._write(shard, PROGRESS, fields)
+        await self._answer(epoch)
+        if missing:
+            raise missing
+
+    async def read_progress(self) -> dict[ProgressKey, int]:
+        """Least over the shards; a mark that some shard lacks is left out."""
+        epoch = self._connected()
+        marks = self.shards.progress()
+        await self._answer(epoch)
+        return marks
+
+    async def _write_states(
+        self, view: str, birth: str, writes: Sequence[StateWrite], *, certified: bool
+    ) -> list[bytes | None]:
+        """Compare and set each on shards that may be written."""
+        epoch = self._connected()
+        field, certificate = state_field(view, birth), birth_field(view, birth)
+        answers: list[bytes | None] = []
+        missing: BirthMissingError | None = None
+        for write in writes:
+            shard = self.shards.of(write.key)
+            if certified and certificate not in shard.hash(CERTIFICATE):
+                missing = BirthMissingError("a shard", f"carries no certificate of view {view}, birth {birth}")
+                continue
+            stored = shard.hash(write.key).get(field)
+            if (stored or b"")[: len(write.expected)] != write.expected or (stored is not None and not write.expected):
+                answers.append(stored or b"")
+                continue
+            feast = dict(zip(write.feast_fields[::2], write.feast_fields[1::2], strict=True))
+            self._write(shard, write.key, {field: write.state, **feast})
+            answers.append(None)
+        await self._answer(epoch)
+        if missing:
+            raise missing
+        return answers
+
+    async def _write_everywhere(self, key: bytes, fields: Mapping[bytes, bytes | None]) -> None:
+        """One write on every shard."""
+        epoch = self._connected()
+        for shard in self.shards.shards:
+            self._write(shard, key, fields)
+        await self._answer(epoch)
+
+    def _write(self, shard: MemoryShard, key: bytes, fields: Mapping[bytes, bytes | None]) -> None:
+        """One write; the connection may have ended before it, and may end after it."""
+        self._connected()
+        shard.write(key, fields)
+        if self._writes_left:
+            self._writes_left -= 1
+            if not self._writes_left:
+                self.cut()
+
+    def _connected(self) -> int:
+        """The epoch of the live connection; StoreUnavailableError when there is none."""
+        if self._generation is None or self._generation != self.shards.generation:
+            raise StoreUnavailableError("store", "the connection was lost")
+        return self.epoch
+
+    async def _answer(self, epoch: int) -> None:
+        """Let others run, then fail if the connection that was asked is no more."""
+        await asyncio.sleep(0)
+        if self._connected() != epoch:
+            raise StoreUnavailableError("store", "the connection was lost")
+
+
+class MemoryReader:
+    """A blocking reader: implements `features.store.StoreReader`."""
+
+    def __init__(self, shards: MemoryShards) -> None:
+        self._shards = shards
+
+    def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
+        """For each key, the values of these hash fields."""
+        self._check()
+        rows = [self._shards.of(key).hash(key) for key in keys]
+        return [[row.get(field) for field in fields] for row in rows]
+
+    def read_certificate(self) -> Certificate:
+        """Births and logs that every shard carries."""
+        self._check()
+        return self._shards.certificate()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def _check(self) -> None:
+        """StoreUnavailableError when the shards are stopped."""
+        if not self._shards.up:
+            raise StoreUnavailableError("store", "no connection: the shards are stopped")
