@@ -47,16 +47,15 @@ def test_a_killed_store_leaves_its_port_and_can_be_started_again(tmp_path: Path)
 
 def test_a_paused_store_does_not_answer_until_resumed(tmp_path: Path) -> None:
     """SIGSTOP leaves connections open and unanswered, as a stalled machine does."""
-    with ValkeyServer(tmp_path) as server:
-        with socket.create_connection((server.host, server.port), 5) as connection:
-            server.pause()
-            connection.settimeout(0.2)
-            connection.sendall(b"PING\r\n")
-            with pytest.raises(TimeoutError):
-                connection.recv(16)
-            server.resume()
-            connection.settimeout(5)
-            assert connection.recv(16) == b"+PONG\r\n"
+    with ValkeyServer(tmp_path) as server, socket.create_connection((server.host, server.port), 5) as connection:
+        server.pause()
+        connection.settimeout(0.2)
+        connection.sendall(b"PING\r\n")
+        with pytest.raises(TimeoutError):
+            connection.recv(16)
+        server.resume()
+        connection.settimeout(5)
+        assert connection.recv(16) == b"+PONG\r\n"
 
 
 def test_a_restarted_broker_has_forgotten_its_log(tmp_path: Path) -> None:
