@@ -72,8 +72,8 @@ class MemoryStore:
         """Compare and set each; None where it was written, else the state that stands there (empty: none)."""
         return await self._write_states(view, birth, writes, certified=True)
 
-    async def seed_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
-        """As `write_states`, for a birth that is not certified yet."""
+    async def bootstrap_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        """As `write_states`, for a birth that is not certified yet: asks for no certificate."""
         return await self._write_states(view, birth, writes, certified=False)
 
     async def read_certificate(self) -> Certificate:

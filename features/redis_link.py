@@ -1,0 +1,220 @@
+"""One asyncio connection to one Redis or Valkey server, pipelined, never replaced in silence.
+
+Replies come in the order of the calls, so a call is a slot in a queue. Commands given in one turn of the event
+loop leave in one write. When the connection ends, or one reply is overdue, every call in flight fails with
+StoreUnavailableError and the link stays dead: whoever wants another opens another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import hiredis
+
+from features.errors import StoreUnavailableError
+from features.redis_replies import NO_REPLY, store_error
+from features.settings import StoreSettings
+
+SEND_BUFFER = 4 << 20  # at the kernel's default, client and server run in turns
+OVERDUE_GRACE_S = 0.001
+
+
+class RedisLink(asyncio.Protocol):
+    """A live connection; made by `open_link`.
+
+    Parameters
+    ----------
+    address
+        For error messages.
+    timeout_s
+        How long a call may wait for its replies.
+
+    """
+
+    def __init__(self, address: str, timeout_s: float) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader(notEnoughData=NO_REPLY)
+        self._transport: asyncio.Transport | None = None
+        self._calls: deque[_Call] = deque()
+        self._unsent: list[bytes] = []
+        self._watch: asyncio.TimerHandle | None = None
+        self._failure = "not connected yet"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._transport is not None
+
+    def call(self, *command: bytes) -> asyncio.Future[Any]:
+        """Send one command; its reply, or the error that stands for it.
+
+        Raises (in the future) StoreUnavailableError when the link is dead, dies or is overdue, else what
+        `features.redis_replies.store_error` makes of an error reply.
+        """
+        return self._send(hiredis.pack_command(command), 1, single=True)
+
+    def calls(self, commands: bytes, n_replies: int) -> asyncio.Future[list[Any]]:
+        """Send commands that are encoded already; the list of their replies. Raises as `call`."""
+        return self._send(commands, n_replies, single=False)
+
+    def close(self, reason: str = "it was closed") -> None:
+        """End the connection; calls in flight fail."""
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        transport.abort()
+        self._failure = reason
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self._unsent.clear()
+        calls, self._calls = self._calls, deque()
+        for call in calls:
+            if not call.done.done():
+                call.done.set_exception(self._lost())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        tune(transport.get_extra_info("socket"))
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self.close(f"the connection was lost ({exc or 'the server closed it'})")
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        calls, gets = self._calls, self._reader.gets
+        try:
+            self._reader.feed(data)
+            while (reply := gets()) is not NO_REPLY:
+                call = calls[0]
+                call.replies.append(reply)
+                if len(call.replies) == call.n_replies:
+                    calls.popleft().finish()
+        except (hiredis.HiredisError, IndexError) as error:
+            self.close(f"the server does not speak the Redis protocol ({error})")
+
+    def _send(self, commands: bytes, n_replies: int, *, single: bool) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = self._loop.create_future()
+        if self._transport is None:
+            done.set_exception(self._lost())
+            return done
+        deadline = self._loop.time() + self._timeout_s
+        self._calls.append(_Call(done, n_replies, deadline, single=single))
+        if self._watch is None:
+            self._watch = self._loop.call_at(deadline, self._check_overdue)
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(commands)
+        return done
+
+    def _flush(self) -> None:
+        """Write what was gathered in this turn of the loop."""
+        if self._transport is not None and self._unsent:
+            unsent, self._unsent = self._unsent, []
+            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+
+    def _check_overdue(self) -> None:
+        """Look after the oldest call; one timer serves all, for they end in order."""
+        self._watch = None
+        if not self._calls:
+            return
+        oldest = self._calls[0]
+        if oldest.deadline > self._loop.time():
+            self._watch = self._loop.call_at(oldest.deadline, self._check_overdue)
+        else:  # its reply may wait unread in the socket, if it was this process that stood still
+            self._watch = self._loop.call_later(OVERDUE_GRACE_S, self._give_up, oldest)
+
+    def _give_up(self, overdue: _Call) -> None:
+        """End the connection if that call still has no reply: the replies behind it are as late."""
+        if self._calls and self._calls[0] is overdue:
+            self.close(f"no reply within {self._timeout_s:g} s")
+        else:
+            self._check_overdue()
+
+    def _lost(self) -> StoreUnavailableError:
+        return StoreUnavailableError(f"store {self._address}", self._failure)
+
+
+class _Call:
+    """Replies that are awaited together."""
+
+    __slots__ = ("deadline", "done", "n_replies", "replies", "single")
+
+    def __init__(self, done: asyncio.Future[Any], n_replies: int, deadline: float, *, single: bool) -> None:
+        self.done = done
+        self.n_replies = n_replies
+        self.deadline = deadline
+        self.single = single
+        self.replies: list[Any] = []
+
+    def finish(self) -> None:
+        """Hand over the replies, unless the caller has gone."""
+        if self.done.done():
+            return
+        for reply in self.replies:
+            if isinstance(reply, hiredis.ReplyError):
+                self.done.set_exception(store_error(reply))
+                return
+        self.done.set_result(self.replies[0] if self.single else self.replies)
+
+
+async def open_link(settings: StoreSettings, first_commands: Sequence[Sequence[bytes]] = ()) -> RedisLink:
+    """Connect, authenticate, select the database and send these commands, all within the deadline.
+
+    Raises StoreUnavailableError when the server cannot be reached or is still loading, SettingsError when it
+    refuses password or database.
+    """
+    address = address_of(settings)
+    loop = asyncio.get_running_loop()
+    link = RedisLink(address, settings.timeout_s)
+    try:
+        async with asyncio.timeout(settings.timeout_s):
+            if is_unix(settings):
+                await loop.create_unix_connection(lambda: link, settings.host)
+            else:
+                await loop.create_connection(lambda: link, settings.host, settings.port)
+            await asyncio.gather(*(link.call(*command) for command in (*greeting(settings), *first_commands)))
+    except (OSError, TimeoutError) as error:
+        link.close()
+        problem = f"no connection within {settings.timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
+        raise StoreUnavailableError(f"store {address}", problem) from error
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def address_of(settings: StoreSettings) -> str:
+    """The server as errors name it."""
+    return settings.host if is_unix(settings) else f"{settings.host}:{settings.port}"
+
+
+def is_unix(settings: StoreSettings) -> bool:
+    """Whether ``host`` is the path of a unix socket."""
+    return settings.host.startswith("/")
+
+
+def greeting(settings: StoreSettings) -> list[tuple[bytes, ...]]:
+    """The commands that begin every connection."""
+    commands: list[tuple[bytes, ...]] = []
+    if settings.password is not None:
+        commands.append((b"AUTH", settings.password.encode()))
+    if settings.database:
+        commands.append((b"SELECT", b"%d" % settings.database))
+    return commands
+
+
+def tune(connection: socket.socket) -> None:
+    """Large send buffer, and no delay on TCP (a unix socket has none)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    with suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,53 @@
+"""What Redis' replies mean to us: the one place where its errors become ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import hiredis
+
+from features.errors import (
+    BirthMissingError,
+    MillstreamError,
+    SettingsError,
+    StateCorruptError,
+    StoreUnavailableError,
+)
+
+NO_REPLY: Final = object()
+"""What hiredis answers while a reply is incomplete."""
+
+BIRTH_MISSING: Final = "BIRTHMISSING"
+"""Error code with which our scripts refuse a shard without the certificate."""
+
+NO_SCRIPT: Final = "NOSCRIPT"
+
+_REFUSED = {
+    "NOAUTH": ("PASSWORD", "the store wants a password", "set the one of this store"),
+    "WRONGPASS": ("PASSWORD", "the store refuses it", "set the one of this store"),
+    "NOPERM": ("PASSWORD", "the store's user lacks rights", "let it run HSET, HGET, EVALSHA and SCRIPT LOAD"),
+}
+
+
+class ScriptMissingError(StoreUnavailableError):
+    """The server has forgotten a script; sending it whole teaches it anew."""
+
+
+def store_error(reply: hiredis.ReplyError) -> MillstreamError:
+    """Our error for an error reply; what may pass (loading, failing over, out of memory) is StoreUnavailableError."""
+    text = str(reply)
+    code, _, rest = text.partition(" ")
+    if code == BIRTH_MISSING:
+        return BirthMissingError("a store shard", f"carries no certificate of {rest}")
+    if code == NO_SCRIPT:
+        return ScriptMissingError("store", text)
+    if code == "WRONGTYPE":
+        return StateCorruptError("a key of the store", text)
+    if "DB index" in text:
+        return SettingsError("MILLSTREAM_STORE__DATABASE", text, "the store has fewer databases")
+    if code == "ERR" and "AUTH" in text:  # Redis without any password set
+        return SettingsError("MILLSTREAM_STORE__PASSWORD", text, "unset it")
+    if code in _REFUSED:
+        name, problem, remedy = _REFUSED[code]
+        return SettingsError(f"MILLSTREAM_STORE__{name}", f"{problem} ({text})", remedy)
+    return StoreUnavailableError("store", text)

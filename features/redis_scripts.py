@@ -1,0 +1,71 @@
+"""The Lua scripts that run inside the store, each atomic on its server.
+
+Every script has the shard's certificate as its first key and answers ``BIRTHMISSING`` before it writes anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A script and the name that the server knows it by."""
+
+    source: bytes
+    sha: bytes
+
+
+def script(source: str) -> Script:
+    """A script with its name."""
+    return Script(source.encode(), hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode())
+
+
+WRITE_STATES = script("""\
+-- KEYS: certificate, entity…   ARGV: certificate field (empty: ask for none), state field,
+-- then per entity: expected head, state, number of further words, those (Feast's fields and values)
+if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+  return redis.error_reply('BIRTHMISSING ' .. ARGV[1])
+end
+local call, field, at, answers = redis.call, ARGV[2], 3, {}
+for i = 2, #KEYS do
+  local expected, words = ARGV[at], tonumber(ARGV[at + 2])
+  local stored = call('HGET', KEYS[i], field)
+  local same
+  if expected == '' then same = not stored else same = stored and string.sub(stored, 1, #expected) == expected end
+  if same then
+    call('HSET', KEYS[i], field, ARGV[at + 1], unpack(ARGV, at + 3, at + 2 + words))
+    answers[i - 1] = false
+  else
+    answers[i - 1] = stored or ''
+  end
+  at = at + 3 + words
+end
+return answers
+""")
+
+WRITE_PROGRESS = script("""\
+-- KEYS: certificate, progress   ARGV: number of births, those, then mark and offset in turn
+local names = redis.call('HKEYS', KEYS[1])
+for i = 2, tonumber(ARGV[1]) + 1 do
+  local ending, found = ':' .. ARGV[i], false
+  for _, name in ipairs(names) do
+    if string.sub(name, 1, 5) == 'view:' and string.sub(name, -#ending) == ending then found = true end
+  end
+  if not found then return redis.error_reply('BIRTHMISSING ' .. ARGV[i]) end
+end
+redis.call('HSET', KEYS[2], unpack(ARGV, tonumber(ARGV[1]) + 2))
+return redis.status_reply('OK')
+""")
+
+DROP_BIRTH = script("""\
+-- KEYS: certificate, progress   ARGV: certificate field, birth
+redis.call('HDEL', KEYS[1], ARGV[1])
+local beginning = ARGV[2] .. ':'
+for _, mark in ipairs(redis.call('HKEYS', KEYS[2])) do
+  if string.sub(mark, 1, #beginning) == beginning then redis.call('HDEL', KEYS[2], mark) end
+end
+return redis.status_reply('OK')
+""")
+
+SCRIPTS = (WRITE_STATES, WRITE_PROGRESS, DROP_BIRTH)
