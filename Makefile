@@ -1,0 +1,120 @@
+# Everything that a checkout can do. Needs only Python 3.11 or newer with pip, and make.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+REPO ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+KAFKA := var/kafka/.fetched
+GRPCURL := var/go/bin/grpcurl
+CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo
+MILLSTREAM := $(BIN)/millstream $(if $(REPO),--repo $(REPO))
+
+# uv reads the system's certificates only when told to; bytecode is compiled once, at installation
+export UV_SYSTEM_CERTS := 1
+export PYTHONDONTWRITEBYTECODE :=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(INSTALLED) ## Build .venv from requirements.lock; .venv/bin/millstream is the command
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Millstream needs Python 3.11 or newer; name one: make setup PYTHON=python3.11" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip --clear $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.txt
+	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes --only-binary :all: -r $(VENV)/uv.txt
+	@echo "installing the packages of requirements.lock into $(VENV)" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED) ## Run the whole story on real purchases (another domain: REPO=dir)
+	@$(MILLSTREAM) demo $(ARGS)
+
+.PHONY: up
+up: $(INSTALLED) ## Start the embedded stack and leave it running (REPO=dir)
+	@$(MILLSTREAM) up $(ARGS)
+
+.PHONY: down
+down: $(INSTALLED) ## Stop the embedded stack (REPO=dir)
+	@$(MILLSTREAM) down $(ARGS)
+
+.PHONY: test
+test: fetch check ## Check, then run the whole test suite with real servers
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## Run the fault tests alone
+	@$(BIN)/pytest -m faults $(ARGS)
+
+.PHONY: check
+check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, documents
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m grpc_api.stubs --check
+	@$(BIN)/python -m deploy.reference_pages --check
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code, mend what lint can, write the generated pages anew
+	@$(BIN)/ruff check --fix --quiet $(CODE) || true
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/python -m deploy.reference_pages
+
+.PHONY: servers
+servers: debian-packages fetch ## Install what the tests against Apache Kafka, Redis and Prometheus need
+
+# Fetches below var/ what the tools on this machine can fetch; Debian packages only on a machine made for tests.
+.PHONY: fetch
+fetch: $(INSTALLED)
+	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages; fi
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(GRPCURL); fi
+
+.PHONY: debian-packages
+debian-packages:
+	@missing=; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
+	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v go >/dev/null || missing="$$missing golang-go"; \
+	if [ -n "$$missing" ]; then \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -qq && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >&2; \
+	fi
+
+$(KAFKA): deploy/kafka/pom.xml
+	@echo "fetching Apache Kafka into var/kafka" >&2
+	@mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+	  -DoutputDirectory=$(CURDIR)/var/kafka
+	@touch $@
+
+$(GRPCURL):
+	@echo "fetching grpcurl into var/go" >&2
+	@GOBIN=$(CURDIR)/var/go/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+
+.PHONY: lock
+lock: $(INSTALLED) ## Pin the packages of pyproject.toml anew, with hashes and without addresses
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --universal \
+	  -o requirements.lock pyproject.toml --group dev
+
+.PHONY: clean
+clean: ## Remove .venv, var (all state of all domains) and every cache
+	@if [ -x $(BIN)/millstream ]; then $(MILLSTREAM) down >/dev/null 2>&1 || true; fi
+	@rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
