@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -182,16 +182,12 @@ def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str
     states: dict[bytes, State] = {}
     n_events = 0
     for batch in events.to_batches(max_chunksize=50_000):
-        values = batch.column("value").to_pylist()
-        decoded = decoder.decode(values, batch.column("kafka_us").to_pylist())
-        positions = zip(
-            batch.column("log").to_pylist(),
-            batch.column("partition").to_pylist(),
-            batch.column("offset").to_pylist(),
-            strict=True,
+        values, kafka_us, *positions = (
+            _listed(batch, name) for name in ("value", "kafka_us", "log", "partition", "offset")
         )
-        for (log, partition, offset), event_us, columns in zip(
-            positions, decoded.event_us, decoded.columns, strict=True
+        decoded = decoder.decode(values, kafka_us)
+        for log, partition, offset, event_us, columns in zip(
+            *positions, decoded.event_us, decoded.columns, strict=True
         ):
             if columns is None:
                 continue
@@ -212,6 +208,10 @@ async def adopt(store: Store, topic: str, log: str, start: Mapping[int, int]) ->
 
 def _last_offsets(cut: Mapping[str, Mapping[int, int]]) -> dict[Partition, int]:
     return {(log, partition): end - 1 for log, ends in cut.items() for partition, end in ends.items()}
+
+
+def _listed(batch: pa.RecordBatch, name: str) -> list[Any]:
+    return batch.column(name).to_pylist()
 
 
 def _write(kernel: ViewKernel, row: FeastRow, key: bytes, state: State) -> StateWrite:

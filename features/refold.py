@@ -1,0 +1,121 @@
+"""Folds the lake again for given records: the second execution that a served number is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.aggregates import EMPTY_MAX
+from features.backfill import backfill
+from features.nouns import FeatureValue, ScoreRecord, ViewReading
+from features.plan import EntityKeyPlan, SourcePlan, ViewPlan
+from features.vector import ViewValues
+
+ROW = EntityKeyPlan(name="__row", type="int64")
+"""Each folded row is an entity of its own, so that the backfill folds exactly the events that its positions allow."""
+
+
+UNKNOWN = EMPTY_MAX
+"""Newest event time of a row without events."""
+
+
+class Folded(NamedTuple):
+    """One view of many rows, proven: finished values by feature, and the newest event times (`UNKNOWN`: no event)."""
+
+    view: ViewPlan
+    values: Sequence[Sequence[FeatureValue]]
+    newest_us: npt.NDArray[np.int64]
+
+    def row(self, i: int) -> ViewValues:
+        """One row, as the vector is assembled from it."""
+        newest_us = int(self.newest_us[i])
+        return ViewValues(self.values[i], None if newest_us == UNKNOWN else newest_us)
+
+
+def fold_records(records: Sequence[ScoreRecord], view: ViewPlan, source: SourcePlan, events: pa.Table) -> Folded:
+    """Fold, for each record, its entity's events at or below its positions, and finish them at its instant.
+
+    Parameters
+    ----------
+    records
+        What was served.
+    view, source
+        Which view of it to fold.
+    events
+        The valid events of the source's topic, from the lake.
+
+    Returns
+    -------
+    Folded
+        A row a record.
+
+    """
+    as_of_us = np.array([record.as_of_us for record in records], np.int64)
+    return fold_rows(join_events(records, view, events), as_of_us, view, source)
+
+
+def fold_rows(rows: pa.Table, as_of_us: npt.NDArray[np.int64], view: ViewPlan, source: SourcePlan) -> Folded:
+    """Fold a table of events by its column ``__row``, and finish each at the greater of ``as_of`` and newest event.
+
+    Parameters
+    ----------
+    rows
+        Events as `features.lake` reads them, and the number of the row that each belongs to.
+    as_of_us
+        Instant of each row.
+    view, source
+        Which view to fold.
+
+    """
+    newest_us = np.full(len(as_of_us), UNKNOWN, np.int64)
+    np.maximum.at(newest_us, rows.column(ROW.name).to_numpy(), rows.column("event_us").to_numpy())
+    by_row = msgspec.structs.replace(view, keys=(ROW,))
+    columns = backfill(by_row, source, rows, {ROW.name: np.arange(len(as_of_us))}, np.maximum(as_of_us, newest_us))
+    features = [
+        [value if valid else None for value, valid in zip(values.tolist(), valids.tolist(), strict=True)]
+        for values, valids in ((columns.values[name], columns.valid[name]) for name in view.feature_names)
+    ]
+    return Folded(view, list(zip(*features, strict=True)), newest_us)
+
+
+def join_events(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> pa.Table:
+    """Rows of the lake at or below each record's positions, with the record's number as ``__row``."""
+    names = [key.name for key in view.keys]
+    cuts = [
+        (i, *(record.entity.get(name) for name in names), log, partition, offset)
+        for i, record in enumerate(records)
+        for log, partition, offset in _positions(record, view)
+    ]
+    fields: list[Any] = [pa.field(ROW.name, pa.int64())]
+    fields += [pa.field(f"k{i}", events.schema.field(name).type) for i, name in enumerate(names)]
+    fields += [pa.field("log", pa.string()), pa.field("partition", pa.int32()), pa.field("offset", pa.int64())]
+    columns = list(zip(*cuts, strict=True)) if cuts else [()] * len(fields)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
+    cut_table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    same_entity = " and ".join(f'e."{name}" = c.k{i}' for i, name in enumerate(names))
+    query = (
+        "select c.__row, e.* from events e join cuts c on e.log = c.log and e.partition = c.partition"  # noqa: S608 - names of the plan
+        f' and e."offset" <= c."offset" and {same_entity} order by c.__row, e.log, e.partition, e."offset"'
+    )
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.register("events", events)
+        connection.register("cuts", cut_table)
+        joined: pa.Table = connection.execute(query).to_arrow_table()
+        return joined
+
+
+def _positions(record: ScoreRecord, view: ViewPlan) -> Sequence[tuple[str, int, int]]:
+    reading = reading_of(record, view.name)
+    return reading.positions if reading is not None else ()
+
+
+def reading_of(record: ScoreRecord, view: str) -> ViewReading | None:
+    """The record's reading of a view; None where its service does not use it."""
+    return next((reading for reading in record.views if reading.view == view), None)
