@@ -1,0 +1,122 @@
+"""An ensemble as one ONNX node: ``ai.onnx.ml`` opset 5 ``TreeEnsemble`` with splits and weights in double.
+
+onnxmltools casts thresholds to float32, which is wrong on values at or next to a threshold; this is bit-exact
+(`offline_training.proof` holds it to that).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from features.bundle import MODEL_INPUT, MODEL_OUTPUT
+from offline_training.lightgbm_trees import Ensemble, Split, Tree
+
+_BRANCH_LEQ = 0
+_BRANCH_MEMBER = 6
+_SUM = 1
+_IR_VERSION = 10
+_ML_OPSET = 5
+_ONNX_OPSET = 21
+
+
+class Covers(NamedTuple):
+    """Training rows that passed each node and leaf, in the order of the ONNX node's ``nodes_*`` and ``leaf_*``."""
+
+    nodes: np.ndarray
+    leaves: np.ndarray
+
+
+class _Layout:
+    """The operator's flat arrays while trees are laid out one after another."""
+
+    def __init__(self) -> None:
+        self.roots: list[int] = []
+        self.features: list[int] = []
+        self.splits: list[float] = []
+        self.modes: list[int] = []
+        self.nan_tracks_true: list[int] = []
+        self.true_ids: list[int] = []
+        self.true_leafs: list[int] = []
+        self.false_ids: list[int] = []
+        self.false_leafs: list[int] = []
+        self.members: list[float] = []
+        self.weights: list[float] = []
+
+    def add(self, tree: Tree) -> None:
+        node0, leaf0 = len(self.features), len(self.weights)
+        self.roots.append(node0)
+        self.weights += tree.leaf_values
+        for split in tree.splits or (_leaf_alone(),):
+            self._add_split(split, node0, leaf0)
+
+    def _add_split(self, split: Split, node0: int, leaf0: int) -> None:
+        self.features.append(split.feature)
+        self.splits.append(split.threshold)
+        self.modes.append(_BRANCH_LEQ if split.members is None else _BRANCH_MEMBER)
+        self.nan_tracks_true.append(int(split.nan_goes_left))
+        if split.members is not None:
+            self.members += [*map(float, split.members), np.nan]
+        for child, ids, leafs in (
+            (split.left, self.true_ids, self.true_leafs),
+            (split.right, self.false_ids, self.false_leafs),
+        ):
+            ids.append(leaf0 + ~child if child < 0 else node0 + child)
+            leafs.append(int(child < 0))
+
+
+def to_onnx(ensemble: Ensemble) -> bytes:
+    """Serialised model: raw scores ``[n, 1]`` of double rows ``[n, k]``; equal ensembles give equal bytes."""
+    layout = _Layout()
+    for tree in ensemble.trees:
+        layout.add(tree)
+    members = {"membership_values": _tensor("members", layout.members, np.float64)} if layout.members else {}
+    node = helper.make_node(
+        "TreeEnsemble",
+        [MODEL_INPUT],
+        [MODEL_OUTPUT],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function=_SUM,
+        tree_roots=layout.roots,
+        nodes_featureids=layout.features,
+        nodes_splits=_tensor("splits", layout.splits, np.float64),
+        nodes_modes=_tensor("modes", layout.modes, np.uint8),
+        nodes_missing_value_tracks_true=layout.nan_tracks_true,
+        nodes_truenodeids=layout.true_ids,
+        nodes_trueleafs=layout.true_leafs,
+        nodes_falsenodeids=layout.false_ids,
+        nodes_falseleafs=layout.false_leafs,
+        leaf_targetids=[0] * len(layout.weights),
+        leaf_weights=_tensor("weights", layout.weights, np.float64),
+        **members,
+    )
+    graph = helper.make_graph(
+        [node],
+        "trees",
+        [helper.make_tensor_value_info(MODEL_INPUT, TensorProto.DOUBLE, ["n", ensemble.n_features])],
+        [helper.make_tensor_value_info(MODEL_OUTPUT, TensorProto.DOUBLE, ["n", 1])],
+    )
+    opsets = [helper.make_opsetid("ai.onnx.ml", _ML_OPSET), helper.make_opsetid("", _ONNX_OPSET)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="millstream")
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def covers_of(ensemble: Ensemble) -> Covers:
+    """What TreeSHAP needs beside the ONNX model."""
+    nodes = [split.cover for tree in ensemble.trees for split in tree.splits or (_leaf_alone(tree.leaf_covers[0]),)]
+    leaves = [cover for tree in ensemble.trees for cover in tree.leaf_covers]
+    return Covers(np.asarray(nodes, dtype=np.int64), np.asarray(leaves, dtype=np.int64))
+
+
+def _leaf_alone(cover: int = 0) -> Split:
+    """How the operator spells a tree that is one leaf: both branches lead to it."""
+    return Split(0, 0.0, None, True, ~0, ~0, cover)
+
+
+def _tensor(name: str, values: list[float] | list[int], dtype: type[np.generic]) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.asarray(values, dtype=dtype), name)
