@@ -10,33 +10,36 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from features.aggregates import AGGREGATES, IDENTITY, Accumulator
+from features.aggregates import AGGREGATES, EMPTY_MAX, EMPTY_MIN, IDENTITY, Accumulator
 from features.nouns import FeatureValue, Partition
 from features.plan import SourcePlan, ViewPlan
-from features.state import Ring, State, StateCodec
+from features.state import ADD, MAX, MIN, Ring, State, StateCodec
 
-ADD, MIN, MAX = 0, 1, 2
 _CODE = {"add": ADD, "min": MIN, "max": MAX}
 _ONE, _VALUE, _TIME = 0, 1, 2
 _LIFT = {"one": _ONE, "value": _VALUE, "time": _TIME}
 
 
+Held: TypeAlias = tuple[tuple[int, int], ...]
+"""What a tile, or since-ever, holds of an event's row: (code of the monoid, slot in the row) of each cell."""
+
+
 class _RingPlan(NamedTuple):
-    """The tiles of one hop: how long they are kept, and which slots of a row each of their columns holds."""
+    """The tiles of one hop: how long they are kept, and what they hold."""
 
     hop_us: int
     keep_us: int
-    slots: tuple[int, ...]
+    held: Held
 
 
 class _Span(NamedTuple):
-    """One window over one ring: which columns to merge. ``ring`` None means since ever."""
+    """One window over one ring: which cells of each tile to merge. ``ring`` None means since ever."""
 
     ring: int | None
     length_us: int
-    columns: tuple[int, ...]
+    cells: tuple[int, ...]
 
 
 class _Output(NamedTuple):
@@ -66,17 +69,17 @@ class ViewKernel:
         )
         slot_of = {accumulator: slot for slot, accumulator in enumerate(accumulators)}
         ordinal = {column.name: i for i, column in enumerate(source.columns)}
-        self._codes = tuple(_CODE[accumulator.monoid] for accumulator in accumulators)
+        self._tip: Held = tuple((_CODE[a.monoid], slot) for slot, a in enumerate(accumulators))
         self._identities = [IDENTITY[accumulator.monoid] for accumulator in accumulators]
         self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in accumulators)
         self._rings = _plan_rings(view, slot_of)
-        self._ever = _slots_of(view, slot_of, None)
+        self._ever = _held(view, slot_of, None)
         self._spans, self._outputs = _plan_outputs(view, source, slot_of, self._rings, self._ever)
         self.codec = StateCodec(
             view_hash=view.hash,
             n_slots=len(accumulators),
             n_ever=len(self._ever),
-            columns_of_rings=tuple(len(ring.slots) for ring in self._rings),
+            ring_widths=tuple(len(ring.held) for ring in self._rings),
         )
 
     def new_state(self) -> State:
@@ -86,8 +89,8 @@ class ViewKernel:
             repair=0,
             newest_us=None,
             tip=self._identities.copy(),
-            ever=[self._identities[slot] for slot in self._ever],
-            rings=[Ring(len(ring.slots)) for ring in self._rings],
+            ever=[self._identities[slot] for _, slot in self._ever],
+            rings=[Ring(len(ring.held)) for ring in self._rings],
         )
 
     def encode(self, state: State) -> bytes:
@@ -139,7 +142,7 @@ class ViewKernel:
             self._fold(state, newest_us, settled, event_us)
             self._evict(state, event_us)
         elif event_us == newest_us:
-            _merge(state.tip, range(len(row)), self._codes, row)
+            _merge(state.tip, self._tip, row)
         else:
             self._fold(state, event_us, row, newest_us)
         return True
@@ -165,45 +168,43 @@ class ViewKernel:
             newest_us = at_us
         at_us = max(at_us, newest_us)
         tip_counts = at_us > newest_us
-        tip, codes = state.tip, self._codes
+        tip = state.tip
         merged: list[int] = []
-        for ring_at, length_us, columns in self._spans:
+        for ring_at, length_us, wanted in self._spans:
             if ring_at is None:
-                for column in columns:
-                    slot = self._ever[column]
-                    partial = state.ever[column]
-                    merged.append(_merged(codes[slot], partial, tip[slot]) if tip_counts else partial)
+                for cell in wanted:
+                    code, slot = self._ever[cell]
+                    partial = state.ever[cell]
+                    merged.append(_merged(code, partial, tip[slot]) if tip_counts else partial)
                 continue
-            plan, ring = self._rings[ring_at], state.rings[ring_at]
-            first = (at_us - length_us) // plan.hop_us
-            begin = bisect_left(ring.tiles, first)
-            tip_in = tip_counts and newest_us // plan.hop_us >= first
-            for column in columns:
-                slot = plan.slots[column]
-                code, values = codes[slot], ring.columns[column]
-                if begin:
-                    values = values[begin:]
+            (hop_us, _, held), ring = self._rings[ring_at], state.rings[ring_at]
+            first = (at_us - length_us) // hop_us
+            begin = bisect_left(ring.tiles, first) * ring.width
+            tip_in = tip_counts and newest_us // hop_us >= first
+            for cell in wanted:
+                code, slot = held[cell]
+                values = ring.cells[begin + cell :: ring.width]
                 if code == ADD:
                     partial = sum(values)
                 elif code == MIN:
-                    partial = min(values, default=self._identities[slot])
+                    partial = min(values, default=EMPTY_MIN)
                 else:
-                    partial = max(values, default=self._identities[slot])
+                    partial = max(values, default=EMPTY_MAX)
                 merged.append(_merged(code, partial, tip[slot]) if tip_in else partial)
         return [finish([merged[i] for i in picked], at_us, scale) for picked, finish, scale in self._outputs]
 
     def _fold(self, state: State, event_us: int, row: list[int], newest_us: int) -> None:
         """Merge a row into since-ever and into its tile of each ring that still keeps that tile."""
-        _merge(state.ever, self._ever, self._codes, row)
-        for plan, ring in zip(self._rings, state.rings, strict=True):
-            tile = event_us // plan.hop_us
-            if tile >= (newest_us - plan.keep_us) // plan.hop_us:
-                ring.merge(tile, plan.slots, self._codes, row)
+        _merge(state.ever, self._ever, row)
+        for (hop_us, keep_us, held), ring in zip(self._rings, state.rings, strict=True):
+            tile = event_us // hop_us
+            if tile >= (newest_us - keep_us) // hop_us:
+                ring.merge(tile, held, row)
 
     def _evict(self, state: State, newest_us: int) -> None:
         """Drop the tiles that no window seen at or after the newest event covers."""
-        for plan, ring in zip(self._rings, state.rings, strict=True):
-            ring.drop_before((newest_us - plan.keep_us) // plan.hop_us)
+        for (hop_us, keep_us, _), ring in zip(self._rings, state.rings, strict=True):
+            ring.drop_before((newest_us - keep_us) // hop_us)
 
 
 def _merged(code: int, one: int, other: int) -> int:
@@ -214,10 +215,10 @@ def _merged(code: int, one: int, other: int) -> int:
     return max(one, other)
 
 
-def _merge(into: list[int], slots: Sequence[int], codes: Sequence[int], row: list[int]) -> None:
+def _merge(into: list[int], held: Held, row: list[int]) -> None:
     """Merge a row into a list that holds these slots of it."""
-    for i, slot in enumerate(slots):
-        into[i] = _merged(codes[slot], into[i], row[slot])
+    for cell, (code, slot) in enumerate(held):
+        into[cell] = _merged(code, into[cell], row[slot])
 
 
 def _distinct(accumulators: Any) -> tuple[Accumulator, ...]:
@@ -225,18 +226,15 @@ def _distinct(accumulators: Any) -> tuple[Accumulator, ...]:
     return tuple(dict.fromkeys(accumulators))
 
 
-def _slots_of(view: ViewPlan, slot_of: dict[Accumulator, int], hop_us: int | None) -> tuple[int, ...]:
-    """Slots that the features of one hop need (None: since ever), ascending."""
-    return tuple(
-        sorted(
-            {
-                slot_of[accumulator]
-                for feature in view.features
-                if feature.hop_us == hop_us
-                for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
-            }
-        )
-    )
+def _held(view: ViewPlan, slot_of: dict[Accumulator, int], hop_us: int | None) -> Held:
+    """What the features of one hop need of a row (None: since ever), by ascending slot."""
+    needed = {
+        accumulator
+        for feature in view.features
+        if feature.hop_us == hop_us
+        for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
+    }
+    return tuple((_CODE[a.monoid], slot_of[a]) for a in sorted(needed, key=slot_of.__getitem__))
 
 
 def _plan_rings(view: ViewPlan, slot_of: dict[Accumulator, int]) -> tuple[_RingPlan, ...]:
@@ -245,7 +243,7 @@ def _plan_rings(view: ViewPlan, slot_of: dict[Accumulator, int]) -> tuple[_RingP
     for feature in view.features:
         if feature.hop_us is not None and feature.window_us is not None:
             keep[feature.hop_us] = max(keep.get(feature.hop_us, 0), feature.window_us)
-    return tuple(_RingPlan(hop, keep[hop], _slots_of(view, slot_of, hop)) for hop in sorted(keep))
+    return tuple(_RingPlan(hop, keep[hop], _held(view, slot_of, hop)) for hop in sorted(keep))
 
 
 def _plan_outputs(
@@ -253,7 +251,7 @@ def _plan_outputs(
     source: SourcePlan,
     slot_of: dict[Accumulator, int],
     rings: tuple[_RingPlan, ...],
-    ever: tuple[int, ...],
+    ever: Held,
 ) -> tuple[tuple[_Span, ...], tuple[_Output, ...]]:
     """Spans, each merging a slot once, and for each feature which of the merged integers it takes."""
     ring_at = {ring.hop_us: i for i, ring in enumerate(rings)}
@@ -261,21 +259,21 @@ def _plan_outputs(
     keys: list[tuple[tuple[int | None, int], tuple[int, ...]]] = []
     for feature in view.features:
         at = None if feature.hop_us is None else ring_at[feature.hop_us]
-        held = ever if at is None else rings[at].slots
+        slots = [slot for _, slot in (ever if at is None else rings[at].held)]
         key = (at, feature.window_us or 0)
         accumulators = AGGREGATES[feature.function].accumulators(feature.column)
-        columns = tuple(held.index(slot_of[accumulator]) for accumulator in accumulators)
+        cells = tuple(slots.index(slot_of[accumulator]) for accumulator in accumulators)
         wanted = needed.setdefault(key, [])
-        wanted += [column for column in columns if column not in wanted]
-        keys.append((key, columns))
+        wanted += [cell for cell in cells if cell not in wanted]
+        keys.append((key, cells))
     spans, base, n_merged = [], {}, 0
     for key, wanted in needed.items():
         spans.append(_Span(key[0], key[1], tuple(wanted)))
         base[key] = n_merged
         n_merged += len(wanted)
     outputs = []
-    for feature, (key, columns) in zip(view.features, keys, strict=True):
-        picked = tuple(base[key] + needed[key].index(column) for column in columns)
+    for feature, (key, cells) in zip(view.features, keys, strict=True):
+        picked = tuple(base[key] + needed[key].index(cell) for cell in cells)
         scale = 10 ** (source.column(feature.column).decimals or 0)
         outputs.append(_Output(picked, AGGREGATES[feature.function].finish, scale))
     return tuple(spans), tuple(outputs)

@@ -5,7 +5,7 @@ Stored form, little-endian, version 1::
     head    u8 version · 8 bytes view hash · u32 repair · u16 n · n × (16 bytes log, i32 partition, i64 offset), sorted
     body    i64 newest event time
             tip and since-ever, each: u8 width · values
-            per ring: u32 n tiles · n × i64 tile number · per column: u8 width · n values
+            per ring: u32 n tiles · n × i64 tile number · u8 width · n rows of values
 
 A value has 8 bytes; a list in which one does not fit is stored with the next multiple of 8 that holds all of it, so
 that sums are exact at any size.
@@ -31,59 +31,69 @@ _NEWEST = struct.Struct("<q")
 _COUNT = struct.Struct("<I")
 
 Integers: TypeAlias = "array[int] | list[int]"
-"""A column of a ring: an ``array('q')`` while every value fits, a list from the first that does not."""
+"""The cells of a ring: an ``array('q')`` while every value fits, a list from the first that does not."""
+
+ADD, MIN, MAX = 0, 1, 2
+"""Codes of the monoids."""
 
 
 class Ring:
-    """The sparse tiles of one hop: ascending tile numbers and one column of integers per slot."""
+    """The sparse tiles of one hop: ascending tile numbers, and a row of ``width`` integers for each in ``cells``."""
 
-    __slots__ = ("columns", "tiles")
+    __slots__ = ("cells", "tiles", "width")
 
-    def __init__(self, n_columns: int) -> None:
+    def __init__(self, width: int) -> None:
+        self.width = width
         self.tiles: array[int] = array("q")
-        self.columns: list[Integers] = [array("q") for _ in range(n_columns)]
+        self.cells: Integers = array("q")
 
-    def merge(self, tile: int, slots: Sequence[int], codes: Sequence[int], row: Sequence[int]) -> None:
-        """Merge a row into a tile, made where it is not there yet."""
+    def merge(self, tile: int, slots: Sequence[tuple[int, int]], row: Sequence[int]) -> None:
+        """Merge a row into a tile, made where it is not there yet. ``slots`` pairs monoid code and place in the row."""
         tiles = self.tiles
-        last = len(tiles) - 1
-        if last >= 0 and tiles[last] == tile:
-            at = last
-        else:
-            at = last + 1 if last < 0 or tiles[last] < tile else bisect_left(tiles, tile)
-            if at > last or tiles[at] != tile:
+        at = len(tiles) - 1
+        if at < 0 or tiles[at] != tile:
+            if at < 0 or tiles[at] < tile:
+                at += 1
+                fresh = True
+            else:
+                at = bisect_left(tiles, tile)
+                fresh = tiles[at] != tile
+            if fresh:
                 tiles.insert(at, tile)
-                for column, slot in enumerate(slots):
-                    self._insert(column, at, row[slot])
+                self._insert(at * self.width, [row[slot] for _, slot in slots])
                 return
-        for column, slot in enumerate(slots):
-            values, code, value = self.columns[column], codes[slot], row[slot]
-            if code == 0:
+        cell = at * self.width
+        cells = self.cells
+        for code, slot in slots:
+            value = row[slot]
+            if code == ADD:
                 try:
-                    values[at] += value
+                    cells[cell] += value
                 except OverflowError:
-                    self.columns[column] = wide = list(values)
-                    wide[at] += value
-            elif code == 1:
-                if value < values[at]:
-                    values[at] = value
-            elif value > values[at]:
-                values[at] = value
+                    self.cells = cells = list(cells)
+                    cells[cell] += value
+            elif code == MIN:
+                if value < cells[cell]:
+                    cells[cell] = value
+            elif value > cells[cell]:
+                cells[cell] = value
+            cell += 1
 
     def drop_before(self, tile: int) -> None:
         """Drop all tiles below this one."""
         if self.tiles and self.tiles[0] < tile:
             n = bisect_left(self.tiles, tile)
             del self.tiles[:n]
-            for values in self.columns:
-                del values[:n]
+            del self.cells[: n * self.width]
 
-    def _insert(self, column: int, at: int, value: int) -> None:
-        try:
-            self.columns[column].insert(at, value)
-        except OverflowError:
-            self.columns[column] = wide = list(self.columns[column])
-            wide.insert(at, value)
+    def _insert(self, cell: int, values: list[int]) -> None:
+        if type(self.cells) is array:
+            try:
+                self.cells[cell:cell] = array("q", values)
+                return
+            except OverflowError:
+                self.cells = list(self.cells)
+        self.cells[cell:cell] = values  # type: ignore[call-overload]  # a list by now
 
 
 class State:
@@ -120,16 +130,16 @@ class StateCodec:
     ----------
     view_hash
         16 hexadecimal digits.
-    n_slots, n_ever, columns_of_rings
-        Length of the tip, of the since-ever row, and number of columns of each ring.
+    n_slots, n_ever, ring_widths
+        Length of the tip, of the since-ever row, and of a row of each ring.
 
     """
 
-    def __init__(self, *, view_hash: str, n_slots: int, n_ever: int, columns_of_rings: tuple[int, ...]) -> None:
+    def __init__(self, *, view_hash: str, n_slots: int, n_ever: int, ring_widths: tuple[int, ...]) -> None:
         self._hash = bytes.fromhex(view_hash)
         self._n_slots = n_slots
         self._n_ever = n_ever
-        self._columns_of_rings = columns_of_rings
+        self._ring_widths = ring_widths
 
     def head(self, state: State) -> bytes:
         """Version, view hash, repair counter and positions; empty for a state that was never written."""
@@ -154,8 +164,7 @@ class StateCodec:
         for ring in state.rings:
             parts.append(_COUNT.pack(len(ring.tiles)))
             parts.append(ring.tiles.tobytes())
-            for values in ring.columns:
-                _put(parts, values)
+            _put(parts, ring.cells)
         return b"".join(parts)
 
     def decode(self, data: bytes) -> State:
@@ -186,15 +195,13 @@ class StateCodec:
             tip, at = _take(view, at + _NEWEST.size, self._n_slots)
             ever, at = _take(view, at, self._n_ever)
             rings = []
-            for n_columns in self._columns_of_rings:
-                ring = Ring(0)
+            for width in self._ring_widths:
+                ring = Ring(width)
                 (n_tiles,) = _COUNT.unpack_from(data, at)
                 at += _COUNT.size
                 ring.tiles.frombytes(view[at : at + 8 * n_tiles])
                 at += 8 * n_tiles
-                for _ in range(n_columns):
-                    values, at = _take(view, at, n_tiles)
-                    ring.columns.append(values)
+                ring.cells, at = _take(view, at, n_tiles * width)
                 rings.append(ring)
             if at != len(data):
                 raise StateCorruptError("feature state", f"has {len(data)} bytes, its parts end at {at}")
