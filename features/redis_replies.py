@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import hiredis
@@ -51,3 +52,8 @@ def store_error(reply: hiredis.ReplyError) -> MillstreamError:
         name, problem, remedy = _REFUSED[code]
         return SettingsError(f"MILLSTREAM_STORE__{name}", f"{problem} ({text})", remedy)
     return StoreUnavailableError("store", text)
+
+
+def to_hash(reply: Sequence[bytes]) -> dict[bytes, bytes]:
+    """HGETALL's reply as a dict."""
+    return dict(zip(reply[::2], reply[1::2], strict=True))

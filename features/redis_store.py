@@ -15,7 +15,7 @@ import msgspec
 from features.errors import StoreUnavailableError
 from features.feast_layout import certificate_key, progress_key, state_field
 from features.redis_link import RedisLink, open_link
-from features.redis_replies import ScriptMissingError
+from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import DROP_BIRTH, SCRIPTS, WRITE_PROGRESS, WRITE_STATES, Script
 from features.settings import StoreSettings
 from features.shard_records import (
@@ -87,7 +87,7 @@ class RedisStore:
     async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries."""
         replies = await self._everywhere(b"HGETALL", self._certificate_key)
-        return common_certificate([to_certificate(_hash(reply)) for reply in replies])
+        return common_certificate([to_certificate(to_hash(reply)) for reply in replies])
 
     async def write_birth(self, birth: Birth) -> None:
         """Certify a birth on every shard (or change its cut or ``serving``)."""
@@ -117,7 +117,7 @@ class RedisStore:
     async def read_progress(self) -> dict[ProgressKey, int]:
         """Least over the shards; a mark that some shard lacks is left out."""
         replies = await self._everywhere(b"HGETALL", self._progress_key)
-        return least_progress([to_progress(_hash(reply)) for reply in replies])
+        return least_progress([to_progress(to_hash(reply)) for reply in replies])
 
     async def _write_states(
         self, view: str, birth: str, writes: Sequence[StateWrite], certificate: bytes
@@ -162,8 +162,3 @@ async def _run(shard: RedisLink, script: Script, keys: Sequence[bytes], argument
 async def _all(calls: Iterable[Awaitable[Any]]) -> list[Any]:
     """Answers of all calls, made at once."""
     return list(await asyncio.gather(*calls))
-
-
-def _hash(reply: Sequence[bytes]) -> dict[bytes, bytes]:
-    """HGETALL's reply as a dict."""
-    return dict(zip(reply[::2], reply[1::2], strict=True))
