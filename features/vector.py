@@ -99,7 +99,7 @@ class Assembler:
         plan: Plan,
         service: str,
         functions: Mapping[str, Callable[..., Any]],
-        missing: MissingPolicy = MissingPolicy(),  # noqa: B008 - frozen
+        missing: MissingPolicy = MissingPolicy(),
     ) -> None:
         declared = plan.service(service)
         self.names = declared.feature_names

@@ -1,0 +1,139 @@
+"""The one way to a model's input: order, request-time features, what is missing and what a policy makes of it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from features.errors import DomainError, RequestError
+from features.nouns import Note
+from features.plan import (
+    AggregatePlan,
+    EntityKeyPlan,
+    FeatureRef,
+    ParameterPlan,
+    Plan,
+    RequestFeaturePlan,
+    ServicePlan,
+    ViewPlan,
+)
+from features.vector import Assembler, MissingPolicy, ViewValues
+from tests.features.strategies import SOURCE
+
+VIEW = ViewPlan(
+    name="levels",
+    topic="readings",
+    keys=(EntityKeyPlan(name="device", type="string"),),
+    features=(
+        AggregatePlan(name="n", function="count", column="level"),
+        AggregatePlan(name="mean", function="mean", column="level"),
+    ),
+    ttl_us=1_000,
+    hash="00112233445566ff",
+)
+PLAN = Plan(
+    project="plant",
+    sources=(SOURCE,),
+    views=(VIEW,),
+    request_features=(
+        RequestFeaturePlan(
+            name="excess",
+            view="now",
+            parameters=(
+                ParameterPlan(name="mean", view="levels", type="float64"),
+                ParameterPlan(name="reading", view=None, type="float64"),
+            ),
+        ),
+    ),
+    services=(
+        ServicePlan(
+            name="alarm",
+            features=(
+                FeatureRef(view="levels", feature="mean", kind="stream"),
+                FeatureRef(view="now", feature="excess", kind="request"),
+                FeatureRef(view="levels", feature="n", kind="stream"),
+            ),
+        ),
+    ),
+    transforms_sha256="",
+)
+KNOWN = {"levels": ViewValues([3, 2.5], 5_000)}
+
+
+def excess(mean: float | None, reading: float) -> float | None:
+    return None if mean is None else reading - mean
+
+
+def assembler(missing: MissingPolicy = MissingPolicy()) -> Assembler:
+    return Assembler(PLAN, "alarm", {"excess": excess}, missing)
+
+
+def test_values_stand_in_the_order_of_the_service() -> None:
+    """Counts become doubles; request-time features see finished values and request fields."""
+    vector = assembler().assemble(6_000, KNOWN, {"reading": 4})
+    assert vector.values == [2.5, 1.5, 3.0]
+    assert vector.notes == []
+
+
+def test_the_null_of_an_empty_window_is_a_value() -> None:
+    """It is NaN to the model, and no note says that anything is missing."""
+    vector = assembler().assemble(6_000, {"levels": ViewValues([0, None], 5_000)}, {"reading": 4.0})
+    assert [math.isnan(value) for value in vector.values] == [True, True, False]
+    assert vector.notes == []
+
+
+def test_a_stale_view_is_missing_from_its_ttl_on() -> None:
+    """At exactly the limit it still counts; one microsecond later it does not."""
+    assert assembler().assemble(6_000, KNOWN, {"reading": 4.0}).notes == []
+    vector = assembler().assemble(6_001, KNOWN, {"reading": 4.0})
+    assert all(math.isnan(value) for value in vector.values)
+    assert vector.notes == [Note(feature="levels:mean", reason="stale"), Note(feature="levels:n", reason="stale")]
+
+
+def test_a_default_stands_in_for_an_unknown_entity() -> None:
+    """The note says so; features without a default of their own follow the common remedy."""
+    policy = MissingPolicy(default="nan", features={"levels:n": -1.0})
+    vector = assembler(policy).assemble(6_000, {"levels": ViewValues([0, None], None)}, {"reading": 4.0})
+    assert vector.values[2] == -1.0
+    assert math.isnan(vector.values[0])
+    assert Note(feature="levels:n", reason="unknown_entity", defaulted=True) in vector.notes
+
+
+def test_a_field_that_is_not_supplied_makes_its_features_missing() -> None:
+    """Null counts as not supplied."""
+    for request in ({}, {"reading": None}):
+        vector = assembler().assemble(6_000, KNOWN, request)
+        assert math.isnan(vector.values[1])
+        assert vector.notes == [Note(feature="now:excess", reason="not_supplied")]
+
+
+def test_a_policy_of_fail_refuses_by_the_feature_s_name() -> None:
+    """The error names the feature and why it is missing."""
+    with pytest.raises(RequestError, match=r"now:excess.*not_supplied"):
+        assembler(MissingPolicy(default="fail")).assemble(6_000, KNOWN, {})
+
+
+def test_looking_back_before_the_newest_event_is_noted() -> None:
+    """The values stand, and the note names the view."""
+    vector = assembler().assemble(4_000, KNOWN, {"reading": 4.0})
+    assert vector.notes == [Note(feature="levels", reason="as_of_behind_state")]
+
+
+@pytest.mark.parametrize("request_fields", [{"reding": 1.0}, {"reading": "high"}, {"reading": True}])
+def test_an_unknown_or_wrongly_typed_field_is_refused(request_fields: dict[str, object]) -> None:
+    """A misspelt name is never taken for one that was not supplied."""
+    with pytest.raises(RequestError, match=next(iter(request_fields))):
+        assembler().assemble(6_000, KNOWN, request_fields)  # type: ignore[arg-type]
+
+
+def test_a_result_that_is_not_finite_is_null() -> None:
+    """Infinity never reaches a model."""
+    vector = assembler().assemble(6_000, KNOWN, {"reading": math.inf})
+    assert math.isnan(vector.values[1])
+
+
+def test_a_policy_for_a_feature_that_does_not_exist_is_refused() -> None:
+    """A misspelt policy would otherwise never apply."""
+    with pytest.raises(DomainError, match="levels:nn"):
+        assembler(MissingPolicy(features={"levels:nn": 0.0}))
