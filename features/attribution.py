@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from features.lake import LakeFault
+from features.lake import Finding as LakeFinding
 from features.nouns import ScoreRecord
 from features.plan import Plan, ViewPlan
 from features.refold import ROW, fold_rows, join_events, reading_of
@@ -21,7 +21,15 @@ Cause: TypeAlias = Literal["plan", "late", "duplicate", "lost", "changed", "arit
 NEWEST_EVENTS = 200
 """How many of an entity's newest events are tried, one by one."""
 
-_OF_FAULT: dict[str, Cause] = {"gap": "lost", "doubled": "duplicate", "changed": "changed", "disordered": "late"}
+_OF_PROBLEM: dict[str, Cause] = {
+    "gap": "lost",
+    "lost": "lost",
+    "doubled": "duplicate",
+    "out_of_order": "changed",
+    "misplaced": "changed",
+    "conflict": "changed",
+    "altered": "changed",
+}
 
 
 class Finding(NamedTuple):
@@ -42,7 +50,7 @@ def attribute(
     assembler: Assembler,
     tables: Mapping[str, pa.Table],
     plan: Plan,
-    faults: Sequence[LakeFault],
+    faults: Sequence[LakeFinding],
 ) -> Finding:
     """Name the cause of one mismatch.
 
@@ -136,12 +144,11 @@ def _variants(rows: pa.Table) -> Iterator[_Variant]:
         yield _Variant(Finding("duplicate", f"{where} was counted twice"), pa.concat_tables([rows, rows.slice(i, 1)]))
 
 
-def _fault_below(record: ScoreRecord, view: ViewPlan, faults: Sequence[LakeFault]) -> Finding | None:
+def _fault_below(record: ScoreRecord, view: ViewPlan, faults: Sequence[LakeFinding]) -> Finding | None:
     """The fault of the lake at or below the positions that the record stands on, if there is one."""
     reading = reading_of(record, view.name)
     last = {(log, partition): offset for log, partition, offset in (reading.positions if reading else ())}
     for fault in faults:
-        if fault.offset <= last.get((fault.log, fault.partition), -1):
-            where = f"{fault.log}/{fault.partition}/{fault.offset}"
-            return Finding(_OF_FAULT[fault.kind], f"the lake is at fault at {where}: {fault.detail}")
+        if fault.topic == view.topic and fault.first <= last.get((fault.log, fault.partition), -1):
+            return Finding(_OF_PROBLEM[fault.problem], f"the lake is at fault: {fault}")
     return None

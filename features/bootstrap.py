@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from features.decode import Decoder
 from features.errors import BirthMissingError, CorruptError, LogNotAdoptedError
-from features.feast_layout import FeastRow, entity_key
+from features.feast_layout import entity_key
 from features.kernel import ViewKernel
 from features.nouns import Partition
 from features.plan import Plan, SourcePlan, ViewPlan
@@ -160,10 +160,10 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
     }
     states, n_events = fold_lake(lake.read(source, upto=_last_offsets(cut)), view, source, plan.project)
     birth = Birth(view=view.name, view_hash=view.hash, id=secrets.token_hex(4), cut=cut, serving=True)
-    kernel, row = ViewKernel(view, source), FeastRow(view)
+    kernel = ViewKernel(view, source)
     entries = list(states.items())
     for begin in range(0, len(entries), CHUNK):
-        writes = [_write(kernel, row, key, state) for key, state in entries[begin : begin + CHUNK]]
+        writes = [state_write(kernel, key, b"", state) for key, state in entries[begin : begin + CHUNK]]
         answers = await store.bootstrap_states(view.name, birth.id, writes)
         if any(answer is not None for answer in answers):
             raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")
@@ -214,8 +214,9 @@ def _listed(batch: pa.RecordBatch, name: str) -> list[Any]:
     return batch.column(name).to_pylist()
 
 
-def _write(kernel: ViewKernel, row: FeastRow, key: bytes, state: State) -> StateWrite:
+def state_write(kernel: ViewKernel, key: bytes, expected: bytes, state: State) -> StateWrite:
+    """Compare-and-set of a folded state, with Feast's fields as of one microsecond after its newest event."""
     if state.newest_us is None:
         raise AssertionError("a folded state holds at least one event")
     values = kernel.finish(state, state.newest_us + 1)
-    return StateWrite(key, b"", kernel.encode(state), row.fields(values, state.newest_us))
+    return StateWrite(key, expected, kernel.encode(state), kernel.row.fields(values, state.newest_us))

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from features.aggregates import AGGREGATES, EMPTY_MAX, EMPTY_MIN, IDENTITY, Accumulator
+from features.feast_layout import FeastRow
 from features.nouns import FeatureValue, Partition
 from features.plan import SourcePlan, ViewPlan
-from features.state import ADD, MAX, MIN, Ring, State, StateCodec
+from features.state import ADD, MAX, MIN, Head, Ring, State, StateCodec
 
 _CODE = {"add": ADD, "min": MIN, "max": MAX}
 _ONE, _VALUE, _TIME = 0, 1, 2
@@ -58,10 +59,18 @@ class ViewKernel:
     view, source
         The view and the source that feeds it, from one plan.
 
+    Attributes
+    ----------
+    view
+        As given.
+    row
+        Writes Feast's own fields of the view.
+
     """
 
     def __init__(self, view: ViewPlan, source: SourcePlan) -> None:
         self.view = view
+        self.row = FeastRow(view)
         accumulators = _distinct(
             accumulator
             for feature in view.features
@@ -100,6 +109,10 @@ class ViewKernel:
     def decode(self, data: bytes) -> State:
         """State from its stored bytes; StateCorruptError, or PlanMismatchError when another view's hash is in them."""
         return self.codec.decode(data)
+
+    def decode_head(self, data: bytes) -> Head:
+        """Positions and repair counter alone, though the rest were damaged; errors as `decode`."""
+        return self.codec.decode_head(data)
 
     def head(self, state: State) -> bytes:
         """Version, view hash, repair counter and positions: what a compare-and-set compares. Empty if never written."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from features.aggregates import EMPTY_MAX
 from features.backfill import backfill
+from features.lake import declared_name
 from features.nouns import FeatureValue, ScoreRecord, ViewReading
 from features.plan import EntityKeyPlan, SourcePlan, ViewPlan
 from features.vector import ViewValues
@@ -87,18 +88,19 @@ def fold_rows(rows: pa.Table, as_of_us: npt.NDArray[np.int64], view: ViewPlan, s
 def join_events(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> pa.Table:
     """Rows of the lake at or below each record's positions, with the record's number as ``__row``."""
     names = [key.name for key in view.keys]
+    columns_of_keys = [declared_name(name) for name in names]
     cuts = [
         (i, *(record.entity.get(name) for name in names), log, partition, offset)
         for i, record in enumerate(records)
         for log, partition, offset in _positions(record, view)
     ]
     fields: list[Any] = [pa.field(ROW.name, pa.int64())]
-    fields += [pa.field(f"k{i}", events.schema.field(name).type) for i, name in enumerate(names)]
+    fields += [pa.field(f"k{i}", events.schema.field(name).type) for i, name in enumerate(columns_of_keys)]
     fields += [pa.field("log", pa.string()), pa.field("partition", pa.int32()), pa.field("offset", pa.int64())]
     columns = list(zip(*cuts, strict=True)) if cuts else [()] * len(fields)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
     cut_table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    same_entity = " and ".join(f'e."{name}" = c.k{i}' for i, name in enumerate(names))
+    same_entity = " and ".join(f'e."{name}" = c.k{i}' for i, name in enumerate(columns_of_keys))
     query = (
         "select c.__row, e.* from events e join cuts c on e.log = c.log and e.partition = c.partition"  # noqa: S608 - names of the plan
         f' and e."offset" <= c."offset" and {same_entity} order by c.__row, e.log, e.partition, e."offset"'

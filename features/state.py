@@ -19,7 +19,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from features.errors import PlanMismatchError, StateCorruptError
 from features.nouns import Partition
@@ -123,6 +123,14 @@ class State:
         self.rings = rings
 
 
+class Head(NamedTuple):
+    """What identifies a state: how often it was repaired, and the last applied offset of each partition."""
+
+    repair: int
+    positions: dict[Partition, int]
+    size: int
+
+
 class StateCodec:
     """Turns the states of one view into bytes and back.
 
@@ -167,17 +175,8 @@ class StateCodec:
             _put(parts, ring.cells)
         return b"".join(parts)
 
-    def decode(self, data: bytes) -> State:
-        """State from stored bytes.
-
-        Raises
-        ------
-        StateCorruptError
-            The bytes are cut short, too long, or of another version.
-        PlanMismatchError
-            They were written for another declaration of the view.
-
-        """
+    def decode_head(self, data: bytes) -> Head:
+        """The head of stored bytes; errors as `decode`."""
         try:
             version, view_hash, repair, n_positions = _HEAD.unpack_from(data)
             if version != VERSION:
@@ -190,6 +189,23 @@ class StateCodec:
                 log, partition, offset = _POSITION.unpack_from(data, at)
                 positions[log_text(log), partition] = offset
                 at += _POSITION.size
+        except struct.error as error:
+            raise StateCorruptError("feature state", f"is cut short at {len(data)} bytes ({error})") from error
+        return Head(repair, positions, at)
+
+    def decode(self, data: bytes) -> State:
+        """State from stored bytes.
+
+        Raises
+        ------
+        StateCorruptError
+            The bytes are cut short, too long, or of another version.
+        PlanMismatchError
+            They were written for another declaration of the view.
+
+        """
+        try:
+            repair, positions, at = self.decode_head(data)
             (newest_us,) = _NEWEST.unpack_from(data, at)
             view = memoryview(data)
             tip, at = _take(view, at + _NEWEST.size, self._n_slots)

@@ -14,7 +14,8 @@ import msgspec
 
 from features.attribution import Cause, Finding, attribute, bits, first_difference
 from features.errors import BadInputError
-from features.lake import Lake, LakeFault
+from features.lake import Finding as LakeFinding
+from features.lake import Lake
 from features.nouns import SCORES_SOURCE, ScoreRecord, Struct
 from features.plan import Plan
 from features.refold import fold_records
@@ -54,7 +55,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     waiting: int
     supplied: int
     causes: dict[str, int]
-    lake_faults: tuple[LakeFault, ...]
+    lake_faults: tuple[str, ...]
     mismatches: tuple[Mismatch, ...]
 
     @property
@@ -104,7 +105,7 @@ def verify(
     fetched = [record for record in records if record.source == "fetched"]
     ends = _LakeEnds(lake, judge.plan)
     ready = [record for record in fetched if ends.cover(record)]
-    faults = tuple(fault for source in judge.plan.sources for fault in lake.check(source))
+    faults = [fault for source in judge.plan.sources for fault in lake.check(source.topic, source=source)]
     prover = _Prover(lake, judge, faults)
     causes: Counter[str] = Counter()
     mismatches: list[Mismatch] = []
@@ -121,7 +122,7 @@ def verify(
         waiting=len(fetched) - len(ready),
         supplied=len(records) - len(fetched),
         causes=dict(causes),
-        lake_faults=faults[:shown],
+        lake_faults=tuple(str(fault) for fault in faults[:shown]),
         mismatches=tuple(mismatches[:shown]),
     )
 
@@ -129,8 +130,8 @@ def verify(
 def read_records(lake: Lake) -> Iterator[ScoreRecord]:
     """All score records of the lake, in the order that they were read."""
     decoder = msgspec.json.Decoder(ScoreRecord)
-    for value in lake.read(SCORES_SOURCE).column("value").to_pylist():
-        yield decoder.decode(value)
+    values: list[Any] = lake.read(SCORES_SOURCE).column("value").to_pylist()
+    yield from map(decoder.decode, values)
 
 
 class _LakeEnds:
@@ -159,7 +160,7 @@ class _LakeEnds:
 class _Prover:
     """Holds the lake's tables and the judge, and proves chunks of records."""
 
-    def __init__(self, lake: Lake, judge: Judge, faults: Sequence[LakeFault]) -> None:
+    def __init__(self, lake: Lake, judge: Judge, faults: Sequence[LakeFinding]) -> None:
         self._judge = judge
         self._faults = faults
         self._tables = {source.topic: lake.read(source) for source in judge.plan.sources}

@@ -1,0 +1,73 @@
+"""Makes one entity's state anew from the lake, by compare and set, so that the stream may go on writing meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.bootstrap import birth_of, fold_lake, state_write
+from features.errors import RequestError, UnavailableError
+from features.feast_layout import entity_key
+from features.kernel import ViewKernel
+from features.lake import Lake, declared_name
+from features.nouns import KeyValue
+from features.plan import Plan
+from features.state import head_of
+from features.store import Store
+
+ATTEMPTS = 10
+"""Tries before a hot entity is given up: each loses only to a write of the stream."""
+
+
+async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, entity: Mapping[str, KeyValue]) -> bool:
+    """Replace the stored state of one entity by what the lake folds to at the same positions.
+
+    Parameters
+    ----------
+    store, lake, plan
+        Where the state is, where its events are, and what they mean.
+    view_name, entity
+        Which state; ``entity`` holds the view's join keys.
+
+    Returns
+    -------
+    bool
+        False if there is no stored state, so that nothing was to be repaired.
+
+    Raises
+    ------
+    RequestError
+        A join key is missing.
+    UnavailableError
+        The lake does not cover the state's positions yet, or the stream wrote the entity at every attempt.
+
+    """
+    view = plan.view(view_name)
+    source = plan.source(view.topic)
+    missing = [key.name for key in view.keys if key.name not in entity]
+    if missing:
+        raise RequestError(missing[0], "is a join key and is not given", f"view {view_name} needs it")
+    kernel, birth = ViewKernel(view, source), birth_of(await store.read_certificate(), view)
+    key = entity_key(plan.project, view.keys, [entity[key.name] for key in view.keys])
+    for _ in range(ATTEMPTS):
+        (stored,) = await store.read_states(view_name, birth.id, [key])
+        if stored is None:
+            return False
+        old = kernel.decode_head(stored)
+        for (log, partition), offset in old.positions.items():
+            if (lake.end(view.topic, log, partition) or 0) <= offset:
+                raise UnavailableError("lake", f"does not cover {log}/{partition} up to {offset} yet; try again")
+        events = lake.read(source, upto=old.positions)
+        for join_key in view.keys:
+            events = events.filter(pc.equal(events.column(declared_name(join_key.name)), pa.scalar(entity[join_key.name])))
+        states, _ = fold_lake(events, view, source, plan.project)
+        if key not in states:
+            raise UnavailableError("lake", f"holds no event of {dict(entity)} at or below the state's positions")
+        fresh = states[key]
+        fresh.positions, fresh.repair = dict(old.positions), old.repair + 1
+        (answer,) = await store.write_states(view_name, birth.id, [state_write(kernel, key, head_of(stored), fresh)])
+        if answer is None:
+            return True
+    raise UnavailableError("store", f"the stream wrote {dict(entity)} at each of {ATTEMPTS} attempts; try again")

@@ -1,0 +1,315 @@
+"""The promise, proven from the lake; and each accident found and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.bootstrap import bootstrap_view, state_write
+from features.decode import Decoder
+from features.feast_layout import entity_key
+from features.kernel import ViewKernel
+from features.lake import Lake, LakeBatch, open_lake
+from features.memory_store import MemoryStore
+from features.nouns import SCORES_SOURCE, ScoreRecord, ViewReading
+from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, FeatureRef, Plan, ServicePlan, SourcePlan, ViewPlan
+from features.repair import repair_entity
+from features.sigmoid import sigmoid
+from features.state import State
+from features.vector import Assembler, MissingPolicy, ViewValues
+from features.verify import Judge, VerifyReport, verify
+from tests.features.strategies import LOGS
+
+SOURCE = SourcePlan(
+    topic="readings",
+    timestamp_column="at",
+    max_ahead_us=10**15,
+    columns=(
+        ColumnPlan(name="device", type="string", nullable=False),
+        ColumnPlan(name="at", type="timestamp", nullable=False),
+        ColumnPlan(name="level", type="float64", nullable=True, decimals=2),
+    ),
+)
+DAY_US = 86_400_000_000
+VIEW = ViewPlan(
+    name="levels",
+    topic="readings",
+    keys=(EntityKeyPlan(name="device", type="string"),),
+    features=(
+        AggregatePlan(name="n", function="count", column="level", window_us=10 * DAY_US, hop_us=DAY_US),
+        AggregatePlan(name="total", function="sum", column="level", window_us=10 * DAY_US, hop_us=DAY_US),
+        AggregatePlan(name="mean", function="mean", column="level"),
+        AggregatePlan(name="since", function="seconds_since_last", column="level"),
+    ),
+    ttl_us=0,
+    hash="00112233445566ff",
+)
+PLAN = Plan(
+    project="plant",
+    sources=(SOURCE,),
+    views=(VIEW,),
+    request_features=(),
+    services=(
+        ServicePlan(
+            name="alarm",
+            features=tuple(FeatureRef(view="levels", feature=name, kind="stream") for name in VIEW.feature_names),
+        ),
+    ),
+    transforms_sha256="",
+)
+JUDGE = Judge(PLAN, {}, lambda _: MissingPolicy())
+KERNEL = ViewKernel(VIEW, SOURCE)
+START_US = 852_076_800_000_000
+PARTITION = (LOGS[0], 0)
+
+
+def event(device: int, minute: int, level: float | None) -> bytes:
+    at = datetime.fromtimestamp(START_US / 1_000_000 + 60 * minute, tz=UTC)
+    return msgspec.json.encode({"device": f"d{device}", "at": at, "level": level})
+
+
+class World:
+    """A lake and the scores that were served from the states of its events."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lake: Lake = open_lake(str(folder))
+        rng = np.random.default_rng(7)
+        self.values = [
+            event(int(rng.integers(20)), 37 * i - (900 if i % 11 == 0 else 0), round(float(rng.uniform(0, 99)), 2))
+            for i in range(400)
+        ]
+        self.states: dict[str, State] = {}
+        self.records: list[ScoreRecord] = []
+
+    def serve(self, *, skip: int = -1, twice: int = -1) -> None:
+        """Let the stream see the events, asking for scores in between; it may lose one, or count one twice."""
+        decoded = Decoder(SOURCE).decode(self.values, [START_US] * len(self.values))
+        for offset, (event_us, columns) in enumerate(zip(decoded.event_us, decoded.columns, strict=True)):
+            assert columns is not None
+            state = self.states.setdefault(str(columns[0]), KERNEL.new_state())
+            if offset != skip:
+                KERNEL.apply(state, PARTITION, offset, event_us, columns)
+            if offset == twice:
+                del state.positions[PARTITION]
+                KERNEL.apply(state, PARTITION, offset, event_us, columns)
+            if offset % 9 == 0 and state.newest_us is not None:
+                self.ask(str(columns[0]), max(state.newest_us, event_us) + 60_000_000)
+        for i in range(3):
+            self.ask(f"unknown{i}", START_US)
+
+    def ask(self, device: str, as_of_us: int) -> None:
+        state = self.states.get(device, KERNEL.new_state())
+        newest_us = state.newest_us
+        views = {"levels": ViewValues(KERNEL.finish(state, as_of_us), newest_us)}
+        vector = Assembler(PLAN, "alarm", {}).assemble(as_of_us, views)
+        raw = 0.25 * len(self.records) - 3
+        self.records.append(
+            ScoreRecord(
+                request_id=f"r{len(self.records)}",
+                scored_at=datetime.fromtimestamp(START_US / 1_000_000, tz=UTC),
+                as_of_us=as_of_us,
+                model="alarm",
+                version="1",
+                digest="d",
+                arm="champion",
+                plan_hash=PLAN.hash,
+                service="alarm",
+                entity={"device": device},
+                views=(
+                    ViewReading(
+                        view="levels",
+                        view_hash=VIEW.hash,
+                        birth="b",
+                        positions=tuple((log, p, offset) for (log, p), offset in state.positions.items()),
+                        newest_us=newest_us,
+                    ),
+                ),
+                features=PLAN.services[0].feature_names,
+                vector=tuple(None if value != value else value for value in vector.values),
+                raw_score=raw,
+                score=sigmoid(raw),
+                decision="calm",
+                notes=tuple(vector.notes),
+            )
+        )
+
+    def fill_lake(self, upto: int | None = None) -> None:
+        write(self.lake, SOURCE, LOGS[0], self.values[:upto])
+        write(self.lake, SCORES_SOURCE, LOGS[1], [msgspec.json.encode(record) for record in self.records])
+
+    def tamper(self, change: Callable[[pa.Table], pa.Table]) -> None:
+        """Rewrite the one file of events, keeping its name and what it says of itself."""
+        (path,) = (self.folder / "readings").rglob("*.parquet")
+        table = pq.ParquetFile(path).read()
+        pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path)
+        self.lake = open_lake(str(self.folder))
+
+
+def write(lake: Lake, source: SourcePlan, log: str, values: list[bytes]) -> None:
+    kafka_us = [START_US] * len(values)
+    decoded = Decoder(source).decode(values, kafka_us)
+    lake.append(source, log, 0, LakeBatch(len(values), range(len(values)), kafka_us, values, decoded))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def served(world: World, **accident: int) -> VerifyReport:
+    world.serve(**accident)
+    world.fill_lake()
+    return verify(world.lake, JUDGE)
+
+
+def test_everything_served_is_proven(world: World) -> None:
+    """Late events, ties, unknown entities and all: every record is checked and every bit agrees."""
+    report = served(world)
+    assert report.checked == len(world.records) > 40
+    assert report.mismatched == 0
+    assert report.proven
+
+
+def test_nothing_checked_is_not_a_proof(world: World) -> None:
+    """An empty run must not look like a success."""
+    assert not verify(world.lake, JUDGE).proven
+
+
+def test_a_record_waits_until_the_lake_covers_it(world: World) -> None:
+    """What the lake cannot know yet is neither proven nor a mismatch."""
+    world.serve()
+    world.fill_lake(upto=200)
+    report = verify(world.lake, JUDGE)
+    assert report.waiting > 0
+    assert report.checked + report.waiting == len(world.records)
+    assert report.mismatched == 0
+
+
+@pytest.mark.parametrize("place", range(len(VIEW.features)))
+def test_one_bit_of_a_record_is_found(world: World, place: int) -> None:
+    """The last bit of any value of a vector."""
+    world.serve()
+    record = next(record for record in world.records if None not in record.vector)
+    vector = list(record.vector)
+    vector[place] = float(np.nextafter(vector[place], np.inf))
+    world.records[world.records.index(record)] = msgspec.structs.replace(record, vector=tuple(vector))
+    world.fill_lake()
+    report = verify(world.lake, JUDGE)
+    assert report.causes == {"arithmetic": 1}
+    assert report.mismatches[0].request_id == record.request_id
+    assert report.mismatches[0].feature == record.features[place]
+
+
+@pytest.mark.parametrize("field", ["score", "raw_score"])
+def test_one_bit_of_a_score_is_found(world: World, field: str) -> None:
+    """A score must be what its raw score gives."""
+    world.serve()
+    changed = float(np.nextafter(getattr(world.records[5], field), np.inf))
+    if field == "raw_score":
+        changed += 1e-9
+    world.records[5] = msgspec.structs.replace(world.records[5], **{field: changed})
+    world.fill_lake()
+    report = verify(world.lake, JUDGE)
+    assert report.causes == {"arithmetic": 1}
+    assert report.mismatches[0].feature == "score"
+
+
+def test_an_event_that_the_stream_lost_is_named(world: World) -> None:
+    """The position of the event stands in the finding."""
+    report = served(world, skip=27)
+    assert report.causes.get("lost", 0) > 0
+    assert f"{LOGS[0]}/0/27 was left out" in report.mismatches[0].detail
+
+
+def test_a_late_event_that_the_stream_left_out_is_named(world: World) -> None:
+    """Lateness is told from loss by an earlier offset with a newer time."""
+    report = served(world, skip=33)
+    assert report.causes.get("late", 0) > 0
+    assert f"{LOGS[0]}/0/33" in report.mismatches[0].detail
+
+
+def test_an_event_that_the_stream_counted_twice_is_named(world: World) -> None:
+    """The position of the event stands in the finding."""
+    report = served(world, twice=45)
+    assert report.causes.get("duplicate", 0) > 0
+    assert f"{LOGS[0]}/0/45 was counted twice" in report.mismatches[0].detail
+
+
+def test_an_event_deleted_from_the_lake_is_named(world: World) -> None:
+    """The file says how many rows it had."""
+    served(world)
+    world.tamper(lambda table: pa.concat_tables([table.slice(0, 30), table.slice(31)]))
+    report = verify(world.lake, JUDGE)
+    assert not report.proven
+    assert set(report.causes) == {"lost"}
+    assert "offsets 30 to 30" in report.lake_faults[0]
+
+
+def test_an_event_doubled_in_the_lake_is_named(world: World) -> None:
+    """Readers count it once, so no number changes; the fault is reported all the same."""
+    served(world)
+    world.tamper(lambda table: pa.concat_tables([table.slice(0, 31), table.slice(30)]))
+    report = verify(world.lake, JUDGE)
+    assert not report.proven
+    assert report.mismatched == 0
+    assert report.lake_faults[0].startswith("doubled")
+
+
+def test_an_event_changed_in_the_lake_is_named(world: World) -> None:
+    """Though raw value and columns were changed alike, the row is not what was written."""
+    served(world)
+    minute, device = 37 * 31, msgspec.json.decode(world.values[31])["device"]
+    forged = event(int(device[1:]), minute, 77.77)
+
+    def change(table: pa.Table) -> pa.Table:
+        rows: list[dict[str, Any]] = table.to_pylist()
+        rows[31] |= {"value": forged, "level": 77.77}
+        return pa.Table.from_pylist(rows, schema=table.schema)
+
+    world.tamper(change)
+    report = verify(world.lake, JUDGE)
+    assert not report.proven
+    assert set(report.causes) == {"changed"}
+    assert "offsets 31 to 31" in report.lake_faults[0]
+
+
+def test_a_record_of_another_declaration_is_named(world: World) -> None:
+    """A changed view hash is no arithmetic fault."""
+    world.serve()
+    reading = msgspec.structs.replace(world.records[0].views[0], view_hash="ffffffffffffffff")
+    world.records[0] = msgspec.structs.replace(world.records[0], views=(reading,))
+    world.fill_lake()
+    assert verify(world.lake, JUDGE).causes == {"plan": 1}
+
+
+async def test_a_damaged_state_is_repaired_from_the_lake(world: World) -> None:
+    """The repaired state differs from the true one by its repair counter alone, and writers see the new head."""
+    world.serve()
+    world.fill_lake()
+    store = MemoryStore()
+    await store.connect()
+    made = await bootstrap_view(store, world.lake, PLAN, VIEW)
+    key = entity_key("plant", VIEW.keys, ["d3"])
+    (true,) = await store.read_states("levels", made.birth.id, [key])
+    assert true is not None
+    broken = KERNEL.decode(true)
+    broken.ever[0] += 1
+    assert await store.write_states(
+        "levels", made.birth.id, [state_write(KERNEL, key, KERNEL.head(broken), broken)]
+    ) == [None]
+    assert await repair_entity(store, world.lake, PLAN, "levels", {"device": "d3"})
+    (repaired,) = await store.read_states("levels", made.birth.id, [key])
+    assert repaired is not None
+    state = KERNEL.decode(repaired)
+    assert state.repair == 1
+    state.repair = 0
+    assert KERNEL.encode(state) == true
