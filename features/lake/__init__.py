@@ -1,0 +1,7 @@
+"""The event lake: every record that the stream read is one row of it, for good."""
+
+from features.lake.check import Finding
+from features.lake.lake import Lake, open_lake
+from features.lake.rows import LakeBatch, declared_name
+
+__all__ = ["Finding", "Lake", "LakeBatch", "declared_name", "open_lake"]

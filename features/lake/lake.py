@@ -1,0 +1,257 @@
+"""The event lake: every record that the stream read, once, as Parquet; the training history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import islice
+from operator import lt
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+
+from features.decode import Decoder
+from features.errors import LakeCorruptError
+from features.lake.check import Finding, check_place, gaps_of
+from features.lake.compaction import Compactor
+from features.lake.files import FileFacts, LakeFile, LakeFiles, Place, coverage
+from features.lake.rows import (
+    LakeBatch,
+    declared_name,
+    decode_anew,
+    pick_rows,
+    place_rows,
+    stored_schema,
+    table_schema,
+    to_table,
+)
+from features.nouns import Partition
+from features.plan import SourcePlan, content_hash
+
+
+def open_lake(url: str) -> Lake:
+    """Open the lake at a local folder or at a URL of a pyarrow filesystem (``s3://``, ``gs://``, ``file://``).
+
+    Parameters
+    ----------
+    url
+        Need not exist yet.
+
+    Returns
+    -------
+    Lake
+        Nothing has been read yet.
+
+    """
+    if "://" not in url:
+        return Lake(pafs.LocalFileSystem(), Path(url).absolute().as_posix())
+    filesystem, root = pafs.FileSystem.from_uri(url)
+    return Lake(filesystem, root)
+
+
+class Lake:
+    """Writes batches of records and reads them back as events.
+
+    Readers take a partition's files in order and keep only offsets not yet covered. So a rewind, a second writer
+    and a compaction under way add nothing. One thread at a time appends to a partition; reading is free.
+
+    Parameters
+    ----------
+    filesystem, root
+        See `open_lake`.
+
+    """
+
+    def __init__(self, filesystem: pafs.FileSystem, root: str) -> None:
+        self._files = LakeFiles(filesystem, root)
+        self._compactors: dict[Place, Compactor] = {}
+
+    def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
+        """Write a batch; it is durable when this returns.
+
+        Parameters
+        ----------
+        source
+            The declaration that ``batch.decoded`` followed.
+        log, partition
+            Where the records are from.
+        batch
+            Records in ascending order of offsets, none of them before ``batch.first`` or from ``next_offset`` on.
+
+        Raises
+        ------
+        ValueError
+            The offsets are not so.
+        UnavailableError
+            The disk or object store refuses; nothing was written, and the same call may succeed later.
+
+        """
+        if not batch.offsets and (batch.first_offset is None or batch.first_offset >= batch.next_offset):
+            return
+        _refuse_disorder(batch)
+        place = Place(source.topic, log, partition)
+        compactor = self._compactors.get(place)
+        if compactor is None:
+            compactor = self._compactors[place] = Compactor(self._files, place)
+        facts = FileFacts(
+            source=content_hash(source), first=batch.first, next=batch.next_offset, rows=len(batch.offsets), level=0
+        )
+        compactor.add(self._files.write(place, facts, to_table(source, batch)), facts)
+
+    def end(self, topic: str, log: str, partition: int) -> int | None:
+        """Next offset after the covered prefix of a partition; None when the lake holds nothing of it.
+
+        Raises
+        ------
+        LakeCorruptError
+            A file of the prefix is cut short, foreign or renamed, so that its name does not prove its rows.
+
+        """
+        return self._files.use(Place(topic, log, partition), self._proven_end)
+
+    def topics(self) -> list[str]:
+        """Topics that the lake holds records of."""
+        return sorted({place.topic for place in self._files.places()})
+
+    def logs(self, topic: str) -> dict[str, list[int]]:
+        """Partitions of each log of a topic that the lake holds records of."""
+        found: dict[str, list[int]] = {}
+        for place in self._files.places(topic):
+            found.setdefault(place.log, []).append(place.partition)
+        return found
+
+    def read(
+        self,
+        source: SourcePlan,
+        *,
+        upto: Mapping[Partition, int] | None = None,
+        valid_only: bool = True,
+    ) -> pa.Table:
+        """Rows of a topic, each offset once, in the order (log, partition, offset).
+
+        Parameters
+        ----------
+        source
+            The declaration that decides which rows are valid, and their columns. Files that were written under
+            another one are decoded anew from the raw values.
+        upto
+            Last offset wanted of each partition; partitions that are not named are left out. None: everything.
+        valid_only
+            Leave dead letters out.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``log``, ``partition``, ``offset``, ``kafka_us``, ``event_us``, ``value``, ``reason``, then the declared
+            columns as they were sent, under `declared_name`.
+
+        Raises
+        ------
+        LakeCorruptError
+            A file that is needed is cut short, damaged, foreign or renamed.
+
+        """
+        decoder = Decoder(source)
+        tables = [table_schema(source).empty_table()]
+        for place in self._files.places(source.topic):
+            last = None if upto is None else upto.get((place.log, place.partition), -1)
+            rows = self._files.use(place, partial(_uncovered, self._files, decoder=decoder, last=last))
+            tables += [place_rows(table, place.log, place.partition) for table in rows]
+        table = pa.concat_tables(tables).unify_dictionaries()
+        return table.filter(pc.is_null(table.column("reason"))) if valid_only else table
+
+    def gaps(self, topic: str) -> list[Finding]:
+        """Offsets between a topic's files that none covers."""
+        return [gap for place in self._files.places(topic) for gap in gaps_of(place, self._files.of(place))]
+
+    def check(self, topic: str, *, source: SourcePlan | None = None) -> list[Finding]:
+        """Everything that is wrong with a topic's rows; reads all of them.
+
+        Parameters
+        ----------
+        topic
+            The topic to check.
+        source
+            With its declaration, rows are also compared with what their raw values decode to.
+
+        Returns
+        -------
+        list of Finding
+            By log, partition and offset; empty when the lake is sound. Files that overlap are no finding while
+            they agree: a reader that started again wrote them.
+
+        Raises
+        ------
+        LakeCorruptError
+            A file is cut short, damaged, foreign or renamed.
+
+        """
+        findings: list[Finding] = []
+        for place in self._files.places(topic):
+            findings += self._files.use(place, partial(check_place, self._files, place, source=source))
+        return findings
+
+    def sql(self, sources: Iterable[SourcePlan]) -> duckdb.DuckDBPyConnection:
+        """Connect DuckDB to the valid events: one view a topic, under the declared column names.
+
+        Parameters
+        ----------
+        sources
+            Declarations of the topics wanted.
+
+        Returns
+        -------
+        duckdb.DuckDBPyConnection
+            In memory, in time zone UTC; timestamps are TIMESTAMPTZ. The caller closes it.
+
+        """
+        connection = duckdb.connect(":memory:")
+        connection.execute("SET TimeZone = 'UTC'")
+        for source in sources:
+            events = self.read(source)
+            names = [column.name for column in source.columns]
+            connection.register(
+                source.topic, events.select([declared_name(name) for name in names]).rename_columns(names)
+            )
+        return connection
+
+    def _proven_end(self, files: list[LakeFile]) -> int | None:
+        """End of the first interval covered, once each of its files has shown its footer."""
+        if not files:
+            return None
+        end = coverage(files)[0].next
+        for file in files:
+            if file.first < end:
+                self._files.facts(file)
+        return end
+
+
+def _uncovered(files: LakeFiles, listed: list[LakeFile], decoder: Decoder, last: int | None) -> list[pa.Table]:
+    """Of each file the offsets that those before it do not cover."""
+    ours, schema = content_hash(decoder.source), stored_schema(decoder.source)
+    tables = []
+    covered = 0
+    for file in listed:
+        if file.next <= covered or (last is not None and file.first > last):
+            continue
+        facts, stored = files.read(file)
+        begin, end = max(file.first, covered), file.next if last is None else min(file.next, last + 1)
+        rows = pick_rows(stored, begin, end)
+        if len(rows):
+            rows = rows.replace_schema_metadata(None) if facts.source == ours else decode_anew(decoder, rows)
+            if rows.schema != schema:
+                raise LakeCorruptError(file.path, "does not have the columns of its declaration")
+            tables.append(rows)
+        covered = file.next
+    return tables
+
+
+def _refuse_disorder(batch: LakeBatch) -> None:
+    offsets = batch.offsets
+    ascending = all(map(lt, offsets, islice(offsets, 1, None)))
+    within = not offsets or (batch.first <= offsets[0] and offsets[-1] < batch.next_offset)
+    if not ascending or not within:
+        raise ValueError(f"offsets of a batch that covers {batch.first}-{batch.next_offset} are not ascending in it")

@@ -1,0 +1,133 @@
+"""The rows of the lake: what a batch of records looks like as a table, and a table as events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.decode import Decoded, Decoder
+from features.plan import ColumnPlan, ColumnType, SourcePlan
+
+LOG_TYPE = pa.dictionary(pa.int32(), pa.string())
+POSITION_COLUMNS = ("log", "partition", "offset", "kafka_us", "event_us", "value", "reason")
+
+_ARROW: dict[ColumnType, pa.DataType] = {
+    "string": pa.string(),
+    "int32": pa.int64(),
+    "int64": pa.int64(),
+    "float32": pa.float64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+class LakeBatch(NamedTuple):
+    """Records of one partition, in the order of their offsets.
+
+    The batch covers the offsets from ``first_offset`` (None: that of its first record) to ``next_offset`` - 1: a
+    reader that went on from an offset without a record (a transaction's marker, a compacted key) says so there, so
+    that it is not taken for a gap.
+    """
+
+    next_offset: int
+    offsets: Sequence[int]
+    kafka_us: Sequence[int]
+    values: Sequence[bytes | None]
+    decoded: Decoded
+    first_offset: int | None = None
+
+    @property
+    def first(self) -> int:
+        """First offset covered."""
+        return self.offsets[0] if self.first_offset is None else self.first_offset
+
+
+def declared_name(column: str) -> str:
+    """Name of a declared column in the lake's tables: its own, but for those that the position columns have."""
+    return f"{column}_declared" if column in POSITION_COLUMNS else column
+
+
+def arrow_type(column: ColumnPlan) -> pa.DataType:
+    """Type of a declared column in the lake."""
+    return _ARROW[column.type]
+
+
+def table_schema(source: SourcePlan) -> pa.Schema:
+    """Columns of `Lake.read`."""
+    return pa.schema([pa.field("log", LOG_TYPE), pa.field("partition", pa.int32()), *stored_schema(source)])
+
+
+def to_table(source: SourcePlan, batch: LakeBatch) -> pa.Table:
+    """A batch as it is stored: every record one row, refused ones with their reason and no columns."""
+    reasons = batch.decoded.reasons
+    n = len(batch.offsets)
+    event_us: list[int] | list[int | None] = batch.decoded.event_us
+    if reasons:
+        event_us = [None if i in reasons else at_us for i, at_us in enumerate(event_us)]
+    arrays: list[Any] = [
+        pa.array(batch.offsets, pa.int64()),
+        pa.array(batch.kafka_us, pa.int64()),
+        pa.array(event_us, pa.int64()),
+        pa.array(batch.values, pa.binary()),
+        pa.array([reasons.get(i) for i in range(n)], pa.string()) if reasons else pa.nulls(n, pa.string()),
+        *_declared_arrays(source, batch.decoded),
+    ]
+    return pa.Table.from_arrays(arrays, schema=stored_schema(source))
+
+
+def decode_anew(decoder: Decoder, table: pa.Table) -> pa.Table:
+    """Decide stored rows by another declaration than the one they were stored under."""
+    source, kept = decoder.source, ("offset", "kafka_us", "value")
+    offsets, kafka_us, values = (cast("list[Any]", table.column(name).to_pylist()) for name in kept)
+    batch = LakeBatch(0, offsets, kafka_us, values, decoder.decode(values, kafka_us))
+    return to_table(source, batch)
+
+
+def place_rows(table: pa.Table, log: str, partition: int) -> pa.Table:
+    """Stored rows with the partition that they are from."""
+    n = len(table)
+    logs = pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([log], pa.string()))
+    partitions = pa.array(np.full(n, partition, np.int32))
+    return table.add_column(0, "log", logs).add_column(1, "partition", partitions)
+
+
+def pick_rows(table: pa.Table, begin: int, end: int) -> pa.Table:
+    """Rows of these offsets, ascending, each offset once (the first row of it in the file)."""
+    offsets = offsets_of(table)
+    if len(offsets) > 1 and not (offsets[1:] > offsets[:-1]).all():
+        _, firsts = np.unique(offsets, return_index=True)
+        table, offsets = table.take(firsts), offsets[firsts]
+    low, high = np.searchsorted(offsets, [begin, end]).tolist()
+    return table.slice(low, max(high - low, 0))
+
+
+def offsets_of(table: pa.Table) -> npt.NDArray[np.int64]:
+    """The offset column."""
+    offsets: npt.NDArray[np.int64] = table.column("offset").to_numpy()
+    return offsets
+
+
+def stored_schema(source: SourcePlan) -> pa.Schema:
+    """Columns of a file."""
+    fields: list[pa.Field[Any]] = [
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("kafka_us", pa.int64(), nullable=False),
+        pa.field("event_us", pa.int64()),
+        pa.field("value", pa.binary()),
+        pa.field("reason", pa.string()),
+        *(pa.field(declared_name(column.name), arrow_type(column)) for column in source.columns),
+    ]
+    return pa.schema(fields)
+
+
+def _declared_arrays(source: SourcePlan, decoded: Decoded) -> list[Any]:
+    """Declared columns as they were sent."""
+    blank = (None,) * len(source.columns)
+    rows = [blank if row is None else row for row in decoded.raw] if decoded.reasons else decoded.raw
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(blank)
+    return [pa.array(values, arrow_type(column)) for column, values in zip(source.columns, columns, strict=True)]
