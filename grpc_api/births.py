@@ -1,0 +1,157 @@
+"""Which life of each view may be read: the store's certificate, read again each second.
+
+A view whose birth is not certified on every shard, does not serve, or was born of another declaration is not read:
+a flushed store is not a store of new customers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import structlog
+
+from features.errors import NotServingError, UnavailableError
+from features.plan import ViewPlan
+from features.store import Birth, Certificate, StoreReader
+
+logger: Final = structlog.get_logger(__name__)
+
+
+class Births:
+    """The births that may be read, by view: one consistent look at the certificate."""
+
+    def __init__(self, births: Mapping[str, Birth] = MappingProxyType({})) -> None:
+        self._births = births
+
+    @classmethod
+    def of(cls, certificate: Certificate, views: tuple[ViewPlan, ...]) -> Births:
+        """Those of a certificate that serve and were born of these declarations."""
+        hashes = {view.name: view.hash for view in views}
+        return cls(
+            {
+                birth.view: birth
+                for birth in certificate.births
+                if birth.serving and hashes.get(birth.view) == birth.view_hash
+            }
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Births) and dict(self._births) == dict(other._births)
+
+    __hash__ = None  # type: ignore[assignment]  # compared, never a key
+
+    def birth(self, view: ViewPlan) -> str:
+        """Id of the view's birth; NotServingError when it may not be read."""
+        birth = self._births.get(view.name)
+        if birth is None:
+            raise NotServingError(
+                f"view {view.name}", f"the store does not certify that its states of declaration {view.hash} serve"
+            )
+        return birth.id
+
+    def serve(self, view: ViewPlan) -> bool:
+        """Whether the view may be read."""
+        return view.name in self._births
+
+
+class BirthWatch:
+    """Keeps `births` as the store's certificate has them.
+
+    Parameters
+    ----------
+    views
+        Views of the plan.
+    open_reader
+        Makes a connection of the watch's own.
+    on_change
+        Told whenever the births that may be read have changed.
+    interval_s
+        Time between two looks.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        views: tuple[ViewPlan, ...],
+        open_reader: Callable[[], StoreReader],
+        on_change: Callable[[], None] = lambda: None,
+        interval_s: float = 1.0,
+    ) -> None:
+        self._views = views
+        self._open_reader = open_reader
+        self._on_change = on_change
+        self._interval_s = interval_s
+        self._births = Births()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._reader: StoreReader | None = None
+        self._thread = threading.Thread(target=self._run, name="births", daemon=True)
+
+    @property
+    def births(self) -> Births:
+        """The births that may be read now."""
+        return self._births
+
+    def read(self, reader: StoreReader) -> Births:
+        """Look at the certificate through this connection; StoreUnavailableError when it is cut off.
+
+        Each new connection does this before its first read, because the store behind it may be another one.
+        """
+        births = Births.of(reader.read_certificate(), self._views)
+        self._set(births)
+        return births
+
+    def start(self) -> None:
+        """Look once, then keep looking in a thread."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close its connection."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._drop_reader()
+
+    def look(self) -> None:
+        """Look at the certificate once; nothing may be read while it cannot be seen."""
+        try:
+            if self._reader is not None:
+                try:
+                    self.read(self._reader)
+                    return
+                except UnavailableError:  # perhaps the connection alone is gone, not the store
+                    self._drop_reader()
+            self._reader = self._open_reader()
+            self.read(self._reader)
+        except UnavailableError as error:
+            logger.warning("certificate_not_readable", problem=str(error))
+            self._lose()
+        except Exception:
+            logger.exception("certificate_not_understood")
+            self._lose()
+
+    def _lose(self) -> None:
+        self._drop_reader()
+        self._set(Births())
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _set(self, births: Births) -> None:
+        with self._lock:
+            changed, self._births = births != self._births, births
+        if changed:
+            self._on_change()
+
+    def _run(self) -> None:
+        while not self._wake.wait(self._interval_s) and not self._stopping:
+            self.look()

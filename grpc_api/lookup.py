@@ -1,0 +1,118 @@
+"""From entity keys to finished features: one fetch, then every window ended at the instant of the request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from features.errors import StoreUnavailableError
+from features.feast_layout import state_field
+from features.kernel import ViewKernel
+from features.nouns import KeyValue, ViewReading
+from features.plan import Plan, ViewPlan
+from features.store import StoreReader
+from features.vector import ViewValues
+from grpc_api.births import Births, BirthWatch
+from grpc_api.entity import EntityKeys
+
+Kernels = Mapping[str, ViewKernel]
+
+
+def make_kernels(plan: Plan) -> Kernels:
+    """The kernel of each view of a plan; threads share them, since reading changes nothing in them."""
+    return {view.name: ViewKernel(view, plan.source(view.topic)) for view in plan.views}
+
+
+class Fetched(NamedTuple):
+    """What the store gave for some rows: per row, the bytes of each view's state (None: unknown entity)."""
+
+    births: Births
+    rows: list[list[bytes | None]]
+
+
+class Finished(NamedTuple):
+    """One row's features, as the windows stand at an instant, and the states that they come from."""
+
+    values: dict[str, ViewValues]
+    readings: tuple[ViewReading, ...]
+    newest_us: int | None
+
+
+class Fetcher:
+    """Reads states, each thread through a blocking connection of its own.
+
+    A connection that fails is dropped and the read repeated once on a new one, which looks at the certificate first.
+    """
+
+    def __init__(self, *, open_reader: Callable[[], StoreReader], watch: BirthWatch) -> None:
+        self._open_reader = open_reader
+        self._watch = watch
+        self._local = threading.local()
+
+    def fetch(self, views: Sequence[ViewPlan], keys: EntityKeys, entities: Sequence[Mapping[str, KeyValue]]) -> Fetched:
+        """States of all views for all entities, in one round trip.
+
+        Raises NotServingError when a view may not be read, StoreUnavailableError when the store does not answer.
+        """
+        store_keys = [keys.store_keys(entity) for entity in entities]
+        flat = [key for row in store_keys for key in row]
+        births, found = self._read(views, flat)
+        if all(len(row) == 1 for row in store_keys):
+            return Fetched(births, found)
+        width = len(store_keys[0])
+        spread = [
+            [found[row * width + at][view] for view, at in enumerate(keys.row_of_view)] for row in range(len(entities))
+        ]
+        return Fetched(births, spread)
+
+    def _read(self, views: Sequence[ViewPlan], keys: Sequence[bytes]) -> tuple[Births, list[list[bytes | None]]]:
+        reader: StoreReader | None = getattr(self._local, "reader", None)
+        if reader is not None:
+            births = self._watch.births
+            try:
+                return births, reader.read_fields(keys, state_fields(views, births))
+            except StoreUnavailableError:
+                self._drop(reader)
+        reader = self._open_reader()
+        try:
+            births = self._watch.read(reader)
+            found = reader.read_fields(keys, state_fields(views, births))
+        except BaseException:
+            reader.close()
+            raise
+        self._local.reader = reader
+        return births, found
+
+    def _drop(self, reader: StoreReader) -> None:
+        self._local.reader = None
+        reader.close()
+
+
+def state_fields(views: Sequence[ViewPlan], births: Births) -> list[bytes]:
+    """The hash field of each view's state; NotServingError when one may not be read."""
+    return [state_field(view.name, births.birth(view)) for view in views]
+
+
+def finish(
+    kernels: Kernels, views: Sequence[ViewPlan], stored: Sequence[bytes | None], births: Births, as_of_us: int
+) -> Finished:
+    """End every window at ``as_of_us``, or at a view's newest event where that is later."""
+    values, readings, newest = {}, [], None
+    for view, data in zip(views, stored, strict=True):
+        kernel = kernels[view.name]
+        state = kernel.new_state() if data is None else kernel.decode(data)
+        newest_us = state.newest_us
+        values[view.name] = ViewValues(kernel.finish(state, as_of_us), newest_us)
+        readings.append(
+            ViewReading(
+                view=view.name,
+                view_hash=view.hash,
+                birth=births.birth(view),
+                positions=tuple((log, partition, offset) for (log, partition), offset in state.positions.items()),
+                newest_us=newest_us,
+            )
+        )
+        if newest_us is not None and (newest is None or newest_us > newest):
+            newest = newest_us
+    return Finished(values, tuple(readings), newest)

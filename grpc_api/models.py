@@ -1,0 +1,128 @@
+"""The models that are served: a thread follows the pointer files and swaps what they point at, off the request path."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import structlog
+
+from features.errors import CorruptError, MillstreamError, NotServingError
+from grpc_api.pointer import POINTER, Pointer, read_pointer
+from grpc_api.served_model import ServedModel
+from grpc_api.status import UnknownNameError
+
+logger: Final = structlog.get_logger(__name__)
+
+
+class Models:
+    """Models by name; replaced as a whole, so a request keeps the one that it began with."""
+
+    def __init__(self, served: Mapping[str, ServedModel] = MappingProxyType({})) -> None:
+        self._served = served
+
+    @property
+    def served(self) -> Mapping[str, ServedModel]:
+        """All models that can answer."""
+        return self._served
+
+    def put(self, model: ServedModel) -> None:
+        """Serve this version from the next request on."""
+        self._served = {**self._served, model.name: model}
+
+    def find(self, name: str) -> ServedModel:
+        """The model of that name; without a name, the only one."""
+        served = self._served
+        if name:
+            model = served.get(name)
+            if model is not None:
+                return model
+        elif len(served) == 1:
+            return next(iter(served.values()))
+        if not served:
+            raise NotServingError("models", "no model is published yet")
+        problem = f"{name!r} is not served" if name else "several models are served"
+        raise UnknownNameError("model", problem, f"name one of {sorted(served)}")
+
+
+class ModelFollower:
+    """Follows every model's pointer file in a thread.
+
+    A bundle that may not serve is logged and counted once, and the model that serves stays.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        load: Callable[[Path, Pointer], ServedModel],
+        models: Models,
+        on_swap: Callable[[ServedModel], None] = lambda _: None,
+        on_refusal: Callable[[str], None] = lambda _: None,
+        interval_s: float = 0.2,
+    ) -> None:
+        self._folder = folder
+        self._load = load
+        self._models = models
+        self._on_swap = on_swap
+        self._on_refusal = on_refusal
+        self._interval_s = interval_s
+        self._seen: dict[str, tuple[int, int] | None] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="models", daemon=True)
+
+    def start(self) -> None:
+        """Load what is there, then follow in a thread."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Swap every model whose pointer file was replaced since the last look."""
+        for file in sorted(self._folder.glob(f"*/{POINTER}")):
+            model = file.parent.name
+            try:
+                stat = file.stat()
+            except FileNotFoundError:
+                continue
+            identity = (stat.st_ino, stat.st_mtime_ns)
+            if self._seen.get(model) != identity:
+                self._seen[model] = identity
+                self._swap(model, file)
+
+    def _swap(self, model: str, file: Path) -> None:
+        serving = self._models.served.get(model)
+        try:
+            pointer = read_pointer(file)
+            if pointer is None or (serving is not None and _same(pointer, serving)):
+                return
+            if pointer.model != model:
+                raise CorruptError(str(file), f"points at a bundle of {pointer.model}")
+            loaded = self._load(pointer.bundle_path(file), pointer)
+        except MillstreamError as error:
+            logger.error("bundle_refused", model=model, problem=str(error), serving=serving and serving.version)
+            self._on_refusal(model)
+            return
+        except Exception:
+            logger.exception("bundle_not_loaded", model=model, serving=serving and serving.version)
+            self._on_refusal(model)
+            return
+        self._models.put(loaded)
+        logger.info("model_serves", model=model, version=loaded.version, digest=loaded.digest[:16])
+        self._on_swap(loaded)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            self.look()
+
+
+def _same(pointer: Pointer, serving: ServedModel) -> bool:
+    return (pointer.version, pointer.digest) == (serving.version, serving.digest)

@@ -1,0 +1,165 @@
+"""One scorer process, put together: store, models, records, health and the gRPC server in front of them."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health
+from prometheus_client import start_http_server
+
+from features.clock import Clock, SystemClock
+from features.errors import SettingsError
+from features.plan import Plan
+from features.redis_reader import RedisReader
+from features.settings import ScorerSettings, Settings
+from features.store import StoreReader
+from features.transforms import load_transforms
+from features.vector import Assembler, MissingPolicy
+from grpc_api.births import BirthWatch
+from grpc_api.core import Core
+from grpc_api.lookup import Fetcher, make_kernels
+from grpc_api.metrics import ScorerMetrics
+from grpc_api.models import ModelFollower, Models
+from grpc_api.pointer import models_dir
+from grpc_api.readiness import Readiness
+from grpc_api.records import KafkaRecords, RecordSink
+from grpc_api.served_model import Declarations, Inputs, ServedModel, load_model
+from grpc_api.transport import build_server
+
+logger: Final = structlog.get_logger(__name__)
+
+DRAIN_S: Final = 10.0
+
+
+class Scorer:
+    """A running scorer: its threads and its server, started and stopped together.
+
+    ``port`` is where it listens, which settings may leave to the machine (0).
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: ScorerSettings,
+        declarations: Declarations,
+        models_folder: Path,
+        open_reader: Callable[[], StoreReader],
+        records: RecordSink,
+        metrics: ScorerMetrics,
+        clock: Clock,
+    ) -> None:
+        plan = declarations.plan
+        kernels = make_kernels(plan)
+        models = Models()
+        servicer = health.HealthServicer(experimental_non_blocking=True)
+        self._metrics = metrics
+        self._readiness = Readiness(models=models, servicer=servicer, metrics=metrics)
+        self._watch = BirthWatch(views=plan.views, open_reader=open_reader, on_change=self._update)
+        self._follower = ModelFollower(
+            folder=models_folder,
+            load=lambda path, pointer: load_model(path, pointer, declarations),
+            models=models,
+            on_swap=self._swapped,
+            on_refusal=lambda model: metrics.refused.labels(model).inc(),
+        )
+        core = Core(
+            plan=plan,
+            kernels=kernels,
+            services=all_inputs(declarations),
+            models=models,
+            fetcher=Fetcher(open_reader=open_reader, watch=self._watch),
+            records=records,
+            clock=clock,
+            metrics=metrics,
+            max_batch_rows=settings.max_batch_rows,
+        )
+        self._server = build_server(core=core, health_servicer=servicer, metrics=metrics, threads=settings.threads)
+        self._servicer = servicer
+        self.port = listen(self._server, settings.host, settings.port)
+
+    def start(self) -> None:
+        """Load models, look at the store, and answer."""
+        self._follower.start()
+        self._watch.start()
+        self._update()
+        self._server.start()
+
+    def stop(self, drain_s: float = DRAIN_S) -> None:
+        """Say that nothing serves any more, let calls in flight end, then stop."""
+        self._servicer.enter_graceful_shutdown()
+        self._server.stop(drain_s).wait()
+        self._follower.stop()
+        self._watch.stop()
+
+    def _update(self) -> None:
+        self._readiness.update(self._watch)
+
+    def _swapped(self, model: ServedModel) -> None:
+        self._metrics.model_info.remove_by_labels({"model": model.name})
+        self._metrics.model_info.labels(model.name, model.version, model.digest).set(1)
+        self._update()
+
+
+def all_inputs(declarations: Declarations) -> dict[str, Inputs]:
+    """What each feature service of the plan needs; missing values are left as NaN."""
+    plan, functions = declarations.plan, declarations.functions
+    return {
+        service.name: Inputs(plan, Assembler(plan, service.name, functions, MissingPolicy()), service.name)
+        for service in plan.services
+    }
+
+
+def listen(server: grpc.Server, host: str, port: int) -> int:
+    """Bind the server; SettingsError when the port is taken."""
+    try:
+        return server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise SettingsError(
+            "MILLSTREAM_SCORER__PORT", f"cannot listen on {host}:{port} ({error})", "choose a free port, or 0"
+        ) from error
+
+
+def load_declarations(plan: Plan, state_dir: Path) -> Declarations:
+    """The plan with what stands beside it: its age and its request-time functions."""
+    applied_at = datetime.fromtimestamp((state_dir / "plan.json").stat().st_mtime, UTC)
+    return Declarations(plan, applied_at, load_transforms(state_dir, sha256=plan.transforms_sha256))
+
+
+def run_scorer(settings: Settings, plan: Plan) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    metrics = ScorerMetrics()
+    state_dir = settings.state_dir(plan.project)
+    records = KafkaRecords(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        queue_records=settings.scorer.record_queue,
+        metrics=metrics,
+    )
+    scorer = Scorer(
+        settings=settings.scorer,
+        declarations=load_declarations(plan, state_dir),
+        models_folder=models_dir(state_dir),
+        open_reader=lambda: RedisReader(plan.project, settings.store),
+        records=records,
+        metrics=metrics,
+        clock=SystemClock(),
+    )
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: stopping.set())
+    start_http_server(settings.scorer.metrics_port, settings.scorer.host, metrics.registry)
+    scorer.start()
+    # What start-up made lives as long as the process: a full collection need not walk it while a caller waits.
+    gc.collect()
+    gc.freeze()
+    logger.info("scorer_listens", host=settings.scorer.host, port=scorer.port, plan=plan.hash)
+    stopping.wait()
+    scorer.stop()
+    records.close()

@@ -1,0 +1,42 @@
+"""The model of a bundle, run: rows of doubles in, raw scores out, always the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from features.bundle import MODEL_INPUT, MODEL_OUTPUT
+from features.errors import BundleCorruptError
+
+Doubles = npt.NDArray[np.float64]
+_OUTPUTS: Final = (MODEL_OUTPUT,)
+
+
+class RawScorer:
+    """One ONNX model. May be called by several threads at once.
+
+    One thread per call: with two, batches above 50 rows are split and summed in another order, which changes bits.
+    """
+
+    def __init__(self, model: Path, n_features: int) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        try:
+            session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+            self._run = session.run
+            self.n_features = n_features
+            self.raw_scores(np.zeros((2, n_features)))
+        except Exception as error:
+            raise BundleCorruptError(str(model), f"does not run on {n_features} features ({error})") from error
+
+    def raw_scores(self, rows: Doubles) -> Doubles:
+        """Raw scores ``[n]`` of rows ``[n, k]``."""
+        (raw,) = self._run(_OUTPUTS, {MODEL_INPUT: rows})
+        return raw[:, 0]  # type: ignore[no-any-return]  # onnxruntime ships no types

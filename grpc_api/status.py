@@ -1,0 +1,76 @@
+"""The one table from the families of `features.errors` to the status codes of gRPC.
+
+Callers hear what is theirs to know: the whole message where the fault is their own or a neighbour is down, a fixed
+text where something of ours is wrong. The detail of the latter is in the log alone.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from features.errors import (
+    BadInputError,
+    CorruptError,
+    MillstreamError,
+    PlanMismatchError,
+    RequestError,
+    UnavailableError,
+)
+
+
+class UnknownNameError(RequestError):
+    """A request names a model or a feature service that there is not."""
+
+
+class DeadlinePassedError(UnavailableError):
+    """The caller's deadline passed before the work was done."""
+
+    def __init__(self) -> None:
+        super().__init__("deadline", "passed before the answer was ready")
+
+
+class Code(IntEnum):
+    """The codes of gRPC that the scorer answers with."""
+
+    OK = 0
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    FAILED_PRECONDITION = 9
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+
+
+class Status(NamedTuple):
+    """What a caller is told about a failure."""
+
+    code: Code
+    message: str
+
+
+UNKNOWN: Final = Status(Code.INTERNAL, "the server failed; its log has the detail")
+
+STATUS_OF: Final[tuple[tuple[type[MillstreamError], Code, str | None], ...]] = (
+    # The first that fits holds; a text replaces the error's own message.
+    (UnknownNameError, Code.NOT_FOUND, None),
+    (BadInputError, Code.INVALID_ARGUMENT, None),
+    (DeadlinePassedError, Code.DEADLINE_EXCEEDED, None),
+    (UnavailableError, Code.UNAVAILABLE, None),
+    (PlanMismatchError, Code.FAILED_PRECONDITION, "the server and its data were built from different declarations"),
+    (CorruptError, Code.DATA_LOSS, "an artefact of the server is corrupt; its log has the detail"),
+)
+
+
+def status_of(error: Exception) -> Status:
+    """What to tell the caller about an error."""
+    for family, code, text in STATUS_OF:
+        if isinstance(error, family):
+            return Status(code, text or str(error))
+    return UNKNOWN
+
+
+def is_ours(status: Status) -> bool:
+    """Whether the failure is the server's own, so that its detail belongs in the log."""
+    return status.code in {Code.FAILED_PRECONDITION, Code.INTERNAL, Code.DATA_LOSS}
