@@ -1,6 +1,7 @@
 """The Lua scripts that run inside the store, each atomic on its server.
 
-Every script has the shard's certificate as its first key and answers ``BIRTHMISSING`` before it writes anything.
+The first key of each is the shard's certificate. Those that write states or progress look there first, and answer
+``BIRTHMISSING`` before they write anything.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ class Script(NamedTuple):
     sha: bytes
 
 
-def script(source: str) -> Script:
+def named(source: str) -> Script:
     """A script with its name."""
     return Script(source.encode(), hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode())
 
 
-WRITE_STATES = script("""\
+WRITE_STATES = named("""\
 -- KEYS: certificate, entity…   ARGV: certificate field (empty: ask for none), state field,
 -- then per entity: expected head, state, number of further words, those (Feast's fields and values)
 if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
@@ -44,21 +45,21 @@ end
 return answers
 """)
 
-WRITE_PROGRESS = script("""\
+WRITE_PROGRESS = named("""\
 -- KEYS: certificate, progress   ARGV: number of births, those, then mark and offset in turn
-local names = redis.call('HKEYS', KEYS[1])
+local certified = {}
+for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local birth = string.match(name, '^view:.*:([^:]*)$')
+  if birth then certified[birth] = true end
+end
 for i = 2, tonumber(ARGV[1]) + 1 do
-  local ending, found = ':' .. ARGV[i], false
-  for _, name in ipairs(names) do
-    if string.sub(name, 1, 5) == 'view:' and string.sub(name, -#ending) == ending then found = true end
-  end
-  if not found then return redis.error_reply('BIRTHMISSING ' .. ARGV[i]) end
+  if not certified[ARGV[i]] then return redis.error_reply('BIRTHMISSING ' .. ARGV[i]) end
 end
 redis.call('HSET', KEYS[2], unpack(ARGV, tonumber(ARGV[1]) + 2))
 return redis.status_reply('OK')
 """)
 
-DROP_BIRTH = script("""\
+DROP_BIRTH = named("""\
 -- KEYS: certificate, progress   ARGV: certificate field, birth
 redis.call('HDEL', KEYS[1], ARGV[1])
 local beginning = ARGV[2] .. ':'

@@ -1,0 +1,85 @@
+"""Where a store lives: the same doors to the in-memory shards and to a real server."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Protocol
+
+from deploy.servers import ValkeyServer
+from features.memory_shards import MemoryShards
+from features.memory_store import MemoryStore
+from features.redis_link import open_link
+from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
+from features.store import Store, StoreReader
+
+
+class Site(Protocol):
+    """A running store that tests connect to and hurt."""
+
+    def store(self) -> Store:
+        """Another client, not connected yet."""
+        ...
+
+    def reader(self) -> StoreReader:
+        """Another reader."""
+        ...
+
+    async def flush(self) -> None:
+        """Lose all data, keep all connections."""
+        ...
+
+    def stop(self) -> None:
+        """Go down at once."""
+        ...
+
+    def start(self) -> None:
+        """Come back with the data."""
+        ...
+
+
+class MemorySite:
+    """In-memory shards, more than one."""
+
+    def __init__(self, n_shards: int) -> None:
+        self.shards = MemoryShards(n_shards)
+
+    def store(self) -> Store:
+        return MemoryStore(self.shards)
+
+    def reader(self) -> StoreReader:
+        return MemoryStore(self.shards).reader()
+
+    async def flush(self) -> None:
+        self.shards.flush()
+
+    def stop(self) -> None:
+        self.shards.stop()
+
+    def start(self) -> None:
+        self.shards.start()
+
+
+class ServerSite:
+    """A Valkey or Redis server, under a project name of its own."""
+
+    def __init__(self, server: ValkeyServer) -> None:
+        self.server = server
+        self.project = f"contract_{secrets.token_hex(4)}"
+
+    def store(self) -> Store:
+        return RedisStore(self.project, self.server.settings)
+
+    def reader(self) -> StoreReader:
+        return RedisReader(self.project, self.server.settings)
+
+    async def flush(self) -> None:
+        link = await open_link(self.server.settings)
+        await link.call(b"FLUSHALL")
+        link.close()
+
+    def stop(self) -> None:
+        self.server.kill()
+
+    def start(self) -> None:
+        self.server.start()

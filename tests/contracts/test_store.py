@@ -1,0 +1,375 @@
+"""The contract of the online store, kept by every implementation: see `features.store`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from features.errors import BirthMissingError, StoreUnavailableError
+from features.feast_layout import state_field
+from features.store import AdoptedLog, Birth, Certificate, StateWrite, Store, StoreReader
+from tests.contracts.sites import Site
+
+LOG = "a" * 22
+OTHER_LOG = "b-_" + "b" * 19
+BIRTH = Birth(view="spend", view_hash="00ff", id="b1", cut={LOG: {0: 7, 3: 2**40}}, serving=True)
+AWKWARD = [b"", b"\x00\r\n$-1\r\n", b"*1\r\n", b"\xff" * 70_000, "ü:%s".encode()]
+
+
+def write(key: bytes, state: bytes, expected: bytes = b"", **feast: bytes) -> StateWrite:
+    return StateWrite(key, expected, state, [word for name, value in feast.items() for word in (name.encode(), value)])
+
+
+async def stored(store: Store, *keys: bytes) -> list[bytes | None]:
+    return await store.read_states("spend", "b1", keys)
+
+
+async def test_a_birth_that_is_not_certified_is_not_written(store: Store, reader: StoreReader) -> None:
+    """BirthMissingError comes before any write, Feast's fields included."""
+    with pytest.raises(BirthMissingError):
+        await store.write_states("spend", "b1", [write(b"k1", b"state", total=b"1"), write(b"k2", b"state")])
+    assert await stored(store, b"k1", b"k2") == [None, None]
+    assert reader.read_fields([b"k1"], [b"total"]) == [[None]]
+
+
+async def test_the_certificate_of_another_birth_or_view_does_not_count(store: Store) -> None:
+    """A state is written under its own birth's certificate only."""
+    await store.write_birth(BIRTH)
+    for view, birth in [("spend", "b2"), ("spen", "b1"), ("spend", "b"), ("visits", "b1")]:
+        with pytest.raises(BirthMissingError):
+            await store.write_states(view, birth, [write(b"k", b"state")])
+
+
+async def test_a_first_state_is_written_where_none_stands(store: Store) -> None:
+    """An empty expectation means: there is no state; it never overwrites one, and the one that stands is told."""
+    await store.write_birth(BIRTH)
+    assert await store.write_states("spend", "b1", [write(b"k", b"one")]) == [None]
+    assert await store.write_states("spend", "b1", [write(b"k", b"two")]) == [b"one"]
+    assert await stored(store, b"k") == [b"one"]
+
+
+async def test_a_state_is_replaced_only_by_one_computed_from_it(store: Store) -> None:
+    """The expected head is a prefix of what stands; otherwise nothing is written and the answer is what stands."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"head1:body")])
+    assert await store.write_states("spend", "b1", [write(b"k", b"head2:more", b"head1:")]) == [None]
+    assert await store.write_states("spend", "b1", [write(b"k", b"head3:zombie", b"head1:")]) == [b"head2:more"]
+    assert await store.write_states("spend", "b1", [write(b"k", b"x", b"head2:more and longer")]) == [b"head2:more"]
+    assert await stored(store, b"k") == [b"head2:more"]
+
+
+async def test_a_state_expected_but_absent_answers_empty(store: Store) -> None:
+    """A writer whose state the store has lost is told that none stands."""
+    await store.write_birth(BIRTH)
+    assert await store.write_states("spend", "b1", [write(b"k", b"head2:", b"head1:")]) == [b""]
+    assert await stored(store, b"k") == [None]
+
+
+async def test_an_empty_state_is_a_state(store: Store) -> None:
+    """Zero bytes stored are not the same as nothing stored, except in the answer."""
+    await store.write_birth(BIRTH)
+    assert await store.write_states("spend", "b1", [write(b"k", b"")]) == [None]
+    assert await store.write_states("spend", "b1", [write(b"k", b"x")]) == [b""]
+    assert await stored(store, b"k") == [b""]
+
+
+async def test_feast_fields_go_with_their_state(store: Store, reader: StoreReader) -> None:
+    """They are written when the state is, and not when it is refused; other fields of the hash stay."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"one", total=b"1", kept=b"k")])
+    await store.write_states("spend", "b1", [write(b"k", b"two", b"one", total=b"2")])
+    await store.write_states("spend", "b1", [write(b"k", b"three", b"one", total=b"3")])
+    fields = [b"total", state_field("spend", "b1"), b"kept", b"none"]
+    assert reader.read_fields([b"k"], fields) == [[b"2", b"two", b"k", None]]
+
+
+async def test_each_entity_of_a_call_is_judged_by_itself(store: Store, reader: StoreReader) -> None:
+    """Written, refused and absent stand side by side, whatever the number of Feast's fields of each."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k1", b"one")])
+    writes = [
+        write(b"k0", b"x", a=b"0", b=b"0"),
+        write(b"k1", b"y", a=b"1"),
+        write(b"k2", b"z", b"w"),
+        write(b"k3", b""),
+    ]
+    assert await store.write_states("spend", "b1", writes) == [None, b"one", b"", None]
+    assert await stored(store, b"k0", b"k1", b"k2", b"k3") == [b"x", b"one", None, b""]
+    assert reader.read_fields([b"k0", b"k1"], [b"a"]) == [[b"0"], [None]]
+
+
+async def test_one_key_twice_in_a_call_is_written_in_order(store: Store) -> None:
+    """The second sees the first."""
+    await store.write_birth(BIRTH)
+    writes = [write(b"k", b"one"), write(b"k", b"two", b"one"), write(b"k", b"three", b"one")]
+    assert await store.write_states("spend", "b1", writes) == [None, None, b"two"]
+
+
+async def test_any_bytes_are_keys_heads_states_and_values(store: Store, reader: StoreReader) -> None:
+    """Nothing in them is taken for protocol or pattern."""
+    await store.write_birth(BIRTH)
+    writes = [StateWrite(b"k" + key, b"", key + b"|1", [b"f" + key, key]) for key in AWKWARD]
+    assert await store.write_states("spend", "b1", writes) == [None] * len(AWKWARD)
+    again = [StateWrite(b"k" + key, key + b"|", key + b"|2", []) for key in AWKWARD]
+    assert await store.write_states("spend", "b1", again) == [None] * len(AWKWARD)
+    assert await stored(store, *(b"k" + key for key in AWKWARD)) == [key + b"|2" for key in AWKWARD]
+    for key in AWKWARD:
+        assert reader.read_fields([b"k" + key], [b"f" + key]) == [[key]]
+
+
+async def test_births_and_views_keep_their_states_apart(store: Store) -> None:
+    """The same entity has one state for each view and birth."""
+    for view, birth in [("spend", "b1"), ("spend", "b2"), ("visits", "b3")]:
+        await store.write_birth(Birth(view=view, view_hash="00ff", id=birth, cut={}, serving=False))
+        assert await store.write_states(view, birth, [write(b"k", birth.encode())]) == [None]
+    assert await store.read_states("spend", "b2", [b"k"]) == [b"b2"]
+    assert await store.read_states("visits", "b1", [b"k"]) == [None]
+
+
+async def test_bootstrapped_states_need_no_certificate(store: Store) -> None:
+    """They are written before it, and never over a state that stands."""
+    assert await store.bootstrap_states("spend", "b1", [write(b"k", b"one"), write(b"l", b"one")]) == [None, None]
+    assert await store.bootstrap_states("spend", "b1", [write(b"k", b"two")]) == [b"one"]
+    assert await store.read_certificate() == Certificate()
+    await store.write_birth(BIRTH)
+    assert await store.write_states("spend", "b1", [write(b"k", b"two", b"one")]) == [None]
+
+
+async def test_calls_side_by_side_get_their_own_answers(store: Store) -> None:
+    """Fifty chunks of a hundred entities at once, then their states, each in its place."""
+    await store.write_birth(BIRTH)
+    keys = [[b"key-%d-%d" % (chunk, i) for i in range(100)] for chunk in range(50)]
+    answers = await asyncio.gather(
+        *(store.write_states("spend", "b1", [write(key, b"of " + key) for key in chunk]) for chunk in keys)
+    )
+    assert answers == [[None] * 100] * 50
+    states = await asyncio.gather(*(store.read_states("spend", "b1", chunk) for chunk in keys))
+    assert states == [[b"of " + key for key in chunk] for chunk in keys]
+
+
+async def test_writers_that_race_lose_nothing(site: Site, store: Store) -> None:
+    """Two clients, each adding 40 times by compare and set, arrive at 80; neither needs to own the entity."""
+    await store.write_birth(BIRTH)
+
+    async def add(times: int) -> int:
+        client = site.store()
+        await client.connect()
+        state, conflicts = b"", 0
+        for _ in range(times):
+            while True:
+                more = b"%d;" % (int(state.rstrip(b";") or b"0") + 1)
+                (answer,) = await client.write_states("spend", "b1", [write(b"k", more, state)])
+                if answer is None:
+                    state = more
+                    break
+                state, conflicts = answer, conflicts + 1
+        await client.close()
+        return conflicts
+
+    conflicts = await asyncio.gather(add(40), add(40))
+    assert await stored(store, b"k") == [b"80;"]
+    assert sum(conflicts) > 0
+
+
+async def test_births_are_certified_changed_and_withdrawn(store: Store, reader: StoreReader) -> None:
+    """The certificate says what was last certified, to writers and readers alike."""
+    assert await store.read_certificate() == reader.read_certificate() == Certificate()
+    other = Birth(view="visits", view_hash="11ee", id="b2", cut={}, serving=False)
+    await store.write_birth(BIRTH)
+    await store.write_birth(other)
+    assert await store.read_certificate() == reader.read_certificate() == Certificate(births=(BIRTH, other))
+    moved = Birth(view="visits", view_hash="11ee", id="b2", cut={LOG: {1: 5}}, serving=True)
+    await store.write_birth(moved)
+    await store.drop_birth("spend", "b1")
+    assert await store.read_certificate() == Certificate(births=(moved,))
+    with pytest.raises(BirthMissingError):
+        await store.write_states("spend", "b1", [write(b"k", b"state")])
+
+
+async def test_logs_are_adopted(store: Store, reader: StoreReader) -> None:
+    """Each log stands for itself: a topic made anew is another log, and adopting one again moves its start."""
+    await store.adopt_log(AdoptedLog(topic="purchases", log=LOG, start={}))
+    await store.adopt_log(AdoptedLog(topic="purchases", log=OTHER_LOG, start={2: 10}))
+    await store.adopt_log(AdoptedLog(topic="purchases", log=LOG, start={0: 1}))
+    logs = {log.log: log for log in (await store.read_certificate()).logs}
+    assert logs[LOG].start == {0: 1}
+    assert logs[OTHER_LOG].start == {2: 10}
+    assert reader.read_certificate().logs == (await store.read_certificate()).logs
+
+
+async def test_progress_is_kept_per_birth_log_and_partition(store: Store) -> None:
+    """A mark says what it was last set to, also when that is lower: a rewind is progress too."""
+    await store.write_birth(BIRTH)
+    await store.write_birth(Birth(view="visits", view_hash="11ee", id="b2", cut={}, serving=False))
+    assert await store.read_progress() == {}
+    await store.write_progress({("b1", LOG, 0): 10, ("b2", LOG, 0): 8, ("b1", OTHER_LOG, 0): 2**50})
+    await store.write_progress({("b1", LOG, 0): 9, ("b1", LOG, 11): 1})
+    expected = {("b1", LOG, 0): 9, ("b2", LOG, 0): 8, ("b1", OTHER_LOG, 0): 2**50, ("b1", LOG, 11): 1}
+    assert await store.read_progress() == expected
+
+
+async def test_progress_needs_the_certificates_of_all_births_named(store: Store) -> None:
+    """One that is missing refuses the whole call: a store that lost its states keeps no progress."""
+    await store.write_birth(BIRTH)
+    for missing in ("b2", "b", "1", "spend:b1"):
+        with pytest.raises(BirthMissingError):
+            await store.write_progress({("b1", LOG, 0): 10, (missing, LOG, 0): 10})
+    assert await store.read_progress() == {}
+
+
+async def test_a_withdrawn_birth_takes_its_progress_with_it(store: Store) -> None:
+    """And no one else's, however alike the names."""
+    await store.write_birth(BIRTH)
+    await store.write_birth(Birth(view="spend", view_hash="11ee", id="b11", cut={}, serving=True))
+    await store.write_progress({("b1", LOG, 0): 10, ("b11", LOG, 0): 8})
+    await store.drop_birth("spend", "b1")
+    assert await store.read_progress() == {("b11", LOG, 0): 8}
+
+
+async def test_nothing_asked_is_nothing_done(store: Store, reader: StoreReader) -> None:
+    """Empty calls answer empty, birth or no birth."""
+    assert await store.read_states("spend", "b1", []) == []
+    assert await store.write_states("spend", "b1", []) == []
+    assert await store.bootstrap_states("spend", "b1", []) == []
+    await store.write_progress({})
+    assert reader.read_fields([], [b"f"]) == []
+    assert reader.read_fields([b"k", b"l"], []) == [[], []]
+
+
+async def test_a_store_must_be_connected(site: Site) -> None:
+    """Every call before `connect` and after `close` is StoreUnavailableError; each `connect` is a new epoch."""
+    store = site.store()
+    epoch = store.epoch
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError):
+            await stored(store, b"k")
+        with pytest.raises(StoreUnavailableError):
+            await store.write_progress({("b1", LOG, 0): 1})
+        await store.connect()
+        assert await stored(store, b"k") == [None]
+        await store.close()
+    assert store.epoch == epoch + 2
+
+
+async def test_a_reconnected_client_works_on(store: Store) -> None:
+    """`connect` on a live connection replaces it, which shows in the epoch."""
+    await store.write_birth(BIRTH)
+    epoch = store.epoch
+    await store.connect()
+    assert store.epoch == epoch + 1
+    assert await store.write_states("spend", "b1", [write(b"k", b"state")]) == [None]
+
+
+async def test_a_flushed_store_is_not_a_store_of_new_customers(site: Site, store: Store, reader: StoreReader) -> None:
+    """Without its certificate a shard is not written, though the connection never broke."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"one")])
+    await store.write_progress({("b1", LOG, 0): 10})
+    await site.flush()
+    with pytest.raises(BirthMissingError):
+        await store.write_states("spend", "b1", [write(b"k", b"two", b"one"), write(b"l", b"new")])
+    with pytest.raises(BirthMissingError):
+        await store.write_progress({("b1", LOG, 0): 11})
+    assert await stored(store, b"k", b"l") == [None, None]
+    assert await store.read_progress() == {}
+    assert reader.read_certificate() == Certificate()
+
+
+@pytest.mark.faults
+async def test_a_store_that_goes_away_fails_the_calls_in_flight(site: Site, store: Store) -> None:
+    """They fail, later ones too, and nothing reconnects by itself; after `connect` all that was confirmed is there."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"confirmed")])
+    epoch = store.epoch
+    calls = [asyncio.ensure_future(stored(store, b"k")) for _ in range(20)]
+    calls.append(asyncio.ensure_future(store.write_states("spend", "b1", [write(b"l", b"in flight")])))
+    await asyncio.sleep(0)
+    site.stop()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StoreUnavailableError] * 21
+    with pytest.raises(StoreUnavailableError):
+        await store.connect()
+    site.start()
+    with pytest.raises(StoreUnavailableError):
+        await stored(store, b"k")
+    assert store.epoch == epoch
+    await store.connect()
+    assert store.epoch == epoch + 1
+    assert await stored(store, b"k") == [b"confirmed"]
+    assert (await store.read_certificate()).births == (BIRTH,)
+
+
+@pytest.mark.faults
+async def test_a_reader_comes_back_by_itself(site: Site, store: Store, reader: StoreReader) -> None:
+    """While the store is away each call fails; the first call after its return succeeds."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"state", total=b"1")])
+    assert reader.read_fields([b"k"], [b"total"]) == [[b"1"]]
+    site.stop()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError):
+            reader.read_fields([b"k"], [b"total"])
+    with pytest.raises(StoreUnavailableError):
+        reader.read_certificate()
+    site.start()
+    assert reader.read_fields([b"k"], [b"total"]) == [[b"1"]]
+    site.stop()
+    site.start()  # between two calls, so the reader finds its connection dead
+    assert reader.read_certificate().births == (BIRTH,)
+    reader.close()
+    assert reader.read_fields([b"k"], [b"total"]) == [[b"1"]]
+
+
+async def test_a_reader_answers_by_key_and_field(store: Store, reader: StoreReader) -> None:
+    """Rows in the order of the keys, values in the order of the fields, None where there is none."""
+    await store.write_birth(BIRTH)
+    keys = [b"key-%d" % i for i in range(250)]
+    await store.write_states("spend", "b1", [write(key, b"s" * 2_000, name=key) for key in keys[::2]])
+    rows = reader.read_fields(keys, (b"none", b"name", state_field("spend", "b1")))
+    assert rows == [[None, key, b"s" * 2_000] if i % 2 == 0 else [None, None, None] for i, key in enumerate(keys)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_implementation_answers_as_a_dictionary_would(store: Store, reader: StoreReader, seed: int) -> None:
+    """A random walk through all calls agrees, answer by answer, with the contract written out over plain dicts."""
+    rng = random.Random(seed)
+    births: set[str] = set()
+    states: dict[tuple[str, bytes], bytes] = {}
+    marks: dict[tuple[str, str, int], int] = {}
+    for step in range(300):
+        birth, key = rng.choice(["b1", "b2"]), b"k%d" % rng.randrange(4)
+        stands = states.get((birth, key))
+        choice = rng.random()
+        if choice < 0.08:
+            await store.write_birth(Birth(view="v", view_hash="h", id=birth, cut={}, serving=True))
+            births.add(birth)
+        elif choice < 0.12:
+            await store.drop_birth("v", birth)
+            births.discard(birth)
+            marks = {mark: offset for mark, offset in marks.items() if mark[0] != birth}
+        elif choice < 0.3:
+            mark = (birth, rng.choice([LOG, OTHER_LOG]), rng.randrange(2))
+            if birth in births:
+                await store.write_progress({mark: step})
+                marks[mark] = step
+            else:
+                with pytest.raises(BirthMissingError):
+                    await store.write_progress({mark: step})
+        elif choice < 0.4:
+            assert await store.read_progress() == marks
+            assert {certified.id for certified in reader.read_certificate().births} == births
+        else:
+            expected = rng.choice([b"", (stands or b"")[:4], b"%04d" % rng.randrange(step + 1)])
+            call = store.write_states if choice < 0.9 else store.bootstrap_states
+            state = b"%04d and its body" % step
+            if choice < 0.9 and birth not in births:
+                with pytest.raises(BirthMissingError):
+                    await call("v", birth, [write(key, state, expected)])
+            elif (stands is None) if not expected else (stands is not None and stands.startswith(expected)):
+                assert await call("v", birth, [write(key, state, expected)]) == [None]
+                states[birth, key] = state
+            else:
+                assert await call("v", birth, [write(key, state, expected)]) == [stands or b""]
+        assert await store.read_states("v", birth, [key]) == [states.get((birth, key))]
