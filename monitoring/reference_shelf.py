@@ -1,0 +1,112 @@
+"""The references of all models, found in the folders that model sync fills."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from features.bundle import REFERENCE
+from features.errors import BundleCorruptError
+from monitoring.reference import Reference, read_reference
+
+
+class Champion(msgspec.Struct, frozen=True):
+    """``champion.json``: which version of a model serves, and where its bundle is.
+
+    Parameters
+    ----------
+    version, digest
+        Of the bundle.
+    path
+        Its folder, relative to the pointer.
+
+    """
+
+    version: str
+    path: str
+    digest: str
+
+
+class ReferenceShelf:
+    """Finds the reference sample of the very version that a record names.
+
+    Parameters
+    ----------
+    models_dir
+        ``models/`` of a domain's state folder: ``<model>/champion.json`` and ``<model>/<version>/``.
+
+    """
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+
+    def champion(self, model: str) -> Champion | None:
+        """The pointer of a model.
+
+        Parameters
+        ----------
+        model
+            Its name.
+
+        Returns
+        -------
+        Champion or None
+            None where no version serves yet, or the name is not that of a model here.
+
+        Raises
+        ------
+        BundleCorruptError
+            There is a pointer and it does not read.
+
+        """
+        folder = self._folder(model)
+        if folder is None:
+            return None
+        pointer = folder / "champion.json"
+        try:
+            return msgspec.json.decode(pointer.read_bytes(), type=Champion)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            raise BundleCorruptError(str(pointer), f"is not a pointer ({error})") from error
+
+    def find(self, model: str, version: str) -> Reference | None:
+        """What a version was trained on.
+
+        Parameters
+        ----------
+        model, version
+            As a score record names them.
+
+        Returns
+        -------
+        Reference or None
+            None where no bundle of that version is here.
+
+        Raises
+        ------
+        BundleCorruptError
+            The bundle is here and its reference does not read.
+
+        """
+        folder = self._folder(model)
+        if folder is None:
+            return None
+        champion = self.champion(model)
+        homes = [folder / version] if _is_plain(version) else []
+        if champion is not None and champion.version == version:
+            homes.insert(0, folder / champion.path)
+        for home in homes:
+            if (home / REFERENCE).is_file():
+                return read_reference(home / REFERENCE)
+        return None
+
+    def _folder(self, model: str) -> Path | None:
+        """Folder of a model; None for a name that would lead elsewhere: anyone who may produce could send one."""
+        folder = self._models_dir / model
+        return folder if _is_plain(model) and folder.is_dir() else None
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and Path(name).name == name and name not in {".", ".."}
