@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,7 +13,7 @@ from features.decode import Decoded, Decoder
 from features.plan import ColumnPlan, ColumnType, SourcePlan
 
 LOG_TYPE = pa.dictionary(pa.int32(), pa.string())
-POSITION_COLUMNS = ("log", "partition", "offset", "kafka_us", "event_us", "value", "reason")
+POSITION_COLUMNS = ("log", "partition", "offset", "kafka_us", "event_us", "value", "reason", "redrive_of")
 
 _ARROW: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -31,7 +31,7 @@ class LakeBatch(NamedTuple):
 
     The batch covers the offsets from ``first_offset`` (None: that of its first record) to ``next_offset`` - 1: a
     reader that went on from an offset without a record (a transaction's marker, a compacted key) says so there, so
-    that it is not taken for a gap.
+    that it is not taken for a gap. ``redrives`` names, by offset, the dead letter that a record repeats.
     """
 
     next_offset: int
@@ -40,6 +40,7 @@ class LakeBatch(NamedTuple):
     values: Sequence[bytes | None]
     decoded: Decoded
     first_offset: int | None = None
+    redrives: Mapping[int, str] = {}
 
     @property
     def first(self) -> int:
@@ -75,6 +76,9 @@ def to_table(source: SourcePlan, batch: LakeBatch) -> pa.Table:
         pa.array(event_us, pa.int64()),
         pa.array(batch.values, pa.binary()),
         pa.array([reasons.get(i) for i in range(n)], pa.string()) if reasons else pa.nulls(n, pa.string()),
+        pa.array([batch.redrives.get(offset) for offset in batch.offsets], pa.string())
+        if batch.redrives
+        else pa.nulls(n, pa.string()),
         *_declared_arrays(source, batch.decoded),
     ]
     return pa.Table.from_arrays(arrays, schema=stored_schema(source))
@@ -84,7 +88,9 @@ def decode_anew(decoder: Decoder, table: pa.Table) -> pa.Table:
     """Decide stored rows by another declaration than the one they were stored under."""
     source, kept = decoder.source, ("offset", "kafka_us", "value")
     offsets, kafka_us, values = (cast("list[Any]", table.column(name).to_pylist()) for name in kept)
-    batch = LakeBatch(0, offsets, kafka_us, values, decoder.decode(values, kafka_us))
+    repeated = cast("list[Any]", table.column("redrive_of").to_pylist())
+    redrives = {offset: position for offset, position in zip(offsets, repeated, strict=True) if position is not None}
+    batch = LakeBatch(0, offsets, kafka_us, values, decoder.decode(values, kafka_us), redrives=redrives)
     return to_table(source, batch)
 
 
@@ -120,6 +126,7 @@ def stored_schema(source: SourcePlan) -> pa.Schema:
         pa.field("event_us", pa.int64()),
         pa.field("value", pa.binary()),
         pa.field("reason", pa.string()),
+        pa.field("redrive_of", pa.string()),
         *(pa.field(declared_name(column.name), arrow_type(column)) for column in source.columns),
     ]
     return pa.schema(fields)

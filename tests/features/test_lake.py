@@ -104,6 +104,7 @@ def test_every_record_is_one_row(lake: Lake) -> None:
         "event_us": ARRIVED_US - 86_400_000_000 + 5_000_000,
         "value": record(5),
         "reason": None,
+        "redrive_of": None,
         "device": "d2",
         "value_declared": 0.625,
         "units": None,
