@@ -21,7 +21,6 @@ from features.redis_replies import NO_REPLY, store_error
 from features.settings import StoreSettings
 
 SEND_BUFFER = 4 << 20  # at the kernel's default, client and server run in turns
-OVERDUE_GRACE_S = 0.001
 
 
 class RedisLink(asyncio.Protocol):
@@ -123,22 +122,19 @@ class RedisLink(asyncio.Protocol):
             self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
     def _check_overdue(self) -> None:
-        """Look after the oldest call; one timer serves all, for they end in order."""
+        """End the connection when its oldest call is overdue; one timer serves all, for they end in order.
+
+        Event loops read sockets before they look at timers, so a reply that came while this process stood still
+        was taken already.
+        """
         self._watch = None
         if not self._calls:
             return
-        oldest = self._calls[0]
-        if oldest.deadline > self._loop.time():
-            self._watch = self._loop.call_at(oldest.deadline, self._check_overdue)
-        else:  # its reply may wait unread in the socket, if it was this process that stood still
-            self._watch = self._loop.call_later(OVERDUE_GRACE_S, self._give_up, oldest)
-
-    def _give_up(self, overdue: _Call) -> None:
-        """End the connection if that call still has no reply: the replies behind it are as late."""
-        if self._calls and self._calls[0] is overdue:
-            self.close(f"no reply within {self._timeout_s:g} s")
+        deadline = self._calls[0].deadline
+        if deadline > self._loop.time():
+            self._watch = self._loop.call_at(deadline, self._check_overdue)
         else:
-            self._check_overdue()
+            self.close(f"no reply within {self._timeout_s:g} s")
 
     def _lost(self) -> StoreUnavailableError:
         return StoreUnavailableError(f"store {self._address}", self._failure)
