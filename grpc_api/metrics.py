@@ -61,12 +61,6 @@ class ScorerMetrics:
             ("model",),
             registry=registry,
         )
-        self.sync_refused = Gauge(
-            "millstream_model_sync_refused",
-            "Registered versions that model sync has refused since it started, as it wrote them down.",
-            ("model",),
-            registry=registry,
-        )
         self.model_info = Gauge(
             "millstream_scorer_model_info",
             "1 for the version of each model that serves.",

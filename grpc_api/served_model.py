@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from features.bundle import MODEL, Decision, Manifest, read_bundle
 from features.errors import BundleCorruptError
 from features.plan import Plan, ViewPlan
+from features.transforms import load_transforms
 from features.vector import Assembler
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.entity import EntityKeys
@@ -49,6 +50,12 @@ class Declarations(NamedTuple):
     plan: Plan
     applied_at: datetime
     functions: Mapping[str, Callable[..., Any]]
+
+
+def load_declarations(plan: Plan, state_dir: Path) -> Declarations:
+    """The plan with what stands beside it: its age and its request-time functions."""
+    applied_at = datetime.fromtimestamp((state_dir / "plan.json").stat().st_mtime, UTC)
+    return Declarations(plan, applied_at, load_transforms(state_dir, sha256=plan.transforms_sha256))
 
 
 def require_fit(manifest: Manifest, digest: str, pointer: Pointer, declarations: Declarations) -> None:

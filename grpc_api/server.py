@@ -6,7 +6,6 @@ import gc
 import signal
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +20,6 @@ from features.plan import Plan
 from features.redis_reader import RedisReader
 from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
-from features.transforms import load_transforms
 from features.vector import Assembler, MissingPolicy
 from grpc_api.births import BirthWatch
 from grpc_api.core import Core
@@ -31,7 +29,8 @@ from grpc_api.models import ModelFollower, Models
 from grpc_api.pointer import models_dir
 from grpc_api.readiness import Readiness
 from grpc_api.records import KafkaRecords, RecordSink
-from grpc_api.served_model import Declarations, Inputs, ServedModel, load_model
+from grpc_api.served_model import Declarations, Inputs, ServedModel, load_declarations, load_model
+from grpc_api.sync_status import SyncCollector
 from grpc_api.transport import build_server
 
 logger: Final = structlog.get_logger(__name__)
@@ -127,12 +126,6 @@ def listen(server: grpc.Server, host: str, port: int) -> int:
         ) from error
 
 
-def load_declarations(plan: Plan, state_dir: Path) -> Declarations:
-    """The plan with what stands beside it: its age and its request-time functions."""
-    applied_at = datetime.fromtimestamp((state_dir / "plan.json").stat().st_mtime, UTC)
-    return Declarations(plan, applied_at, load_transforms(state_dir, sha256=plan.transforms_sha256))
-
-
 def run_scorer(settings: Settings, plan: Plan) -> None:
     """Serve until SIGTERM or SIGINT."""
     metrics = ScorerMetrics()
@@ -142,6 +135,7 @@ def run_scorer(settings: Settings, plan: Plan) -> None:
         queue_records=settings.scorer.record_queue,
         metrics=metrics,
     )
+    metrics.registry.register(SyncCollector(models_dir(state_dir)))
     scorer = Scorer(
         settings=settings.scorer,
         declarations=load_declarations(plan, state_dir),

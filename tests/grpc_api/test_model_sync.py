@@ -1,0 +1,266 @@
+"""Model sync against a registry that is a folder; and against MLflow itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+
+from deploy.servers import MlflowServer
+from features.errors import RegistryUnavailableError
+from features.plan import Plan
+from grpc_api.mlflow_registry import MlflowRegistry, Registered
+from grpc_api.model_sync import RETRY_S, ModelSync
+from grpc_api.pointer import pointer_file, read_pointer
+from grpc_api.sync_status import STATUS_FILE, SyncCollector, SyncStatus, read_status
+from tests.grpc_api.shop import DECLARATIONS, PLAN, open_shop, write_bundle
+from tests.waiting import wait_until
+
+DOWN = RegistryUnavailableError("registry", "is down")
+
+
+class FolderRegistry:
+    """Versions in a folder; ``down`` makes every call fail."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.down = False
+        self.named: Registered | None = None
+        self.downloads = 0
+
+    def register(self, version: str, digest: str | None = None, **bundle: Any) -> Path:
+        """Add a version and make it champion."""
+        written = write_bundle(self.folder / version, **bundle)
+        self.named = Registered(version, written.digest if digest is None else digest)
+        return written.path
+
+    def champion(self, model: str) -> Registered | None:
+        """See `Registry`."""
+        if self.down:
+            raise DOWN
+        return self.named
+
+    def download(self, model: str, version: str, folder: Path) -> Path:
+        """See `Registry`."""
+        if self.down:
+            raise DOWN
+        self.downloads += 1
+        return Path(shutil.copytree(self.folder / version, folder / "bundle"))
+
+
+class Bench:
+    """A model sync with its registry, its folder and its clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.registry = FolderRegistry(folder / "registry")
+        self.models = folder / "models"
+        self.now_s = 0.0
+        self.sync = ModelSync(
+            registry=self.registry,
+            models=["buys"],
+            folder=self.models,
+            declarations=DECLARATIONS,
+            now_s=lambda: self.now_s,
+        )
+
+    @property
+    def version(self) -> str | None:
+        """What the pointer says."""
+        pointer = read_pointer(pointer_file(self.models, "buys"))
+        return None if pointer is None else pointer.version
+
+    @property
+    def status(self) -> SyncStatus | None:
+        """What it tells of itself."""
+        return read_status(self.models / "buys" / STATUS_FILE)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Nothing is registered yet."""
+    return Bench(tmp_path)
+
+
+def test_a_champion_is_pointed_at_once_it_is_proven(bench: Bench) -> None:
+    """And downloaded once, however often the registry is asked."""
+    bench.sync.look()
+    before = bench.version
+    bench.registry.register("1")
+    for _ in range(3):
+        bench.sync.look()
+
+    assert (before, bench.version) == (None, "1")
+    assert bench.registry.downloads == 1
+    assert [path.name for path in (bench.models / "buys").iterdir() if path.name.startswith(".")] == []
+
+
+def other_declarations() -> Plan:
+    """The plan with another declaration of the view."""
+    return msgspec.structs.replace(
+        PLAN, views=tuple(msgspec.structs.replace(view, hash="f" * 16) for view in PLAN.views)
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "bundle"),
+    [
+        ("golden row 0", {"golden_error": 1e-12}),
+        ("made for view spend", {"plan": other_declarations()}),
+        ("its pointer says", {"digest": "0" * 64}),
+        ("holds no digest", {"digest": ""}),
+        ("is one of model sells", {"model": "sells"}),
+    ],
+)
+def test_what_does_not_prove_itself_is_refused(bench: Bench, problem: str, bundle: dict[str, Any]) -> None:
+    """The version before goes on serving; the refusal is counted and its reason written down."""
+    bench.registry.register("1")
+    bench.sync.look()
+    bench.registry.register("2", **bundle)
+    bench.sync.look()
+    bench.sync.look()
+
+    assert bench.version == "1"
+    assert bench.status is not None
+    assert bench.status.refused == 1
+    assert problem in bench.status.last_refusal
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "golden.parquet", "manifest.json"])
+def test_a_damaged_file_is_refused(bench: Bench, name: str) -> None:
+    """Whichever it is."""
+    path = bench.registry.register("1") / name
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    bench.sync.look()
+
+    assert bench.version is None
+    assert bench.status is not None
+    assert bench.status.refused == 1
+
+
+def test_a_refused_version_is_tried_again_later(bench: Bench) -> None:
+    """The fault may have been in the download."""
+    path = bench.registry.register("1") / "model.onnx"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    bench.sync.look()
+    path.write_bytes(whole)
+    bench.now_s = RETRY_S - 1
+    bench.sync.look()
+    assert bench.version is None
+    bench.now_s = RETRY_S
+    bench.sync.look()
+
+    assert bench.version == "1"
+
+
+def test_a_registry_that_is_down_changes_nothing(bench: Bench) -> None:
+    """And is said to be down, until it is up again."""
+    bench.registry.register("1")
+    bench.sync.look()
+    bench.registry.register("2")
+    bench.registry.down = True
+    bench.sync.look()
+    assert (bench.version, bench.status and bench.status.registry_up) == ("1", False)
+    bench.registry.down = False
+    bench.sync.look()
+
+    assert (bench.version, bench.status and bench.status.registry_up) == ("2", True)
+
+
+def test_a_rollback_needs_no_second_download(bench: Bench) -> None:
+    """Unless the copy that is here no longer proves itself."""
+    bench.registry.register("1")
+    first = bench.registry.named
+    bench.sync.look()
+    bench.registry.register("2", bias=1.0)
+    bench.sync.look()
+    bench.registry.named = first
+    bench.sync.look()
+
+    assert (bench.version, bench.registry.downloads) == ("1", 2)
+
+
+def test_a_registry_made_anew_is_followed(bench: Bench, tmp_path: Path) -> None:
+    """It counts versions from 1 again; the digest tells them apart."""
+    bench.registry.register("1")
+    bench.sync.look()
+    before = read_pointer(pointer_file(bench.models, "buys"))
+    bench.registry.folder = tmp_path / "anew"
+    bench.registry.register("1", bias=1.0)
+    bench.sync.look()
+    after = read_pointer(pointer_file(bench.models, "buys"))
+
+    assert before is not None
+    assert after is not None
+    assert (before.version, after.version) == ("1", "1")
+    assert before.path != after.path
+
+
+def test_the_scorer_tells_what_sync_refused(bench: Bench) -> None:
+    """Prometheus reads it from the scorer, which serves pages already."""
+    bench.registry.register("1", golden_error=1e-9)
+    bench.sync.look()
+    registry = CollectorRegistry()
+    registry.register(SyncCollector(bench.models))
+
+    assert registry.get_sample_value("millstream_model_sync_refused_total", {"model": "buys"}) == 1
+    assert registry.get_sample_value("millstream_model_sync_registry_up", {"model": "buys"}) == 1
+
+
+def test_a_champion_reaches_a_running_scorer(bench: Bench) -> None:
+    """A bad one does not."""
+    bench.registry.register("1")
+    bench.sync.look()
+    with open_shop(bench.models) as (_, client):
+        assert client.score({"buyer": "ann"}).version == "1"
+        bench.registry.register("2", golden_error=1e-9)
+        bench.sync.look()
+        bench.registry.register("3", bias=4.0)
+        bench.sync.look()
+        served = set[str]()
+
+        def third_serves() -> bool:
+            served.add(client.score({"buyer": "ann"}).version)
+            return "3" in served
+
+        wait_until(third_serves)
+        assert served == {"1", "3"}
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """By its alias, with its digest, and its files come over HTTP."""
+    from mlflow import MlflowClient
+
+    bundle = write_bundle(tmp_path / "bundle", model="grpc_api_sync")
+    registry = MlflowRegistry(mlflow_server.uri, alias="champion")
+    assert registry.champion("grpc_api_sync") is None
+    mlflow = MlflowClient(mlflow_server.uri, mlflow_server.uri)
+    run = mlflow.create_run(mlflow.create_experiment("grpc_api_sync"))
+    mlflow.log_artifacts(run.info.run_id, str(bundle.path), "bundle")
+    mlflow.create_registered_model("grpc_api_sync")
+    mlflow.create_model_version(
+        "grpc_api_sync", f"{run.info.artifact_uri}/bundle", run.info.run_id, tags={"digest": bundle.digest}
+    )
+    assert registry.champion("grpc_api_sync") is None
+    mlflow.set_registered_model_alias("grpc_api_sync", "champion", "1")
+    sync = ModelSync(registry=registry, models=["grpc_api_sync"], folder=tmp_path / "models", declarations=DECLARATIONS)
+    sync.look()
+
+    pointer = read_pointer(pointer_file(tmp_path / "models", "grpc_api_sync"))
+    assert pointer is not None
+    assert (pointer.version, pointer.digest) == ("1", bundle.digest)
+
+
+@pytest.mark.slow
+def test_a_registry_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    """In seconds, not minutes."""
+    registry = MlflowRegistry("http://127.0.0.1:1", alias="champion")
+
+    with pytest.raises(RegistryUnavailableError, match="registry http"):
+        registry.champion("buys")
