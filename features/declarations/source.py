@@ -1,0 +1,162 @@
+"""`KafkaSource` → `SourcePlan`: which records of a topic are valid, and how their numbers are quantised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from feast.data_format import JsonFormat
+
+from features.durations import parse_duration_us
+from features.errors import DomainError
+from features.plan import NUMERIC, ColumnPlan, ColumnType, SourcePlan
+
+TYPES: Mapping[str, ColumnType] = {
+    "string": "string",
+    "int": "int32",
+    "integer": "int32",
+    "bigint": "int64",
+    "long": "int64",
+    "float": "float32",
+    "double": "float64",
+    "boolean": "bool",
+    "timestamp": "timestamp",
+}
+"""Names of types in Feast's ``schema_json``, and what they are in the plan."""
+
+LAKE_COLUMNS = frozenset({"event_us", "kafka_us", "log", "offset", "partition", "reason", "value"})
+"""What the lake writes beside the declared columns."""
+
+DEFAULT_DECIMALS = 6
+DEFAULT_MAX_AHEAD = "1h"
+MAX_DECIMALS = 15
+ENGINE_TOPICS = "millstream."
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_COLUMN = re.compile(r"\s*(\S+)\s+([a-z0-9]+)(\s+not\s+null)?\s*", re.IGNORECASE)
+
+
+def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
+    """Check one source and put it into the plan's form; join keys are identifiers and stay unquantised."""
+    where = f"KafkaSource {source.name}"
+    topic = str(source.kafka_options.topic)
+    if not _TOPIC.fullmatch(topic) or topic.startswith(ENGINE_TOPICS):
+        raise DomainError(
+            f"{where}: topic",
+            f"{topic!r} cannot be used",
+            f"name a Kafka topic that does not begin with {ENGINE_TOPICS}",
+        )
+    _refuse_what_is_ignored(where, source)
+    types = _parse_columns(where, source)
+    columns = _quantised(where, types, _decimals(where, source.tags, types), join_keys)
+    timestamp = str(source.timestamp_field or "")
+    if timestamp not in types or types[timestamp] != ("timestamp", False):
+        raise DomainError(
+            f"{where}: timestamp_field",
+            f"{timestamp!r} is no `timestamp not null` column of its schema",
+            "declare the event time so",
+        )
+    return SourcePlan(
+        topic=topic, timestamp_column=timestamp, columns=columns, max_ahead_us=_max_ahead_us(where, source.tags)
+    )
+
+
+def _refuse_what_is_ignored(where: str, source: Any) -> None:
+    """Refuse options of Feast that would have no effect here, rather than ignore them in silence."""
+    if source.kafka_options.watermark_delay_threshold:
+        raise DomainError(
+            f"{where}: watermark_delay_threshold",
+            "would promise that late events are dropped; the engine drops none, a late event goes into its window",
+            "remove it; the tag max_ahead limits events ahead of their time",
+        )
+    if source.field_mapping:
+        raise DomainError(f"{where}: field_mapping", "is not applied to events", "declare columns by their own names")
+    if source.created_timestamp_column:
+        raise DomainError(
+            f"{where}: created_timestamp_column", "is not used: two equal rows are two events", "remove it"
+        )
+
+
+def _parse_columns(where: str, source: Any) -> dict[str, tuple[ColumnType, bool]]:
+    """Columns of the message format: name → (type, nullable)."""
+    message_format = source.kafka_options.message_format
+    if not isinstance(message_format, JsonFormat):
+        raise DomainError(
+            f"{where}: message_format", f"is {type(message_format).__name__}", "use JsonFormat(schema_json=…)"
+        )
+    columns: dict[str, tuple[ColumnType, bool]] = {}
+    for text in message_format.schema_json.split(","):
+        match = _COLUMN.fullmatch(text)
+        kind = TYPES.get(match[2].lower()) if match else None
+        if match is None or kind is None or not _NAME.fullmatch(match[1]):
+            raise DomainError(
+                f"{where}: schema_json",
+                f"cannot read {text.strip()!r}",
+                f"write `name type [not null]` with one of {', '.join(sorted(TYPES))}, separated by commas",
+            )
+        name = match[1]
+        if name in columns:
+            raise DomainError(f"{where}: schema_json", f"declares {name} twice", "declare it once")
+        if name in LAKE_COLUMNS:
+            raise DomainError(
+                f"{where}: schema_json", f"{name} is a column that the lake adds to every record", "rename the field"
+            )
+        columns[name] = (kind, match[3] is None)
+    return columns
+
+
+def _decimals(
+    where: str, tags: Mapping[str, str], types: Mapping[str, tuple[ColumnType, bool]]
+) -> dict[str, int | None]:
+    """Tags ``decimals.<column>``: how many decimals a number keeps; ``none`` for an identifier."""
+    decimals: dict[str, int | None] = {}
+    for tag, text in tags.items():
+        head, dot, column = tag.partition(".")
+        if head != "decimals" or not dot:
+            near = get_close_matches(head, ["decimals", "max_ahead"], cutoff=0.7)
+            if near and tag != "max_ahead":
+                raise DomainError(f"{where}: tags", f"{tag!r} is no tag of the engine", f"did you mean {near[0]}?")
+            continue
+        if column not in types or types[column][0] not in NUMERIC:
+            raise DomainError(f"{where}: tag {tag}", "names no numeric column of the schema", "correct its name")
+        if text == "none":
+            decimals[column] = None
+        elif text.isdecimal() and int(text) <= (0 if types[column][0].startswith("int") else MAX_DECIMALS):
+            decimals[column] = int(text)
+        else:
+            raise DomainError(
+                f"{where}: tag {tag}",
+                f"is {text!r}",
+                f"write a whole number up to {MAX_DECIMALS} (0 for integers), or none for an identifier",
+            )
+    return decimals
+
+
+def _quantised(
+    where: str,
+    types: Mapping[str, tuple[ColumnType, bool]],
+    decimals: Mapping[str, int | None],
+    join_keys: frozenset[str],
+) -> tuple[ColumnPlan, ...]:
+    """Columns with their quantisation: 0 decimals for integers, the default for floats, None for what is no number."""
+    columns = []
+    for name, (kind, nullable) in types.items():
+        places: int | None = None
+        if name in join_keys:
+            if decimals.get(name) is not None:
+                raise DomainError(f"{where}: tag decimals.{name}", "quantises a join key", "remove the tag")
+        elif kind in NUMERIC:
+            places = decimals.get(name, 0 if kind.startswith("int") else DEFAULT_DECIMALS)
+        columns.append(ColumnPlan(name=name, type=kind, nullable=nullable, decimals=places))
+    return tuple(columns)
+
+
+def _max_ahead_us(where: str, tags: Mapping[str, str]) -> int:
+    """Tag ``max_ahead``: how far an event's own time may lie ahead of its Kafka timestamp."""
+    try:
+        return parse_duration_us(tags.get("max_ahead", DEFAULT_MAX_AHEAD))
+    except ValueError as error:
+        raise DomainError(f"{where}: tag max_ahead", str(error), "write a whole number and a unit") from None

@@ -1,0 +1,229 @@
+"""`StreamFeatureView` → `ViewPlan`: the features of an entity, each a function of a column over a window."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+import mmh3
+from feast import KafkaSource, ValueType
+from feast.types import Float64, Int32, Int64, String
+
+from features.aggregates import AGGREGATES
+from features.errors import DomainError
+from features.plan import AggregatePlan, EntityKeyPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
+from features.windows import default_hop_us
+
+KeyType = Literal["string", "int32", "int64"]
+
+_KEY_TYPES: Mapping[Any, KeyType] = {ValueType.STRING: "string", ValueType.INT32: "int32", ValueType.INT64: "int64"}
+_KEY_FIELDS: Mapping[KeyType, Any] = {"string": String, "int32": Int32, "int64": Int64}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _Hashed(PlanStruct, frozen=True, kw_only=True):
+    """What a view's hash covers: its own declaration and that of its source."""
+
+    view: ViewPlan
+    source: SourcePlan
+
+
+def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> ViewPlan:
+    """Check one view and put it into the plan's form, with its hash."""
+    where = f"StreamFeatureView {view.name}"
+    check_name(where, view.name)
+    _refuse_what_is_ignored(where, view)
+    if view.timestamp_field != source.timestamp_column:
+        raise DomainError(
+            f"{where}: timestamp_field",
+            f"is {view.timestamp_field!r}, its source says {source.timestamp_column!r}",
+            "use the source's",
+        )
+    keys = tuple(_compile_key(where, name, source, entities) for name in view.entities)
+    if not keys or keys[0].name == "__dummy_id":
+        raise DomainError(f"{where}: entities", "is empty", "name the entity whose features these are")
+    features = tuple(_compile_aggregation(where, aggregation, source) for aggregation in view.aggregations)
+    if not features:
+        raise DomainError(f"{where}: aggregations", "is empty", "declare at least one Aggregation")
+    _check_schema(where, view, keys, features)
+    plan = ViewPlan(
+        name=view.name, topic=source.topic, keys=keys, features=features, ttl_us=_microseconds(view.ttl), hash=""
+    )
+    return ViewPlan(
+        name=plan.name,
+        topic=plan.topic,
+        keys=keys,
+        features=features,
+        ttl_us=plan.ttl_us,
+        hash=content_hash(_Hashed(view=plan, source=source)),
+    )
+
+
+def check_name(where: str, name: str) -> None:
+    """Refuse names that would be ambiguous in ``view:feature`` or in the store's field names."""
+    if not _NAME.fullmatch(name) or "__" in name:
+        raise DomainError(
+            where, f"the name {name!r} cannot be used", "use letters, digits and single underscores, a letter first"
+        )
+
+
+def check_field_collisions(views: Iterable[ViewPlan], others: Iterable[tuple[tuple[str, ...], str, str]] = ()) -> None:
+    """Refuse two features of one entity whose 32-bit field names in the online store are the same.
+
+    ``others`` are features of batch views: (join keys, view, feature).
+    """
+    mine = (
+        (tuple(sorted(k.name for k in view.keys)), view.name, name) for view in views for name in view.feature_names
+    )
+    seen: dict[tuple[tuple[str, ...], int], str] = {}
+    for keys, view, feature in (*mine, *others):
+        name = f"{view}:{feature}"
+        field = (keys, mmh3.hash(name))
+        other = seen.setdefault(field, name)
+        if other != name:
+            raise DomainError(
+                f"features {other} and {name}", "share one field name in Feast's Redis layout", "rename one of them"
+            )
+
+
+def stream_source_of(view: Any) -> Any:
+    """The Kafka source of a view; DomainError when it reads anything else."""
+    source = view.stream_source
+    if not isinstance(source, KafkaSource):
+        raise DomainError(f"StreamFeatureView {view.name}: source", f"is {type(source).__name__}", "use a KafkaSource")
+    return source
+
+
+def _refuse_what_is_ignored(where: str, view: Any) -> None:
+    """Refuse options of Feast that would have no effect here, rather than ignore them in silence."""
+    if view.udf is not None or view.feature_transformation is not None:
+        raise DomainError(
+            where, "has a transformation, which the stream does not run", "declare aggregations of the topic's columns"
+        )
+    if view.enable_tiling:
+        raise DomainError(f"{where}: enable_tiling", "has no effect: the engine tiles by slide_interval", "remove it")
+    if not view.online:
+        raise DomainError(
+            f"{where}: online", "is False, so nothing could be served", "set it to True, or remove the view"
+        )
+    if view.version != "latest":
+        raise DomainError(f"{where}: version", f"pins {view.version!r}", "remove it: plans are pinned by their hash")
+    if view.ttl is not None and view.ttl < timedelta(0):
+        raise DomainError(f"{where}: ttl", "is negative", "use timedelta(0) for features that never go stale")
+
+
+def _compile_key(where: str, name: str, source: SourcePlan, entities: Mapping[str, Any]) -> EntityKeyPlan:
+    """One entity of a view: its join key must stand in each event, with the type that the entity says."""
+    entity = entities.get(name)
+    if entity is None:
+        raise DomainError(f"{where}: entities", f"{name!r} is not declared", "assign its Entity to a name in the file")
+    key, kind = str(entity.join_key), _KEY_TYPES.get(entity.value_type)
+    if kind is None:
+        raise DomainError(
+            f"Entity {name}: value_type", f"is {entity.value_type.name}", "use ValueType.STRING, INT32 or INT64"
+        )
+    try:
+        column = source.column(key)
+    except KeyError:
+        raise DomainError(
+            f"Entity {name}: join_keys",
+            f"{key!r} is no column of topic {source.topic}",
+            "add it to the source's schema",
+        ) from None
+    if column.type != kind or column.nullable:
+        raise DomainError(
+            f"topic {source.topic}: column {key}",
+            f"is {column.type}{' and may be null' if column.nullable else ''}, entity {name} needs {kind} not null",
+            "declare both alike",
+        )
+    return EntityKeyPlan(name=key, type=kind)
+
+
+def _compile_aggregation(where: str, aggregation: Any, source: SourcePlan) -> AggregatePlan:
+    """One aggregation: a known function of a fitting column over a sensible window."""
+    if not aggregation.name:
+        raise DomainError(
+            f"{where}: Aggregation({aggregation.function} of {aggregation.column})",
+            "has no name=, and Feast's automatic names differ between engines",
+            "name the feature",
+        )
+    where = f"{where}: feature {aggregation.name}"
+    check_name(where, aggregation.name)
+    aggregate = AGGREGATES.get(aggregation.function)
+    if aggregate is None:
+        raise DomainError(where, f"there is no function {aggregation.function!r}", f"use one of {sorted(AGGREGATES)}")
+    try:
+        column = source.column(aggregation.column)
+    except KeyError:
+        raise DomainError(
+            where, f"{aggregation.column!r} is no column of topic {source.topic}", "add it to the source's schema"
+        ) from None
+    uses_value = any(accumulator.lift == "value" for accumulator in aggregate.accumulators(column.name))
+    if uses_value and column.decimals is None:
+        raise DomainError(
+            where,
+            f"{aggregation.function} needs a number, {column.name} is {column.type} that is no quantity",
+            "aggregate a numeric column that is not an identifier",
+        )
+    window_us, hop_us = _compile_window(where, aggregation)
+    return AggregatePlan(
+        name=aggregation.name, function=aggregation.function, column=column.name, window_us=window_us, hop_us=hop_us
+    )
+
+
+def _compile_window(where: str, aggregation: Any) -> tuple[int | None, int | None]:
+    """Length and hop in microseconds; None and None since ever."""
+    window, slide = aggregation.time_window, aggregation.slide_interval
+    if window is None:
+        if slide:
+            raise DomainError(f"{where}: slide_interval", "stands without a time_window", "give both, or neither")
+        return None, None
+    if window <= timedelta(0):
+        raise DomainError(f"{where}: time_window", f"is {window}", "give a positive length, or None for since ever")
+    if slide < timedelta(0) or slide > window:
+        raise DomainError(
+            f"{where}: slide_interval", f"of {slide} does not lie within the window of {window}", "shorten it"
+        )
+    window_us = _microseconds(window)
+    if slide != window:
+        return window_us, _microseconds(slide)
+    try:
+        return window_us, default_hop_us(window_us)
+    except ValueError as error:
+        raise DomainError(f"{where}: time_window", str(error), "give a slide_interval shorter than it") from None
+
+
+def _check_schema(where: str, view: Any, keys: tuple[EntityKeyPlan, ...], features: tuple[AggregatePlan, ...]) -> None:
+    """The schema must list the join keys and exactly the aggregations' outputs, with the types that they have."""
+    names = [feature.name for feature in features]
+    for name in names:
+        if names.count(name) > 1:
+            raise DomainError(f"{where}: aggregations", f"two are named {name!r}", "give each its own name")
+    wanted = {feature.name: Int64 if feature.function == "count" else Float64 for feature in features}
+    for key in keys:
+        if key.name in wanted:
+            raise DomainError(f"{where}: feature {key.name}", "is named like its join key", "rename the feature")
+        wanted[key.name] = _KEY_FIELDS[key.type]
+    fields = [*view.entity_columns, *view.features]
+    declared = {field.name: field.dtype for field in fields}
+    for name, dtype in wanted.items():
+        if name not in declared:
+            raise DomainError(f"{where}: schema", f"has no Field {name!r}", f"add Field(name={name!r}, dtype={dtype})")
+        if declared[name] != dtype:
+            raise DomainError(
+                f"{where}: schema",
+                f"Field {name!r} is {declared[name]}",
+                f"declare it {dtype}, which is what it will be",
+            )
+    for name in declared:
+        if name not in wanted:
+            raise DomainError(
+                f"{where}: schema", f"Field {name!r} is no aggregation's name", "remove it, or aggregate it"
+            )
+
+
+def _microseconds(length: timedelta | None) -> int:
+    return 0 if length is None else length // _MICROSECOND
