@@ -109,7 +109,7 @@ def join_events(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table
         connection.execute("set timezone = 'UTC'")
         connection.register("events", events)
         connection.register("cuts", cut_table)
-        joined: pa.Table = connection.execute(query).to_arrow_table()
+        joined: pa.Table = connection.sql(query).to_arrow_table()
         return joined
 
 

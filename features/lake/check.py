@@ -33,7 +33,8 @@ class Finding(NamedTuple):
     conflict
         Two files cover the offset, and their records differ.
     altered
-        Time, columns or reason are not what the raw value decodes to.
+        Time, columns or reason are not what the raw value decodes to, or the record is not the one that was written:
+        its checksum says so.
     """
 
     problem: Problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from features.decode import Decoded, Decoder
 from features.plan import ColumnPlan, ColumnType, SourcePlan
 
 LOG_TYPE = pa.dictionary(pa.int32(), pa.string())
-POSITION_COLUMNS = ("log", "partition", "offset", "kafka_us", "event_us", "value", "reason", "redrive_of")
+POSITION_COLUMNS = ("log", "partition", "offset", "kafka_us", "event_us", "value", "crc", "reason", "redrive_of")
 
 _ARROW: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -75,6 +76,7 @@ def to_table(source: SourcePlan, batch: LakeBatch) -> pa.Table:
         pa.array(batch.kafka_us, pa.int64()),
         pa.array(event_us, pa.int64()),
         pa.array(batch.values, pa.binary()),
+        pa.array(map(_checksum, batch.offsets, batch.kafka_us, batch.values), pa.uint32()),
         pa.array([reasons.get(i) for i in range(n)], pa.string()) if reasons else pa.nulls(n, pa.string()),
         pa.array([batch.redrives.get(offset) for offset in batch.offsets], pa.string())
         if batch.redrives
@@ -125,11 +127,17 @@ def stored_schema(source: SourcePlan) -> pa.Schema:
         pa.field("kafka_us", pa.int64(), nullable=False),
         pa.field("event_us", pa.int64()),
         pa.field("value", pa.binary()),
+        pa.field("crc", pa.uint32(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("redrive_of", pa.string()),
         *(pa.field(declared_name(column.name), arrow_type(column)) for column in source.columns),
     ]
     return pa.schema(fields)
+
+
+def _checksum(offset: int, kafka_us: int, value: bytes | None) -> int:
+    """CRC-32 of a record as it was read, so that a row changed afterwards shows, columns and raw value alike."""
+    return crc32(value or b"", (offset ^ kafka_us) & 0xFFFFFFFF)
 
 
 def _declared_arrays(source: SourcePlan, decoded: Decoded) -> list[Any]:
