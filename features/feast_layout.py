@@ -259,7 +259,8 @@ class FeastRow:
 
         """
         fields = self._template.copy()
-        fields[1:-2:2] = [encode_value(value) for value in values]
+        pack = _DOUBLE.pack
+        fields[1:-2:2] = [pack(_DOUBLE_TAG, v) if v.__class__ is float else encode_value(v) for v in values]
         fields[-1] = encode_timestamp(newest_us)
         return fields
 
@@ -279,6 +280,16 @@ def _encode_varint(number: int) -> bytes:
     """Protobuf varint; negative numbers as 64-bit two's complement."""
     if 0 <= number < 0x80:
         return bytes((number,))
+    if 1 << 28 <= number < 1 << 35:  # the seconds and most nanoseconds of a timestamp: unrolled, three times as fast
+        return bytes(
+            (
+                number & 0x7F | 0x80,
+                number >> 7 & 0x7F | 0x80,
+                number >> 14 & 0x7F | 0x80,
+                number >> 21 & 0x7F | 0x80,
+                number >> 28,
+            )
+        )
     if not -_WORD >> 1 <= number < _WORD >> 1:
         raise OverflowError(f"{number} does not fit Feast's int64_val")
     number %= _WORD
