@@ -1,0 +1,55 @@
+"""The `train` command; `millstream train` is the same function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from features.errors import BadInputError, CorruptError, MillstreamError, UnavailableError
+from features.settings import load_settings
+
+_EXIT_CODES = ((BadInputError, 2), (UnavailableError, 3), (CorruptError, 4))
+
+
+def train_command(
+    repo: Annotated[Path | None, typer.Option(help="The domain folder.")] = None,
+    var: Annotated[Path | None, typer.Option(help="Folder of disposable state.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model of the domain; none names its only one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Train a model from the lake, prove it, register it; make it champion if its gates pass.
+
+    Exit code 0: champion. 1: registered, but a gate did not pass. Not trained: 2 bad input, 3 a neighbour does not
+    answer, 4 an artefact is corrupt.
+    """
+    # Heavy imports here, so that --help is quick.
+    from features.domain import load_domain, project_name
+    from features.plan import load_plan
+    from offline_training.training import train
+
+    try:
+        folder = repo or load_settings().repo
+        settings = load_settings(project=project_name(folder), repo=repo, var=var)
+        domain = load_domain(settings.repo)
+        plan = load_plan(settings.state_dir(domain.project) / "plan.json")
+        report = train(settings, plan, domain, model=model, say=lambda step: typer.echo(step, err=True))
+    except MillstreamError as error:
+        typer.echo(f"train: {error}", err=True)
+        raise typer.Exit(next(code for family, code in _EXIT_CODES if isinstance(error, family))) from error
+    for line in report.lines():
+        typer.echo(line)
+    if as_json:
+        typer.echo(msgspec.json.encode(report).decode())
+    raise typer.Exit(0 if report.promoted else 1)
+
+
+def main() -> None:
+    """Entry point of the console script ``train``."""
+    typer.run(train_command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The observations of a model: the domain's ``labels.sql``, run over the lake and held to its promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.domain import Domain
+from features.errors import DomainError
+from features.nouns import KeyValue
+from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
+
+EVENT_TIMESTAMP = "event_timestamp"
+LABEL = "label"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+_REQUEST_TYPES: Mapping[ColumnType, pa.DataType] = {
+    "string": pa.string(),
+    "int32": pa.int64(),
+    "int64": pa.int64(),
+    "float32": pa.float64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": _INSTANT,
+}
+
+
+class LakeTables(Protocol):
+    """The part of the lake that training reads."""
+
+    def read(self, source: SourcePlan) -> pa.Table:
+        """Valid events of a topic, each once."""
+        ...
+
+    def sql(self, sources: Sequence[SourcePlan]) -> Any:
+        """A DuckDB connection with one view a topic."""
+        ...
+
+
+class Observations(NamedTuple):
+    """One row an observation, in order of time and keys: when, of whom, what then happened.
+
+    ``request`` holds the columns that a request would supply.
+    """
+
+    at_us: np.ndarray
+    labels: np.ndarray
+    keys: Mapping[str, pa.Array[Any]]
+    request: Mapping[str, Sequence[KeyValue | float | bool | None]]
+
+
+def observe(
+    lake: LakeTables,
+    plan: Plan,
+    domain: Domain,
+    model: str,
+    *,
+    lake_end_us: int,
+    request_fields: Mapping[str, ColumnType],
+) -> Observations:
+    """Run the model's ``labels.sql``; DomainError where its rows are not observations of this model.
+
+    ``lake_end_us`` is the newest event time that the lake holds; ``request_fields`` are the columns beside keys, time
+    and label that the model's request-time features need, with their declared types.
+    """
+    where = str(domain.repo / domain.models[model].labels)
+    keys = _key_names(plan.views_of_service(domain.models[model].service))
+    sql = domain.labels_sql(model).strip().rstrip(";")
+    order = ", ".join(f'"{name}"' for name in (EVENT_TIMESTAMP, *keys))
+    query = f"SELECT * FROM (\n{sql}\n) ORDER BY {order}"  # noqa: S608 - the domain's own SQL
+    with lake.sql(plan.sources) as connection:
+        try:
+            table = connection.sql(query, params={"lake_end": _instant(lake_end_us)}).to_arrow_table()
+        except duckdb.Error as error:
+            raise DomainError(where, f"does not run ({error})", "correct the SQL") from error
+    _require_rows(where, table, never_null=(EVENT_TIMESTAMP, LABEL, *keys), others=list(request_fields))
+    at_us = pc.cast(table[EVENT_TIMESTAMP], _INSTANT).cast(pa.int64()).to_numpy()
+    late = int(np.sum(at_us + domain.models[model].horizon_us > lake_end_us))
+    if late:
+        raise DomainError(where, f"labels {late} rows whose horizon passes the lake's end", "compare with $lake_end")
+    return Observations(
+        at_us=at_us,
+        labels=_labels(where, table[LABEL]),
+        keys={name: table[name].combine_chunks() for name in keys},
+        request={name: _request_column(where, table[name], name, kind) for name, kind in request_fields.items()},
+    )
+
+
+def _instant(at_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at_us)
+
+
+def _key_names(views: Sequence[ViewPlan]) -> list[str]:
+    """Join keys of all views of a service, each once."""
+    return list(dict.fromkeys(key.name for view in views for key in view.keys))
+
+
+def _require_rows(where: str, table: pa.Table, *, never_null: Sequence[str], others: Sequence[str]) -> None:
+    found, wanted = sorted(table.column_names), sorted({*never_null, *others})
+    if found != wanted:
+        raise DomainError(where, f"yields the columns {found}, the model needs {wanted}", "add or remove what differs")
+    if table.num_rows == 0:
+        raise DomainError(where, "yields no observation", "is the history longer than one label horizon?")
+    time_type = table[EVENT_TIMESTAMP].type
+    if not pa.types.is_timestamp(time_type) or time_type.tz is None:
+        raise DomainError(f"{where}: {EVENT_TIMESTAMP}", f"is {time_type}", "make it TIMESTAMPTZ")
+    for name in never_null:
+        if table[name].null_count:
+            raise DomainError(f"{where}: {name}", f"is null in {table[name].null_count} rows", "leave those rows out")
+
+
+def _labels(where: str, column: pa.ChunkedArray[Any]) -> np.ndarray:
+    labels = np.asarray(column.cast(pa.float64()).to_numpy())
+    if not np.isin(labels, (0.0, 1.0)).all():
+        raise DomainError(f"{where}: {LABEL}", "holds values other than 0 and 1", "a binary label is 0 or 1")
+    return labels
+
+
+def _request_column(
+    where: str, column: pa.ChunkedArray[Any], name: str, kind: ColumnType
+) -> list[KeyValue | float | bool | None]:
+    """Values as a request supplies them: of the declared type, instants in microseconds."""
+    try:
+        typed: Any = column.cast(_REQUEST_TYPES[kind])
+    except pa.ArrowException as error:
+        raise DomainError(f"{where}: {name}", f"is no {kind} ({error})", "cast it to the declared type") from error
+    return list((typed.cast(pa.int64()) if kind == "timestamp" else typed).to_pylist())

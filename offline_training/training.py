@@ -1,0 +1,141 @@
+"""One training from end to end: lake → training set → proven model → bundle → registry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import lightgbm
+import onnxruntime
+
+from features.bundle import Bundle
+from features.clock import Clock, SystemClock
+from features.domain import Domain
+from features.lake import open_lake
+from features.model_file import ModelSpec
+from features.plan import Plan
+from features.settings import Settings
+from features.transforms import load_transforms
+from offline_training.audit import AuditLog
+from offline_training.bundle_writer import code_version, instant, write_bundle
+from offline_training.dataset import Dataset, build_dataset
+from offline_training.fitting import Fitted, Say, fit
+from offline_training.plots import draw_plots
+from offline_training.publishing import Release, publish
+from offline_training.registry import Registry
+from offline_training.report import TrainingReport
+
+AUDIT_FILE = "audit.jsonl"
+
+
+class _Laps:
+    """Seconds that each part took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self.seconds[part] = round(now - self._since, 3)
+        self._since = now
+
+
+def train(
+    settings: Settings,
+    plan: Plan,
+    domain: Domain,
+    *,
+    model: str | None = None,
+    registry_uri: str | None = None,
+    say: Say = lambda _: None,
+    clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
+) -> TrainingReport:
+    """Train a model of the domain (None: its only one), register it, and make it champion if its gates pass."""
+    name, spec = domain.model(model)
+    state_dir = settings.state_dir(plan.project)
+    laps = _Laps()
+    registry = Registry(registry_uri or settings.registry.uri)
+    registry.require_answer()
+    laps.lap("start")
+    say("computing the features of every labelled observation from the lake")
+    functions = load_transforms(state_dir, sha256=plan.transforms_sha256)
+    data = build_dataset(open_lake(settings.lake_url(plan.project)), plan, domain, name, functions)
+    laps.lap("dataset")
+    fitted = fit(data, spec, say)
+    laps.lap("fit")
+    at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
+    with TemporaryDirectory(prefix="millstream-train-") as scratch:
+        bundle = write_bundle(Path(scratch) / "bundle", name, plan, spec, data, fitted, created_at=at)
+        plots = Path(scratch) / "plots"
+        _draw(plots, data, fitted)
+        laps.lap("bundle")
+        say("registering the bundle")
+        release = publish(
+            registry,
+            AuditLog(state_dir / AUDIT_FILE),
+            bundle,
+            plots,
+            params=_params(spec, fitted),
+            gates=fitted.gates,
+            at=at,
+        )
+        laps.lap("registry")
+    return _report(spec, data, fitted, bundle, release, laps.seconds)
+
+
+def _draw(folder: Path, data: Dataset, fitted: Fitted) -> None:
+    folder.mkdir()
+    draw_plots(folder, data.labels[fitted.split.later], fitted.test_scores, data.names, fitted.importance)
+
+
+def _params(spec: ModelSpec, fitted: Fitted) -> Mapping[str, Any]:
+    """What the registry shows of how the model came about."""
+    return {
+        **spec.params,
+        "rounds": fitted.rounds.number,
+        "validation_log_loss": fitted.rounds.validation_log_loss,
+        "seed": spec.seed,
+        "horizon": spec.horizon,
+        "baseline_feature": spec.baseline_feature,
+        "millstream_version": code_version(),
+        "lightgbm_version": lightgbm.__version__,
+        "onnxruntime_version": onnxruntime.__version__,
+    }
+
+
+def _report(
+    spec: ModelSpec, data: Dataset, fitted: Fitted, bundle: Bundle, release: Release, seconds: Mapping[str, float]
+) -> TrainingReport:
+    earlier = fitted.split.earlier
+    manifest = bundle.manifest
+    return TrainingReport(
+        model=manifest.model,
+        version=release.published.version,
+        run_id=release.published.run_id,
+        digest=bundle.digest,
+        plan_hash=manifest.plan_hash,
+        promoted=release.promoted,
+        rows=len(earlier),
+        positives=int(data.labels[earlier].sum()),
+        first_at=instant(data.at_us[earlier].min()),
+        last_at=instant(data.at_us[earlier].max()),
+        test_at=instant(fitted.split.later_at_us),
+        test=fitted.test,
+        logistic=fitted.logistic,
+        single_feature=spec.baseline_feature,
+        single_feature_roc_auc=fitted.single_feature_roc_auc,
+        gates=fitted.gates,
+        rounds=fitted.rounds.number,
+        refit_rows=manifest.window.rows,
+        refit_positives=manifest.window.positives,
+        refused_rows=data.n_refused,
+        onnx_max_abs_diff=fitted.proof.max_abs_diff,
+        proven_rows=fitted.proof.n_rows,
+        data_fingerprint=data.fingerprint,
+        seconds=dict(seconds),
+    )
