@@ -11,6 +11,7 @@ from feast.data_format import JsonFormat
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
+from features.lake.rows import POSITION_COLUMNS
 from features.plan import NUMERIC, ColumnPlan, ColumnType, SourcePlan
 
 TYPES: Mapping[str, ColumnType] = {
@@ -25,9 +26,6 @@ TYPES: Mapping[str, ColumnType] = {
     "timestamp": "timestamp",
 }
 """Names of types in Feast's ``schema_json``, and what they are in the plan."""
-
-LAKE_COLUMNS = frozenset({"event_us", "kafka_us", "log", "offset", "partition", "reason", "value"})
-"""What the lake writes beside the declared columns."""
 
 DEFAULT_DECIMALS = 6
 DEFAULT_MAX_AHEAD = "1h"
@@ -100,7 +98,7 @@ def _parse_columns(where: str, source: Any) -> dict[str, tuple[ColumnType, bool]
         name = match[1]
         if name in columns:
             raise DomainError(f"{where}: schema_json", f"declares {name} twice", "declare it once")
-        if name in LAKE_COLUMNS:
+        if name in POSITION_COLUMNS:
             raise DomainError(
                 f"{where}: schema_json", f"{name} is a column that the lake adds to every record", "rename the field"
             )

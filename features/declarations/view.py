@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import mmh3
 from feast import KafkaSource, ValueType
+from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.types import Float64, Int32, Int64, String
 
 from features.aggregates import AGGREGATES
@@ -42,9 +43,9 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
             f"is {view.timestamp_field!r}, its source says {source.timestamp_column!r}",
             "use the source's",
         )
+    if view.entities == [DUMMY_ENTITY_NAME]:
+        raise DomainError(f"{where}: entities", "is entityless", "name the entity whose features these are")
     keys = tuple(_compile_key(where, name, source, entities) for name in view.entities)
-    if not keys or keys[0].name == "__dummy_id":
-        raise DomainError(f"{where}: entities", "is empty", "name the entity whose features these are")
     features = tuple(_compile_aggregation(where, aggregation, source) for aggregation in view.aggregations)
     if not features:
         raise DomainError(f"{where}: aggregations", "is empty", "declare at least one Aggregation")
