@@ -7,6 +7,7 @@ is never read as a store of new customers.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -159,7 +160,7 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
         for log, partitions in lake.logs(view.topic).items()
     }
     states, n_events = fold_lake(lake.read(source, upto=_last_offsets(cut)), view, source, plan.project)
-    birth = Birth(view=view.name, view_hash=view.hash, id=secrets.token_hex(4), cut=cut, serving=True)
+    birth = Birth(view=view.name, view_hash=view.hash, id=new_birth_id(), cut=cut, serving=True)
     kernel = ViewKernel(view, source)
     entries = list(states.items())
     for begin in range(0, len(entries), CHUNK):
@@ -197,6 +198,11 @@ def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str
                 state = states[key] = kernel.new_state()
             n_events += kernel.apply(state, (log, partition), offset, event_us, columns)
     return states, n_events
+
+
+def new_birth_id() -> str:
+    """An id that no other birth has; later births sort after earlier ones."""
+    return f"{time.time_ns() // 1_000:014x}{secrets.token_hex(2)}"
 
 
 async def adopt(store: Store, topic: str, log: str, start: Mapping[int, int]) -> AdoptedLog:
