@@ -133,7 +133,7 @@ class Decoder:
         times = kafka_us if good is records else [kafka_us[i] for i in rows]
         self._check_times(event_us, times, rows, reasons)
         quantised = list(zip(*columns, strict=True))
-        sent = quantised if all(map(is_, columns, raw)) else list(zip(*raw, strict=True))
+        sent = quantised.copy() if all(map(is_, columns, raw)) else list(zip(*raw, strict=True))
         if not reasons:
             return Decoded(sent, quantised, event_us, reasons)  # type: ignore[arg-type]  # list is invariant
         return _scatter(len(values), rows, sent, quantised, event_us, reasons)

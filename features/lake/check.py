@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,11 @@ import pyarrow as pa
 
 from features.decode import Decoder
 from features.lake.files import Interval, LakeFile, LakeFiles, Place, coverage
-from features.lake.rows import decode_anew, offsets_of
+from features.lake.rows import checksums, decode_anew, offsets_of
 from features.plan import SourcePlan, content_hash
+
+RECORD_COLUMNS = ["offset", "kafka_us", "value"]
+"""What a record was when it was read."""
 
 Problem = Literal["gap", "lost", "doubled", "out_of_order", "misplaced", "conflict", "altered"]
 
@@ -58,7 +61,7 @@ def gaps_of(place: Place, listed: list[LakeFile]) -> list[Finding]:
 
 
 def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], source: SourcePlan | None) -> list[Finding]:
-    """All findings of one partition, by offset; ``altered`` only where the declaration is given."""
+    """All findings of one partition, by offset; columns are compared where the rows follow the declaration given."""
     findings = gaps_of(place, listed)
     before: list[tuple[Interval, pa.Table]] = []
     for file in listed:
@@ -67,9 +70,9 @@ def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], source: 
             Finding(kind, *place, first, following, file.path)
             for kind, first, following in _inside(file, facts.rows, table)
         ]
-        if source is not None and facts.source == content_hash(source):
-            altered = _differing(table, decode_anew(Decoder(source), table))
-            findings += [Finding("altered", *place, first, following, file.path) for first, following in altered]
+        known = source if source is not None and facts.source == content_hash(source) else None
+        altered = _altered(table, known)
+        findings += [Finding("altered", *place, first, following, file.path) for first, following in altered]
         before = [(interval, seen) for interval, seen in before if interval.next > file.first]
         for _, seen in before:
             findings += [
@@ -104,13 +107,23 @@ def _runs(offsets: npt.NDArray[np.int64]) -> list[Interval]:
     return [Interval(int(piece[0]), int(piece[-1]) + 1) for piece in pieces]
 
 
+def _altered(table: pa.Table, source: SourcePlan | None) -> list[Interval]:
+    """Offsets of the rows that are not what was written: by their checksum and, where known, by their declaration."""
+    if source is not None:
+        return _differing(table, decode_anew(Decoder(source), table))
+    if "crc" not in table.column_names:
+        return _runs(np.unique(offsets_of(table)))
+    offsets, kafka_us, values = (cast("list[Any]", table.column(name).to_pylist()) for name in RECORD_COLUMNS)
+    at = table.column_names.index("crc")
+    return _differing(table, table.set_column(at, table.schema.field(at), checksums(offsets, kafka_us, values)))
+
+
 def _conflicts(one: pa.Table, other: pa.Table) -> list[Interval]:
     """Offsets that both hold with another value or Kafka timestamp."""
     shared, at, there = np.intersect1d(offsets_of(one), offsets_of(other), return_indices=True)
     if not len(shared):
         return []
-    kept = ["offset", "kafka_us", "value"]
-    return _differing(one.select(kept).take(at), other.select(kept).take(there))
+    return _differing(one.select(RECORD_COLUMNS).take(at), other.select(RECORD_COLUMNS).take(there))
 
 
 def _differing(one: pa.Table, other: pa.Table) -> list[Interval]:

@@ -145,8 +145,9 @@ class Lake:
         Returns
         -------
         pyarrow.Table
-            ``log``, ``partition``, ``offset``, ``kafka_us``, ``event_us``, ``value``, ``reason``, then the declared
-            columns as they were sent, under `declared_name`.
+            ``log``, ``partition``, ``offset``, ``kafka_us``, ``event_us``, ``value``, ``crc`` (of the record as it
+            was read), ``reason``, ``redrive_of`` (the dead letter that the record repeats), then the declared columns
+            as they were sent, under `declared_name`.
 
         Raises
         ------
@@ -175,7 +176,7 @@ class Lake:
         topic
             The topic to check.
         source
-            With its declaration, rows are also compared with what their raw values decode to.
+            With its declaration, rows stored under it are also compared with what their raw values decode to.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
@@ -76,7 +77,7 @@ def to_table(source: SourcePlan, batch: LakeBatch) -> pa.Table:
         pa.array(batch.kafka_us, pa.int64()),
         pa.array(event_us, pa.int64()),
         pa.array(batch.values, pa.binary()),
-        pa.array(map(_checksum, batch.offsets, batch.kafka_us, batch.values), pa.uint32()),
+        checksums(batch.offsets, batch.kafka_us, batch.values),
         pa.array([reasons.get(i) for i in range(n)], pa.string()) if reasons else pa.nulls(n, pa.string()),
         pa.array([batch.redrives.get(offset) for offset in batch.offsets], pa.string())
         if batch.redrives
@@ -135,14 +136,17 @@ def stored_schema(source: SourcePlan) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _checksum(offset: int, kafka_us: int, value: bytes | None) -> int:
-    """CRC-32 of a record as it was read, so that a row changed afterwards shows, columns and raw value alike."""
-    return crc32(value or b"", (offset ^ kafka_us) & 0xFFFFFFFF)
+def checksums(offsets: Sequence[int], kafka_us: Sequence[int], values: Sequence[bytes | None]) -> pa.Array[Any]:
+    """CRC-32 of each record as it was read, so that one that was changed afterwards, raw value and all, shows."""
+    seeds = (np.array(offsets, np.int64) ^ np.array(kafka_us, np.int64)) & 0xFFFFFFFF
+    whole = [value or b"" for value in values]
+    return pa.array(list(map(crc32, whole, seeds.tolist())), pa.uint32())
 
 
 def _declared_arrays(source: SourcePlan, decoded: Decoded) -> list[Any]:
     """Declared columns as they were sent."""
-    blank = (None,) * len(source.columns)
-    rows = [blank if row is None else row for row in decoded.raw] if decoded.reasons else decoded.raw
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(blank)
-    return [pa.array(values, arrow_type(column)) for column, values in zip(source.columns, columns, strict=True)]
+    rows: list[Any] = decoded.raw
+    if decoded.reasons:
+        blank = (None,) * len(source.columns)
+        rows = [blank if row is None else row for row in rows]
+    return [pa.array(list(map(itemgetter(i), rows)), arrow_type(column)) for i, column in enumerate(source.columns)]

@@ -373,6 +373,26 @@ def test_an_event_deleted_doubled_moved_or_changed_in_a_file_is_found(tmp_path: 
     assert tampered(misplace) == (["altered 25-26", "misplaced 25-26"], whole[:-1])
 
 
+def test_a_changed_record_shows_without_its_declaration(tmp_path: Path) -> None:
+    """Its checksum is of the record as it was read, whatever plan asks, or none."""
+    lake = open_lake(str(tmp_path))
+    append(lake, 0, 6)
+    rewrite(
+        files(tmp_path)[0],
+        lambda table: table.set_column(
+            table.schema.names.index("value"),
+            table.schema.field("value"),
+            [[record(0), record(1), record(5), *map(record, range(3, 6))]],
+        ),
+    )
+    other = msgspec.structs.replace(SOURCE, columns=SOURCE.columns[:2])
+    for source in (None, SOURCE, other):
+        (finding,) = lake.check("readings", source=source)
+        assert (finding.problem, finding.first, finding.next) == ("altered", 2, 3)
+    rewrite(files(tmp_path)[0], lambda table: table.drop_columns(["crc"]))
+    assert [(f.problem, f.first, f.next) for f in lake.check("readings")] == [("altered", 0, 6)]
+
+
 def test_a_file_without_the_columns_of_its_declaration_is_corrupt(tmp_path: Path) -> None:
     """A dropped column is not read as null."""
     lake = open_lake(str(tmp_path))
