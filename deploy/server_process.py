@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from features.errors import UnavailableError
 
@@ -26,9 +26,10 @@ class Server(ABC):
     A port that was not asked for is found free, and kept over restarts.
     """
 
-    name: ClassVar[str]
-    ready_deadline_s: ClassVar[float] = 30.0
-    stop_deadline_s: ClassVar[float] = 10.0
+    name: str
+    ready_deadline_s: float = 30.0
+    stop_deadline_s: float = 10.0
+    listens: bool = True
 
     def __init__(self, folder: Path, *, port: int | None = None, log_dir: Path | None = None) -> None:
         self.folder = folder.resolve()
@@ -106,9 +107,9 @@ class Server(ABC):
         deadline = time.monotonic() + self.ready_deadline_s
         while not self.is_ready():
             if not self.is_running:
-                raise UnavailableError(self.name, f"ended while starting; {self._log_end()}")
+                raise UnavailableError(self.name, f"ended while starting; {self.log_end()}")
             if time.monotonic() > deadline:
-                raise UnavailableError(self.name, f"not ready after {self.ready_deadline_s:.0f} s; {self._log_end()}")
+                raise UnavailableError(self.name, f"not ready after {self.ready_deadline_s:.0f} s; {self.log_end()}")
             time.sleep(POLL_S)
 
     def stop(self) -> None:
@@ -145,7 +146,8 @@ class Server(ABC):
             process.wait(deadline_s)
         signal_group(process.pid, signal.SIGKILL)  # what the program itself started and left behind
 
-    def _log_end(self, lines: int = 5) -> str:
+    def log_end(self, lines: int = 5) -> str:
+        """Where its log is and how it ends, for an error."""
         if not self.log_file.exists():
             return f"no log at {self.log_file}"
         text = self.log_file.read_text(errors="replace").splitlines()[-lines:]

@@ -1,0 +1,149 @@
+"""Checks of this machine, the settings, the domain and the neighbours, each with what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import redis
+
+from deploy.server_process import port_is_free
+from deploy.servers import broker_program, store_program
+from deploy.stack_file import is_supervised
+from deploy.status import stack_status
+from features.compiler import compile_plan
+from features.domain import load_domain
+from features.errors import MillstreamError
+from features.nouns import SCORES_TOPIC
+from features.plan import load_plan
+from features.settings import Settings
+from streams.logs import KafkaLogs
+
+if TYPE_CHECKING:
+    from deploy.invocation import Invocation
+
+FREE_BYTES = 2 * 2**30
+STORE_S = 2.0
+
+
+class Finding(NamedTuple):
+    """One check: what was looked at, whether it is well, and what was seen or what to do."""
+
+    check: str
+    ok: bool
+    detail: str
+
+    def line(self) -> str:
+        """For people."""
+        return f"{'ok  ' if self.ok else 'FAIL'}  {self.check:<10} {self.detail}"
+
+
+def examine(call: Invocation) -> list[Finding]:
+    """All checks; one that fails does not keep the others from being made."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("python", check_python),
+        ("settings", lambda: f"{call.base_settings.repo} with state in {call.base_settings.var}"),
+        ("disk", lambda: check_disk(call.base_settings)),
+        ("broker", lambda: f"embedded broker {broker_program()}"),
+        ("store", lambda: f"embedded store {store_program()}"),
+        ("domain", lambda: f"{load_domain(call.repo).project}: {', '.join(load_domain(call.repo).models)}"),
+        ("plan", lambda: check_plan(call)),
+    ]
+    findings = [attempt(check, look) for check, look in checks]
+    if all(finding.ok for finding in findings if finding.check in {"settings", "domain"}):
+        findings += stack_findings(call)
+    return findings
+
+
+def attempt(check: str, look: Callable[[], str]) -> Finding:
+    """One check; the refusal of an engine's part is a finding."""
+    try:
+        return Finding(check, True, look())
+    except MillstreamError as error:
+        return Finding(check, False, str(error))
+
+
+class NotWellError(MillstreamError):
+    """A check that found something wrong, in its own words."""
+
+
+def check_python() -> str:
+    """The interpreter (an older one than 3.11 does not come this far)."""
+    return f"{sys.version.split()[0]} at {sys.executable}"
+
+
+def check_disk(settings: Settings) -> str:
+    """There is room for lake, store and registry."""
+    settings.var.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.var).free
+    if free < FREE_BYTES:
+        raise NotWellError(f"{free / 2**30:.1f} GiB free for {settings.var}; make room for at least 2")
+    return f"{free / 2**30:.0f} GiB free for {settings.var}"
+
+
+def check_plan(call: Invocation) -> str:
+    """The domain compiles, and what was applied is what the files say."""
+    declared = compile_plan(call.repo)
+    path = call.state_dir / "plan.json"
+    if not path.exists():
+        return f"{declared.hash} compiles; not applied yet"
+    applied = load_plan(path)
+    if applied.hash != declared.hash:
+        raise NotWellError(
+            f"applied is {applied.hash}, the files say {declared.hash}; `millstream apply`, then restart"
+        )
+    return f"{applied.hash} applied and current"
+
+
+def stack_findings(call: Invocation) -> Iterator[Finding]:
+    """What runs, or whether it could."""
+    settings, project = call.settings, call.project
+    if not is_supervised(call.state_dir):
+        taken = [port for port in preferred_ports(settings) if not port_is_free(port)]
+        detail = f"preferred ports {taken} are taken: others will be found" if taken else "preferred ports are free"
+        yield Finding("stack", True, f"not up; {detail}")
+        return
+    report = stack_status(settings, project)
+    yield Finding("stack", report.healthy, "healthy" if report.healthy else report.text().replace("\n", ";"))
+    yield attempt("store", lambda: check_store(settings))
+    yield attempt(
+        "kafka",
+        lambda: f"{len(KafkaLogs(settings.kafka.bootstrap_servers).describe(['millstream.scores']))} topic of ours",
+    )
+
+
+def check_broker(settings: Settings) -> str:
+    """The broker answers and knows topic ids."""
+    logs = KafkaLogs(settings.kafka.bootstrap_servers).describe([SCORES_TOPIC])
+    return f"{settings.kafka.bootstrap_servers}, {SCORES_TOPIC} is log {logs[SCORES_TOPIC].log}"
+
+
+def preferred_ports(settings: Settings) -> list[int]:
+    """The ports that a stack would like."""
+    kafka = int(settings.kafka.bootstrap_servers.rpartition(":")[2])
+    worker, scorer, monitor = settings.worker, settings.scorer, settings.monitor
+    return [
+        kafka,
+        settings.store.port,
+        worker.metrics_port,
+        worker.web_port,
+        scorer.port,
+        scorer.metrics_port,
+        monitor.metrics_port,
+    ]
+
+
+def check_store(settings: Settings) -> str:
+    """The store neither evicts nor forgets."""
+    store = settings.store
+    try:
+        with redis.Redis(host=store.host, port=store.port, password=store.password, socket_timeout=STORE_S) as client:
+            policy = client.config_get("maxmemory-policy")["maxmemory-policy"]
+            durable = client.config_get("appendonly")["appendonly"]
+    except redis.RedisError as error:
+        raise NotWellError(f"{store.host}:{store.port}: {error}") from error
+    if policy != "noeviction":
+        raise NotWellError(f"maxmemory-policy is {policy}: features would vanish in silence; set noeviction")
+    return f"{store.host}:{store.port}, noeviction, append-only file {'on' if durable == 'yes' else 'off'}"

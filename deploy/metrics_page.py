@@ -1,0 +1,42 @@
+"""Figures read off a process' Prometheus page."""
+
+from __future__ import annotations
+
+import http.client
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.server_process import LOOPBACK
+
+PAGE_S = 2.0
+
+
+class MetricsPage:
+    """One reading of one page."""
+
+    def __init__(self, text: str) -> None:
+        self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+    def value(self, name: str, **labels: str) -> float:
+        """Sum of the samples of that name that carry these labels; 0 where there is none."""
+        return sum(
+            sample.value
+            for sample in self._samples
+            if sample.name == name and all(sample.labels.get(label) == wanted for label, wanted in labels.items())
+        )
+
+    def labels(self, name: str, key: str, value: str) -> dict[str, str]:
+        """Two labels of each sample of that name whose value is not 0, the one by the other."""
+        return {s.labels[key]: s.labels[value] for s in self._samples if s.name == name and s.value}
+
+
+def read_metrics(port: int) -> MetricsPage | None:
+    """What the process that listens there says of itself; None when it does not answer."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PAGE_S)
+    try:
+        connection.request("GET", "/metrics")
+        return MetricsPage(connection.getresponse().read().decode())
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

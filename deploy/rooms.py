@@ -1,0 +1,92 @@
+"""The rooms as processes of the stack: each is a verb of the command line, with a probe that says when it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from deploy.server_process import LOOPBACK, Server, answers_tcp
+from features.settings import Settings
+
+PROBE_S = 2.0
+
+
+class Room(Server):
+    """One verb that runs until it is stopped."""
+
+    ready_deadline_s = 60.0
+    stop_deadline_s = 20.0
+
+    def __init__(
+        self,
+        name: str,
+        verb: Sequence[str],
+        *,
+        port: int | None,
+        probe: Callable[[], bool],
+        folder: Path,
+        log_dir: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        super().__init__(folder, port=port, log_dir=log_dir)
+        self.listens = port is not None
+        self._verb = verb
+        self._probe = probe
+        self._environment = environment or {}
+
+    def command(self) -> Sequence[str]:
+        """See `Server.command`."""
+        return (sys.executable, "-m", "deploy", *self._verb)
+
+    def environment(self) -> Mapping[str, str]:
+        """See `Server.environment`."""
+        return self._environment
+
+    def is_ready(self) -> bool:
+        """What its probe says."""
+        return self.is_running and self._probe()
+
+
+def make_rooms(settings: Settings, *, repo: Path, log_dir: Path, worker_ports: Sequence[tuple[int, int]]) -> list[Room]:
+    """Worker(s), scorer, model sync and monitor, in the order in which they start."""
+    here = Path.cwd()
+    common = ("--repo", str(repo.resolve()))
+
+    def room(name: str, verb: Sequence[str], port: int | None, probe: Callable[[], bool], **environment: str) -> Room:
+        return Room(
+            name, [*verb, *common], port=port, probe=probe, folder=here, log_dir=log_dir, environment=environment
+        )
+
+    workers = [
+        room(
+            "worker" if index == 0 else f"worker-{index + 1}",
+            ["worker"],
+            metrics,
+            lambda port=metrics: answers_http(port, "/readyz"),  # type: ignore[misc]  # binds the loop's value
+            MILLSTREAM_WORKER__METRICS_PORT=str(metrics),
+            MILLSTREAM_WORKER__WEB_PORT=str(web),
+        )
+        for index, (metrics, web) in enumerate(worker_ports)
+    ]
+    scorer, monitor = settings.scorer, settings.monitor
+    return [
+        *workers,
+        room("scorer", ["scorer"], scorer.port, lambda: answers_tcp(scorer.port)),
+        room("model-sync", ["models", "sync"], None, lambda: True),
+        room("monitor", ["monitor"], monitor.metrics_port, lambda: answers_http(monitor.metrics_port, "/healthz")),
+    ]
+
+
+def answers_http(port: int, path: str) -> bool:
+    """Whether a page of this machine answers 200."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PROBE_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

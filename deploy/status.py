@@ -1,0 +1,111 @@
+"""How a stack is: what runs, how it feels, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from deploy.caught_up import read_positions
+from deploy.leftovers import same_process
+from deploy.metrics_page import read_metrics
+from deploy.rooms import answers_http
+from deploy.server_process import answers_tcp
+from deploy.servers import answers_kafka, answers_redis
+from deploy.stack import worker_ports
+from deploy.stack_file import ProcessInfo, StackFile, is_supervised, read_stack
+from features.settings import Settings
+
+
+class ProcessStatus(NamedTuple):
+    """One process of the stack."""
+
+    name: str
+    alive: bool
+    ready: bool
+    address: str | None
+    restarts: int
+
+
+class StatusReport(NamedTuple):
+    """The whole stack. ``behind`` counts records that the broker holds and that are not applied."""
+
+    project: str
+    running: bool
+    state: str
+    processes: tuple[ProcessStatus, ...] = ()
+    behind: int = 0
+    problems: tuple[str, ...] = ()
+    serving: Mapping[str, str] = {}
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all that should run does, and can do its work."""
+        return self.state == "up" and not self.problems and all(p.alive and p.ready for p in self.processes)
+
+    def data(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            **self._asdict(),
+            "healthy": self.healthy,
+            "processes": [process._asdict() for process in self.processes],
+        }
+
+    def text(self) -> str:
+        """For people."""
+        if not self.running:
+            return f"{self.project} is not up; `millstream up` starts it"
+        lines = [f"{self.project}: {self.state}, {'healthy' if self.healthy else 'not healthy'}"]
+        for process in self.processes:
+            how = "ready" if process.ready else "alive, not ready" if process.alive else "dead"
+            again = f", restarted {process.restarts}x" if process.restarts else ""
+            lines.append(f"  {process.name:<11} {process.address or '':<22} {how}{again}")
+        lines.append(f"  {self.behind:,} records not applied yet")
+        lines += [f"  {model} version {version} serves" for model, version in self.serving.items()]
+        lines += [f"  problem: {problem}" for problem in self.problems]
+        return "\n".join(lines)
+
+
+def stack_status(settings: Settings, project: str) -> StatusReport:
+    """Ask everything that runs."""
+    state_dir = settings.state_dir(project)
+    stack = read_stack(state_dir)
+    if stack is None or not is_supervised(state_dir):
+        return StatusReport(project, running=False, state="down")
+    lanes = [lane for port in worker_ports(settings, project) for lane in read_positions(port)]
+    return StatusReport(
+        project,
+        running=True,
+        state=stack.state,
+        processes=tuple(process_status(name, info) for name, info in stack.processes.items()),
+        behind=sum(max(0, (lane.end or 0) - (lane.committed or 0)) for lane in lanes),
+        problems=tuple(sorted({lane.problem for lane in lanes if lane.problem})),
+        serving=served_models(stack, settings),
+    )
+
+
+def process_status(name: str, info: ProcessInfo) -> ProcessStatus:
+    """One process, by the probe of its kind."""
+    alive = same_process(info) is not None
+    port = urlsplit(f"//{info.address}").port if info.address else None
+    ready = alive and (port is None or is_ready(name, port))
+    return ProcessStatus(name, alive, ready, info.address, info.restarts)
+
+
+def is_ready(name: str, port: int) -> bool:
+    """Whether what listens there answers as its kind does."""
+    if name == "valkey":
+        return answers_redis(port)
+    if name == "tansu":
+        return answers_kafka(port)
+    if name == "mlflow":
+        return answers_http(port, "/health")
+    if name.startswith("worker"):
+        return answers_http(port, "/readyz")
+    return answers_http(port, "/healthz") if name == "monitor" else answers_tcp(port)
+
+
+def served_models(stack: StackFile, settings: Settings) -> dict[str, str]:
+    """Model and version of each that the scorer can answer with."""
+    page = read_metrics(settings.scorer.metrics_port) if "scorer" in stack.processes else None
+    return {} if page is None else page.labels("millstream_scorer_model_info", "model", "version")

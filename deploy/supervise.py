@@ -1,0 +1,265 @@
+"""The supervisor: one process that starts the servers and rooms of a domain, keeps them up, and ends them in order.
+
+``millstream up`` starts it detached. It reports in ``stack.json`` and ends on SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import structlog
+
+from deploy.child import Child
+from deploy.exit_codes import ExitCode, StepFailedError, exit_code_of
+from deploy.leftovers import end_leftovers
+from deploy.neighbours import BROKER, choose_neighbours
+from deploy.ports import Ports
+from deploy.rooms import make_rooms
+from deploy.server_process import Server
+from deploy.stack_file import ProcessInfo, StackFile, StackLock, remove_stack, write_stack
+from features.domain import project_name
+from features.errors import MillstreamError, NotServingError, UnavailableError
+from features.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.1
+PREPARE_DEADLINE_S = 300.0
+DRAIN_STILL_S = 10.0
+
+
+class StoppedError(Exception):
+    """Somebody asked the supervisor to stop while it was starting."""
+
+
+class Supervisor:
+    """One domain's stack. ``stop`` is set from outside to end it."""
+
+    def __init__(self, settings: Settings, *, project: str, n_workers: int, stop: threading.Event) -> None:
+        self._repo = settings.repo.resolve()
+        self._state_dir = settings.state_dir(project).resolve()
+        self._project = project
+        self._stop = stop
+        ports = Ports()
+        self._servers, overrides = choose_neighbours(settings, self._state_dir, ports, os.environ)
+        self._worker_ports = [
+            (ports.take(settings.worker.metrics_port), ports.take(settings.worker.web_port)) for _ in range(n_workers)
+        ]
+        metrics, web = self._worker_ports[0]
+        self._overrides = {
+            **overrides,
+            "worker": {"metrics_port": metrics, "web_port": web},
+            "scorer": {
+                "port": ports.take(settings.scorer.port),
+                "metrics_port": ports.take(settings.scorer.metrics_port),
+            },
+            "monitor": {"metrics_port": ports.take(settings.monitor.metrics_port)},
+        }
+        self._children: dict[str, Child] = {}
+
+    def run(self) -> ExitCode:
+        """Start all, tend it until told to stop, and end it; how it went is left in ``stack.json`` if it went wrong."""
+        ended = end_leftovers(self._state_dir)
+        log.info("supervisor", project=self._project, pid=os.getpid(), leftovers_ended=ended)
+        failure: MillstreamError | None = None
+        try:
+            self._start_all()
+            while not self._stop.wait(TICK_S):
+                self._tend()
+        except StoppedError:
+            log.info("stopped_while_starting")
+        except MillstreamError as error:
+            log.error("stack_failed", problem=str(error))
+            failure = error
+        lost = self._end_all()
+        if failure is not None:
+            return self._leave_word(str(failure), exit_code_of(failure))
+        if lost:
+            return self._leave_word(lost, ExitCode.FAILED)
+        remove_stack(self._state_dir)
+        return ExitCode.OK
+
+    def _start_all(self) -> None:
+        for server in self._servers:
+            self._start(server)
+        self._await(server for server in self._servers if server.name != "mlflow")
+        self._prepare()
+        settings = load_settings(project=self._project, repo=self._repo)
+        rooms = make_rooms(settings, repo=self._repo, log_dir=self._state_dir / "logs", worker_ports=self._worker_ports)
+        for room in rooms:
+            self._start(room)
+        self._await([*self._servers, *rooms])
+        self._publish("up")
+        log.info("up")
+
+    def _start(self, server: Server) -> None:
+        child = self._children[server.name] = Child(server)
+        child.start(time.monotonic())
+        self._publish("starting")
+
+    def _await(self, servers: Iterable[Server]) -> None:
+        for server in servers:
+            deadline_s = time.monotonic() + server.ready_deadline_s
+            while not server.is_ready():
+                if time.monotonic() > deadline_s:
+                    raise NotServingError(
+                        server.name, f"not ready after {server.ready_deadline_s:.0f} s; {server.log_end()}"
+                    )
+                self._tend_or_stop()
+            log.info("ready", process=server.name)
+
+    def _tend_or_stop(self) -> None:
+        if self._stop.wait(TICK_S):
+            raise StoppedError
+        for child in self._children.values():
+            child.tend(time.monotonic())
+
+    def _tend(self) -> None:
+        restarted = [name for name, child in self._children.items() if child.tend(time.monotonic())]
+        if not restarted:
+            return
+        log.warning("restarted", processes=restarted)
+        self._publish("up")
+        if BROKER in restarted:
+            self._renew_topics()
+
+    def _renew_topics(self) -> None:
+        """A broker that comes back has forgotten its topics: make them anew, and let the workers join anew."""
+        try:
+            self._await([self._children[BROKER].server])
+            self._prepare("--keep-plan")
+        except MillstreamError as error:
+            log.error("topics_not_renewed", problem=str(error))
+            return
+        for name, child in self._children.items():
+            if name.startswith("worker"):
+                child.server.stop()
+
+    def _prepare(self, *options: str) -> None:
+        file = self._state_dir / "logs" / "prepare.log"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as output:
+            step = subprocess.Popen(
+                [sys.executable, "-m", "deploy.prepare", "--repo", str(self._repo), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        deadline_s = time.monotonic() + PREPARE_DEADLINE_S
+        try:
+            while step.poll() is None:
+                if time.monotonic() > deadline_s:
+                    raise UnavailableError("apply", f"not done after {PREPARE_DEADLINE_S:.0f} s; see {file}")
+                self._tend_or_stop()
+        finally:
+            step.kill()
+            step.wait()
+        if step.returncode != 0:
+            said = file.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise StepFailedError(said.removeprefix("millstream: ") or f"see {file}", step.returncode)
+
+    def _end_all(self) -> str:
+        """Stop in the order in which nothing is lost; what was lost all the same."""
+        self._publish("stopping")
+        names = list(self._children)
+        workers = [name for name in names if name.startswith("worker")]
+        servers = [server.name for server in self._servers]
+        self._stop_all(name for name in names if name not in workers and name not in servers)
+        lost = self._drain() if workers and BROKER in servers else ""
+        self._stop_all(workers)
+        self._stop_all(name for name in servers if name in self._children)
+        log.info("down", lost=lost)
+        return lost
+
+    def _drain(self) -> str:
+        from deploy.caught_up import CaughtUp
+        from deploy.prepare import read_topics
+        from features.plan import load_plan
+
+        try:
+            waiting = CaughtUp(
+                bootstrap_servers=self._children[BROKER].server.address,
+                worker_ports=[metrics for metrics, _ in self._worker_ports],
+            )
+            topics = read_topics(load_plan(self._state_dir / "plan.json"))
+            waiting.wait(waiting.ends(topics), deadline_s=DRAIN_STILL_S)
+        except MillstreamError as error:
+            return f"the broker was stopped before all of its records were applied: {error}"
+        return ""
+
+    def _stop_all(self, names: Iterable[str]) -> None:
+        threads = [threading.Thread(target=self._children[name].server.stop, name=name) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _leave_word(self, message: str, code: ExitCode) -> ExitCode:
+        write_stack(
+            self._state_dir,
+            StackFile(project=self._project, pid=os.getpid(), state="failed", message=message, code=int(code)),
+        )
+        return code
+
+    def _publish(self, state: str) -> None:
+        processes = {
+            name: ProcessInfo(
+                pid=child.server.pid,
+                created_at=created_at(child.server.pid),
+                address=child.server.address if child.server.listens else None,
+                restarts=child.restarts,
+                log=str(child.server.log_file),
+            )
+            for name, child in self._children.items()
+        }
+        write_stack(
+            self._state_dir,
+            StackFile(
+                project=self._project,
+                pid=os.getpid(),
+                state=state,  # type: ignore[arg-type]  # one of the four
+                settings=self._overrides,
+                processes=processes,
+            ),
+        )
+
+
+def created_at(pid: int) -> float:
+    """When a process began; 0 when it is gone."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Supervise one domain until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.supervise", description=__doc__)
+    parser.add_argument("--repo", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args(arguments)
+    stop = threading.Event()
+
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, request_stop)
+    project = project_name(options.repo)
+    settings = load_settings(repo=options.repo)
+    with StackLock(settings.state_dir(project)):
+        return Supervisor(settings, project=project, n_workers=options.workers, stop=stop).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""A model's training set as a Parquet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.domain import Domain
+from features.lake import open_lake
+from features.plan import Plan
+from features.settings import Settings
+from features.transforms import load_transforms
+from offline_training.dataset import build_dataset
+
+
+def write_training_set(settings: Settings, plan: Plan, domain: Domain, model: str | None, out: Path) -> int:
+    """Write every labelled observation with its features as of then; how many there are."""
+    name, _ = domain.model(model)
+    functions = load_transforms(settings.state_dir(plan.project), sha256=plan.transforms_sha256)
+    data = build_dataset(open_lake(settings.lake_url(plan.project)), plan, domain, name, functions)
+    columns = {
+        "event_timestamp": pa.array(data.at_us, pa.timestamp("us", "UTC")),
+        **{feature: pa.array(data.rows[:, i]) for i, feature in enumerate(data.names)},
+        "label": pa.array(data.labels),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.with_suffix(".tmp")
+    pq.write_table(pa.table(columns), fresh)
+    fresh.replace(out)
+    return len(data.labels)

@@ -1,0 +1,104 @@
+"""The domain: init, apply, adopt, replay, dead-letters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.invocation import Invocation, Outcome
+
+TOPIC = Annotated[str, typer.Argument(help="The topic.")]
+TOPICS = Annotated[list[str] | None, typer.Argument(help="Topics; none: all that have a history.")]
+FROM = Annotated[str | None, typer.Option("--from", help="First instant to send, such as 1998-01-01.")]
+UNTIL = Annotated[str | None, typer.Option("--until", help="Instant before which to stop.")]
+WAIT = Annotated[bool, typer.Option("--wait", help="Return once all that was sent is applied.")]
+START = Annotated[str, typer.Option("--from", help="Where to begin to read: beginning, end, or an offset.")]
+FOLDER = Annotated[Path, typer.Argument(help="Folder to make.")]
+
+
+def init(call: Invocation, folder: FOLDER) -> Outcome:  # noqa: ARG001 - every verb takes the call
+    """Make a new domain that runs unchanged through every command."""
+    from deploy.scaffold import scaffold
+
+    made = scaffold(folder)
+    files = [str(path) for path in made]
+    text = "\n".join([f"made {folder}:", *(f"  {file}" for file in files), f"next: make demo REPO={folder}"])
+    return Outcome({"folder": str(folder), "files": files}, text)
+
+
+def apply(call: Invocation) -> Outcome:
+    """Check the domain, put it in the registry, and compile its plan."""
+    from features.compiler import apply_domain
+    from features.errors import DomainError
+    from features.plan import load_plan
+
+    call.note("applying the domain (Feast takes some seconds to load)")
+    try:
+        before = {view.name: view.hash for view in load_plan(call.state_dir / "plan.json").views}
+    except DomainError:
+        before = {}
+    plan = apply_domain(call.repo, call.state_dir, call.settings.store)
+    views = {
+        view.name: "new" if view.name not in before else "unchanged" if before[view.name] == view.hash else "changed"
+        for view in plan.views
+    }
+    lines = [f"plan {plan.hash} of {plan.project}: {call.state_dir / 'plan.json'}"]
+    lines += [f"  view {view.name} {view.hash} ({views[view.name]})" for view in plan.views]
+    lines += [f"  service {service.name}: {len(service.features)} features" for service in plan.services]
+    data = {
+        "project": plan.project,
+        "plan_hash": plan.hash,
+        "views": [{"name": view.name, "hash": view.hash, "change": views[view.name]} for view in plan.views],
+        "services": {service.name: list(service.feature_names) for service in plan.services},
+    }
+    return Outcome(data, "\n".join(lines))
+
+
+def adopt(call: Invocation, topic: TOPIC, start: START) -> Outcome:
+    """Allow a topic that was made anew to be read, from where you say."""
+    import asyncio
+
+    from deploy.adoption import adopt_topic
+
+    adopted = asyncio.run(adopt_topic(call.settings, call.plan, topic, start))
+    starts = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(adopted.start.items()))
+    data = {"topic": topic, "log": adopted.log, "start": {str(at): offset for at, offset in adopted.start.items()}}
+    return Outcome(data, f"{topic}: log {adopted.log} adopted, partitions {starts}")
+
+
+def replay(
+    call: Invocation,
+    topics: TOPICS = None,
+    begin: FROM = None,
+    until: UNTIL = None,
+    wait: WAIT = False,
+) -> Outcome:
+    """Send recorded history to the broker, in time order, as if it happened now."""
+    import time
+
+    from deploy.caught_up import CaughtUp
+    from deploy.instants import parse_instant, to_us
+    from deploy.progress import progress_bar
+    from deploy.replay import Replayer, load_history, recorded_topics
+    from deploy.stack import worker_ports
+
+    settings, plan = call.settings, call.plan
+    from_us = None if begin is None else to_us(parse_instant("--from", begin))
+    until_us = None if until is None else to_us(parse_instant("--until", until))
+    sent: dict[str, int] = {}
+    began_s = time.monotonic()
+    with Replayer(settings.kafka.bootstrap_servers) as replayer:
+        for topic in topics or recorded_topics(call.domain, plan):
+            history = load_history(call.domain, plan, topic)
+            with progress_bar(f"replaying {topic}", history.count(from_us, until_us)) as advance:
+                sent[topic] = replayer.send(history, from_us, until_us, advance)
+    if wait:
+        ports = worker_ports(settings, plan.project)
+        waiting = CaughtUp(bootstrap_servers=settings.kafka.bootstrap_servers, worker_ports=ports)
+        waiting.wait(waiting.ends_of(replayer.delivered), deadline_s=60.0)
+    seconds = time.monotonic() - began_s
+    state = "applied" if wait else "sent"
+    text = "\n".join(f"{topic}: {count:,} events {state}" for topic, count in sent.items())
+    return Outcome({"events": sum(sent.values()), "topics": sent, "applied": wait, "seconds": round(seconds, 3)}, text)

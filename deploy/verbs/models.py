@@ -1,0 +1,50 @@
+"""Models: train, models."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deploy.exit_codes import ExitCode
+from deploy.invocation import Invocation, Outcome
+
+MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
+ACTION = Annotated[str, typer.Argument(help="list: versions in the registry. sync: follow the registry (a process).")]
+
+
+def train(call: Invocation, model: MODEL = None) -> Outcome:
+    """Train a model on the lake, prove it, publish it; champion once its gates pass, else exit 1."""
+    import msgspec
+
+    from offline_training.training import train as run_training
+
+    report = run_training(call.settings, call.plan, call.domain, model=model, say=call.note)
+    code = ExitCode.OK if report.promoted else ExitCode.FAILED
+    return Outcome(msgspec.to_builtins(report), "\n".join(report.lines()), code)
+
+
+def models(call: Invocation, action: ACTION = "list") -> Outcome:
+    """List the models of the domain, or keep the champion of each ready for the scorer."""
+    import msgspec
+
+    from features.errors import RequestError
+
+    if action == "sync":
+        from deploy.logs import configure_logs
+        from grpc_api.model_sync import run_model_sync
+
+        configure_logs(call.settings.log)
+        run_model_sync(call.settings, call.plan)
+        return Outcome({"stopped": True}, "")
+    if action != "list":
+        raise RequestError("models", f"{action!r} is no action", "say list or sync")
+    from offline_training.registry import Registry
+
+    found = Registry(call.settings.registry.uri).list_models(call.project)
+    lines = [
+        f"{version.model} {version.version:>3}  {','.join(version.aliases) or '-':<10} "
+        f"ROC AUC {version.roc_auc if version.roc_auc is not None else float('nan'):.4f}  {version.digest[:12]}"
+        for version in found
+    ]
+    return Outcome({"models": [msgspec.to_builtins(version) for version in found]}, "\n".join(lines) or "no models yet")

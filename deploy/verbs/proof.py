@@ -1,0 +1,74 @@
+"""Proof and history: verify, backfill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.exit_codes import ExitCode
+from deploy.invocation import Invocation, Outcome
+
+OUT = Annotated[Path | None, typer.Option("--out", help="Parquet file for the training set.")]
+ONLINE = Annotated[bool, typer.Option("--to-online", help="Make the births that the store lacks from the lake.")]
+REBUILD = Annotated[
+    bool, typer.Option("--rebuild", help="With --to-online: make new births even where there are some.")
+]
+MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
+
+
+def verify(call: Invocation) -> Outcome:
+    """Prove every recorded score again from the lake, bit for bit; exit 1 on a mismatch or when nothing was checked."""
+    import msgspec
+
+    from deploy.judge import judge_of
+    from deploy.progress import progress_bar
+    from features.lake import open_lake
+    from features.verify import verify as run_verify
+
+    lake = open_lake(call.settings.lake_url(call.project))
+    with progress_bar("verifying scores", None) as advance:
+        done = 0
+
+        def progress(count: int) -> None:
+            nonlocal done
+            advance(count - done)
+            done = count
+
+        report = run_verify(lake, judge_of(call.plan, call.domain, call.state_dir), progress=progress)
+    lines = [
+        f"{report.checked:,} scores checked, {report.mismatched:,} mismatched, {report.waiting:,} not covered by the "
+        f"lake yet, {report.supplied:,} with vectors supplied by the caller"
+    ]
+    lines += [f"  {cause}: {count:,}" for cause, count in report.causes.items()]
+    lines += [f"  {found.entity} {found.feature} ({found.cause}): {found.detail}" for found in report.mismatches]
+    lines += [f"  lake: {fault}" for fault in report.lake_faults]
+    code = ExitCode.OK if report.proven else ExitCode.FAILED
+    return Outcome({**msgspec.to_builtins(report), "proven": report.proven}, "\n".join(lines), code)
+
+
+def backfill(
+    call: Invocation, out: OUT = None, to_online: ONLINE = False, rebuild: REBUILD = False, model: MODEL = None
+) -> Outcome:
+    """Compute features from the lake: a training set as Parquet, or the states of the online store."""
+    from features.errors import RequestError
+
+    if to_online == (out is not None):
+        raise RequestError("backfill", "has nowhere to write to", "say either --out FILE or --to-online")
+    if out is not None:
+        from deploy.training_set import write_training_set
+
+        rows = write_training_set(call.settings, call.plan, call.domain, model, out)
+        return Outcome({"rows": rows, "file": str(out)}, f"{rows:,} observations: {out}")
+    import asyncio
+
+    from deploy.births import make_births
+
+    made = asyncio.run(make_births(call.settings, call.plan, rebuild=rebuild))
+    births = [
+        {"view": one.birth.view, "birth": one.birth.id, "events": one.n_events, "entities": one.n_entities}
+        for one in made
+    ]
+    lines = [f"{b['view']}: birth {b['birth']} from {b['events']:,} events, {b['entities']:,} entities" for b in births]
+    return Outcome({"births": births}, "\n".join(lines) or "every view has its birth already")

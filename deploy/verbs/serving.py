@@ -1,0 +1,85 @@
+"""What is served: score, features."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from deploy.invocation import Invocation, Outcome
+
+AS_OF = Annotated[str | None, typer.Option("--as-of", help="Instant to score at, UTC; none: now.")]
+MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
+SERVICE = Annotated[str | None, typer.Option("--service", help="The feature service; none: the model's.")]
+OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Entity keys and request fields are options of their own: ``--customer 123``."""
+
+
+def score(call: Invocation, context: typer.Context, model: MODEL = None, as_of: AS_OF = None) -> Outcome:
+    """Score one entity, named by its keys: millstream score --customer 00042."""
+    from deploy.instants import parse_instant
+    from deploy.question import read_question
+    from grpc_api.client import Client
+
+    name, spec = call.domain.model(model)
+    question = read_question(context.args, call.plan, spec.service)
+    instant = None if as_of is None else parse_instant("--as-of", as_of)
+    with Client(scorer_address(call)) as client:
+        found = client.score(question.entity, model=name, as_of=instant, request=question.request)
+    age = None if found.newest_feature_age is None else found.newest_feature_age.total_seconds()
+    data = {
+        "score": found.score,
+        "decision": found.decision,
+        "model": found.model,
+        "version": found.version,
+        "as_of": found.as_of.isoformat(),
+        "entity": dict(question.entity),
+        "newest_feature_age_s": age,
+        "view_hashes": dict(found.view_hashes),
+        "notes": notes_of(found),
+    }
+    known = "unknown to every view" if age is None else f"last seen {age / 86_400:,.1f} days before"
+    lines = [
+        f"{found.decision}: {found.score:.4f}",
+        f"  {found.model} version {found.version}, as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC, {known}",
+        *(f"  note: {note.feature} {note.reason}" for note in found.notes),
+    ]
+    return Outcome(data, "\n".join(lines))
+
+
+def features(call: Invocation, context: typer.Context, service: SERVICE = None, as_of: AS_OF = None) -> Outcome:
+    """Show the features of one entity, finished as of an instant."""
+    from deploy.instants import parse_instant
+    from deploy.question import read_question
+    from grpc_api.client import Client
+
+    service = service or call.domain.model(None)[1].service
+    question = read_question(context.args, call.plan, service)
+    instant = None if as_of is None else parse_instant("--as-of", as_of)
+    with Client(scorer_address(call)) as client:
+        found = client.get_features(question.entity, service=service, as_of=instant, request=question.request)
+    data = {
+        "service": found.service,
+        "as_of": found.as_of.isoformat(),
+        "entity": dict(question.entity),
+        "features": found.values,
+        "notes": notes_of(found),
+    }
+    width = max(len(feature.name) for feature in found.features)
+    lines = [f"{feature.name:<{width}}  {show(feature.value)}" for feature in found.features]
+    return Outcome(data, "\n".join(lines))
+
+
+def scorer_address(call: Invocation) -> str:
+    """Where the domain's scorer listens."""
+    return f"{call.settings.scorer.host}:{call.settings.scorer.port}"
+
+
+def notes_of(found: Any) -> list[dict[str, Any]]:
+    """The notes of an answer as plain data."""
+    return [{"feature": note.feature, "reason": note.reason, "defaulted": note.defaulted} for note in found.notes]
+
+
+def show(value: float | None) -> str:
+    """A feature for people."""
+    return "null" if value is None else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
