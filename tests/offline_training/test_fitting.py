@@ -1,0 +1,175 @@
+"""Fitting: chosen, judged against baselines, refitted on everything, proven."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from features.errors import DomainError
+from features.model_file import DecisionSpec, GateSpec, ModelSpec
+from offline_training.baselines import fit_logistic, logistic_scores, single_input_scores
+from offline_training.boosting import ALLOWED, check_params, choose_rounds, fit_booster, raw_predict
+from offline_training.dataset import Dataset, fingerprint
+from offline_training.evaluation import evaluate, roc_auc
+from offline_training.fitting import fit
+from offline_training.gates import judge
+from offline_training.proof import open_session, raw_scores
+from offline_training.split import split_by_time
+
+DAY_US = 86_400_000_000
+NAMES = ("v:strong", "v:weak", "v:noise")
+
+
+def _dataset(n_days: int = 40, a_day: int = 60, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    n = n_days * a_day
+    rows = rng.normal(size=(n, 3))
+    rows[rng.random((n, 3)) < 0.05] = np.nan
+    filled = np.nan_to_num(rows)
+    labels = (2 * filled[:, 0] + np.sin(3 * filled[:, 1]) + rng.normal(size=n) > 0).astype(np.float64)
+    at_us = np.repeat(np.arange(n_days) * DAY_US, a_day)
+    return Dataset(NAMES, rows, labels, at_us, 0, fingerprint(NAMES, rows, labels, at_us))
+
+
+def _spec(**change: Any) -> ModelSpec:
+    spec = ModelSpec(
+        service="s",
+        horizon="5d",
+        baseline_feature="v:strong",
+        params={"num_leaves": 6, "num_iterations": 60, "early_stopping_round": 10, "min_data_in_leaf": 10},
+        decision=DecisionSpec(positive="yes", negative="no"),
+        seed=5,
+    )
+    return msgspec.structs.replace(spec, **change)
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
+
+
+def test_the_tested_model_has_seen_no_later_row() -> None:
+    """Rows within the horizon of the test date change nothing of what is measured; the refit sees them."""
+    data = _dataset()
+    altered = data.labels.copy()
+    inside_gap = (data.at_us > 34 * DAY_US) & (data.at_us < 39 * DAY_US)
+    altered[inside_gap] = 1 - altered[inside_gap]
+    first, second = fit(data, _spec(), _quiet), fit(data._replace(labels=altered), _spec(), _quiet)
+    assert first.test == second.test
+    assert first.logistic == second.logistic
+    assert first.onnx != second.onnx
+
+
+def test_equal_data_and_seed_give_equal_bytes() -> None:
+    """model.onnx and its golden rows are reproduced byte for byte; another seed gives another model."""
+    bagged = {"bagging_fraction": 0.5, "bagging_freq": 1, "num_iterations": 10}
+    first, again, other = (fit(_dataset(), _spec(seed=seed, params=bagged), _quiet) for seed in (5, 5, 6))
+    assert first.onnx == again.onnx != other.onnx
+    assert first.proof.golden.features.tobytes() == again.proof.golden.features.tobytes()
+
+
+def test_the_published_model_is_the_refitted_one() -> None:
+    """The ONNX bytes give the refit's raw scores for every row of the training set, bit for bit."""
+    data = _dataset()
+    fitted = fit(data, _spec(), _quiet)
+    booster = fit_booster(data.rows, data.labels, _spec().params, 5, fitted.rounds.number)
+    found = raw_scores(open_session(fitted.onnx), data.rows)
+    assert found.tobytes() == fitted.raw_scores.tobytes() == raw_predict(booster, data.rows).tobytes()
+    assert fitted.proof.max_abs_diff == 0.0
+
+
+def test_a_strong_signal_passes_and_a_high_gate_does_not() -> None:
+    """Gates are judged on the test rows against both baselines."""
+    fitted = fit(_dataset(), _spec(), _quiet)
+    assert [gate.passed for gate in fitted.gates] == [True, True]
+    refused = fit(_dataset(), _spec(gates=GateSpec(max_below_logistic=-0.5, min_above_baseline=0.005)), _quiet)
+    assert [gate.passed for gate in refused.gates] == [False, True]
+
+
+def test_gates_hold_at_their_bound() -> None:
+    """A value equal to what is asked passes, one below does not."""
+    spec = GateSpec(max_below_logistic=0.25, min_above_baseline=0.25)
+    at_bound = judge(spec, roc_auc=0.5, logistic_roc_auc=0.75, baseline_roc_auc=0.25)
+    below = judge(spec, roc_auc=0.4999, logistic_roc_auc=0.75, baseline_roc_auc=0.25)
+    assert [gate.passed for gate in at_bound] == [True, True]
+    assert [gate.passed for gate in below] == [False, False]
+
+
+def test_rounds_stop_where_validation_is_best() -> None:
+    """Early stopping looks at the later part alone; where history is too short for one, the number is fixed."""
+    data = _dataset()
+    split = split_by_time(data.at_us, gap_us=5 * DAY_US, span_us=5 * DAY_US)
+    params = {"num_iterations": 300, "early_stopping_round": 10, "num_leaves": 31}
+    chosen = choose_rounds(data.rows, data.labels, split, params, 1)
+    assert 1 <= chosen.number < 300
+    assert chosen.validation_log_loss is not None
+    fixed = choose_rounds(data.rows, data.labels, split._replace(earlier=split.earlier[:0]), params, 1)
+    assert fixed == (100, None)
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"boosting": "rf"}, "boosting"),
+        ({"zero_as_missing": True}, "zero_as_missing"),
+        ({"linear_tree": True}, "linear_tree"),
+        ({"objective": "cross_entropy"}, "objective"),
+        ({"num_threads": 8}, "num_threads"),
+        ({"n_estimators": 10}, "n_estimators"),
+        ({"bagging_fraction": 0.5}, "bagging_freq"),
+    ],
+)
+def test_params_that_are_not_proven_are_refused(params: dict[str, Any], problem: str) -> None:
+    """What the engine sets itself, what does not convert and what does nothing is refused by name."""
+    with pytest.raises(DomainError, match=problem):
+        check_params(params)
+
+
+def test_all_allowed_params_are_lightgbms() -> None:
+    """LightGBM knows every name that is allowed: none is silently without effect."""
+    data = _dataset(n_days=5)
+    known = fit_booster(data.rows, data.labels, {}, 1, 1).model_to_string()
+    own_loop = {"early_stopping_round", "num_iterations"}
+    assert {name for name in ALLOWED - own_loop if f"\n[{name}: " not in known} == set()
+
+
+def test_an_unknown_baseline_feature_is_refused() -> None:
+    """The feature to beat must be an input of the model."""
+    with pytest.raises(DomainError, match="v:absent is no input"):
+        fit(_dataset(), _spec(baseline_feature="v:absent"), _quiet)
+
+
+def test_a_history_shorter_than_two_horizons_is_refused() -> None:
+    """Without a row that ends a horizon before the test date nothing can be tested."""
+    with pytest.raises(DomainError, match="training rows"):
+        fit(_dataset(n_days=4), _spec(), _quiet)
+
+
+def test_the_single_feature_ranks_in_the_direction_of_the_fit() -> None:
+    """A feature that falls as the label rises ranks the other way, whatever the tested labels say."""
+    labels, column = np.array([0.0, 0.0, 1.0, 1.0]), np.array([4.0, 3.0, np.nan, 1.0])
+    assert roc_auc(labels, single_input_scores(column, labels, np.array([9.0, 8.0, np.nan, 0.0]))) == 1.0
+
+
+def test_the_logistic_baseline_is_a_fair_one() -> None:
+    """On a linear signal it beats a small LightGBM, missing values and an empty column notwithstanding."""
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.normal(size=(3_000, 2)), np.full(3_000, np.nan)])
+    rows[rng.random(3_000) < 0.1, 1] = np.nan
+    labels = (rows[:, 0] + np.nan_to_num(rows[:, 1]) + rng.normal(size=3_000) > 0).astype(np.float64)
+    booster = fit_booster(rows[:2_000], labels[:2_000], {"num_leaves": 3}, 0, 10)
+    logistic = roc_auc(labels[2_000:], logistic_scores(fit_logistic(rows[:2_000], labels[:2_000]), rows[2_000:]))
+    assert logistic > roc_auc(labels[2_000:], raw_predict(booster, rows[2_000:]))
+    assert logistic > 0.75
+
+
+def test_figures_are_those_of_the_definitions() -> None:
+    """Evaluation by hand on four rows."""
+    found = evaluate(np.array([1.0, 0.0, 1.0, 1.0]), np.array([0.9, 0.5, 0.4, 0.8]), threshold=0.5)
+    assert (found.rows, found.positives) == (4, 3)
+    assert found.roc_auc == pytest.approx(2 / 3)
+    assert found.accuracy == 0.5
+    assert found.majority_accuracy == 0.75
+    assert found.brier == pytest.approx((0.01 + 0.25 + 0.36 + 0.04) / 4)

@@ -1,0 +1,220 @@
+"""A whole training: lake in, champion in a real registry out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from deploy.servers import MlflowServer
+from features.bundle import EXPLAIN, MODEL, MODEL_CARD, REFERENCE, Bundle, read_bundle
+from features.clock import FrozenClock
+from features.errors import DomainError, RegistryUnavailableError
+from features.golden import first_difference, read_golden
+from features.sigmoid import sigmoid_many
+from grpc_api.mlflow_registry import MlflowRegistry
+from offline_training.audit import AuditLog
+from offline_training.proof import open_session, raw_scores
+from offline_training.registry import Registry
+from offline_training.report import TrainingReport
+from offline_training.training import AUDIT_FILE, train
+from tests.offline_training.small_domain import SmallDomain, small_domain
+
+pytestmark = pytest.mark.servers
+
+NOW_US = 1_712_000_000_000_000
+
+
+class Trained(NamedTuple):
+    """One training, and its bundle as model sync downloads it."""
+
+    small: SmallDomain
+    uri: str
+    report: TrainingReport
+    bundle: Bundle
+
+
+def _train(small: SmallDomain, uri: str, **options: Any) -> TrainingReport:
+    return train(small.settings, small.plan, small.domain, registry_uri=uri, clock=FrozenClock(NOW_US), **options)
+
+
+@pytest.fixture(scope="module")
+def trained(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The small domain, trained once."""
+    folder = tmp_path_factory.mktemp("trained")
+    small = small_domain(folder)
+    report = _train(small, mlflow_server.uri)
+    download = folder / "download"
+    download.mkdir()
+    path = MlflowRegistry(mlflow_server.uri, alias="champion").download(report.model, report.version, download)
+    return Trained(small, mlflow_server.uri, report, read_bundle(path))
+
+
+def test_a_model_that_passes_its_gates_becomes_champion(trained: Trained) -> None:
+    """The registry's alias names the new version, whose tags say what it is and who approved it."""
+    found = MlflowRegistry(trained.uri, alias="champion").champion("standstill")
+    assert found == (trained.report.version, trained.bundle.digest)
+    assert trained.report.promoted
+    (listed,) = [v for v in Registry(trained.uri).list_models("machines") if v.version == trained.report.version]
+    assert (listed.model, listed.aliases, listed.approval) == ("standstill", ("champion",), "approved")
+    assert (listed.digest, listed.plan_hash) == (trained.bundle.digest, trained.small.plan.hash)
+    assert listed.roc_auc == pytest.approx(trained.report.test.roc_auc)
+
+
+def test_the_downloaded_bundle_is_whole_and_of_this_plan(trained: Trained) -> None:
+    """Every digest holds after the way through the registry, and the manifest names what the model was made for."""
+    manifest = trained.bundle.manifest
+    manifest.require_plan(trained.small.plan, applied_at=datetime.now(UTC))
+    assert trained.bundle.digest == trained.report.digest
+    assert manifest.created_at == datetime.fromtimestamp(NOW_US / 1e6, UTC)
+    assert manifest.view_hashes == {"work": "0123456789abcdef"}
+    assert manifest.data_fingerprint == trained.report.data_fingerprint
+    assert (manifest.window.rows, manifest.window.positives) == (
+        trained.report.refit_rows,
+        trained.report.refit_positives,
+    )
+    assert (manifest.decision.positive, manifest.decision.negative) == ("stands", "runs")
+
+
+def test_its_golden_rows_hold(trained: Trained) -> None:
+    """The golden rows of the bundle are what its model gives, together and one by one."""
+    golden = read_golden(trained.bundle)
+    session = open_session(trained.bundle.file(MODEL).read_bytes())
+    singles = np.concatenate([raw_scores(session, row[np.newaxis]) for row in golden.features])
+    assert len(golden.raw_scores) >= 300
+    assert first_difference(golden.raw_scores, raw_scores(session, golden.features)) is None
+    assert first_difference(golden.raw_scores, singles) is None
+    assert trained.report.onnx_max_abs_diff == 0.0
+
+
+def test_its_reference_is_a_sample_of_the_training_set_with_scores(trained: Trained) -> None:
+    """Vectors, the published model's raw scores for them, and the one sigmoid of those."""
+    reference = pq.read_table(trained.bundle.file(REFERENCE))
+    names = trained.bundle.manifest.features
+    assert reference.column_names == [*names, "raw_score", "score"]
+    rows = np.column_stack([reference[name].to_numpy() for name in names])
+    raws = raw_scores(open_session(trained.bundle.file(MODEL).read_bytes()), rows)
+    assert raws.tolist() == reference["raw_score"].to_pylist()
+    assert sigmoid_many(raws.tolist()) == reference["score"].to_pylist()
+    assert reference.num_rows == min(5_000, trained.report.refit_rows)
+
+
+def test_it_holds_covers_and_no_pickle(trained: Trained) -> None:
+    """explain.npz opens with pickling forbidden and has the root's cover of every row."""
+    with np.load(trained.bundle.file(EXPLAIN), allow_pickle=False) as covers:
+        assert covers["node_covers"][0] == trained.report.refit_rows
+        assert covers["leaf_covers"].min() > 0
+
+
+def test_its_card_tells_the_story(trained: Trained) -> None:
+    """Data, figures against both baselines, gates, every input and the limits stand in the card."""
+    card = trained.bundle.file(MODEL_CARD).read_text(encoding="utf-8")
+    for heading in ("# standstill", "## Data", "## How good it is", "## Gates", "## Inputs", "## Limits"):
+        assert heading in card
+    assert f"{trained.report.test.roc_auc:.4f}" in card
+    assert f"{trained.report.logistic.roc_auc:.4f}" in card
+    assert "| `work:jobs_20d` | count of parts over 20 days |" in card
+    assert "| `rhythm:idle_share` | computed at request time |" in card
+
+
+def test_its_run_shows_metrics_params_and_plots(trained: Trained) -> None:
+    """MLflow's own pages show how the model came about."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(trained.uri, trained.uri)
+    run = client.get_run(trained.report.run_id)
+    assert run.data.metrics["logistic_roc_auc"] == pytest.approx(trained.report.logistic.roc_auc)
+    assert run.data.params["rounds"] == str(trained.report.rounds)
+    assert run.data.params["num_leaves"] == "4"
+    plots = {artifact.path for artifact in client.list_artifacts(trained.report.run_id, "plots")}
+    assert plots == {f"plots/{name}.png" for name in ("roc", "precision_recall", "calibration", "importance")}
+
+
+def test_its_events_are_in_the_audit_log(trained: Trained) -> None:
+    """Publish and promote are logged with the digest, by whom and on what grounds."""
+    publish, promote = AuditLog(trained.small.settings.state_dir("machines") / AUDIT_FILE).read()
+    assert [publish.event, promote.event] == ["publish", "promote"]
+    assert publish.digest == promote.digest == trained.bundle.digest
+    assert promote.detail["alias"] == "champion"
+    assert "against_single_feature" in publish.detail
+
+
+def test_its_summary_has_the_demos_keys(trained: Trained) -> None:
+    """The report gives the parts of summary.json that are training's."""
+    summary = trained.report.summary()
+    assert set(summary["training"]) == {
+        "rows", "positives", "roc_auc", "accuracy", "brier", "baseline_roc_auc", "recency_roc_auc", "test_date"
+    }  # fmt: skip
+    assert set(summary["model"]) == {"name", "version", "onnx_max_abs_diff", "plan_hash"}
+    assert summary["training"]["test_date"] == "2024-03-31"
+    assert any("champion" in line for line in trained.report.lines())
+
+
+def test_the_same_lake_trains_the_same_model(trained: Trained, tmp_path: Path) -> None:
+    """A second training on equal data gives the same bytes of model, golden rows and covers, as a new version."""
+    again = _train(small_domain(tmp_path), trained.uri)
+    path = MlflowRegistry(trained.uri, alias="champion").download(again.model, again.version, tmp_path)
+    theirs, ours = read_bundle(path).manifest.files, trained.bundle.manifest.files
+    assert again.version != trained.report.version
+    assert theirs == ours
+
+
+def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """It is registered as rejected, the champion stays, and the report says which gate failed."""
+    registry = Registry(mlflow_server.uri)
+    before = MlflowRegistry(mlflow_server.uri, alias="champion").champion("standstill")
+    small = small_domain(tmp_path, gates={"max_below_logistic": 0.5, "min_above_baseline": 0.9})
+    report = _train(small, mlflow_server.uri)
+    assert not report.promoted
+    assert MlflowRegistry(mlflow_server.uri, alias="champion").champion("standstill") == before
+    newest = registry.list_models("machines")[0]
+    assert (newest.version, newest.aliases, newest.approval) == (report.version, (), "rejected")
+    assert [entry.event for entry in AuditLog(small.settings.state_dir("machines") / AUDIT_FILE).read()] == ["publish"]
+    assert any("against_single_feature not passed" in line for line in report.lines())
+
+
+def test_another_projects_models_are_not_listed(trained: Trained) -> None:
+    """One registry may serve several projects."""
+    assert Registry(trained.uri).list_models("elsewhere") == []
+
+
+def test_a_registry_that_is_down_is_told_before_the_training(tmp_path: Path) -> None:
+    """No work is done for a model that could not be registered."""
+    small, said = small_domain(tmp_path), list[str]()
+    with pytest.raises(RegistryUnavailableError):
+        _train(small, "http://127.0.0.1:9", say=said.append)
+    assert said == []
+
+
+def test_an_unknown_model_is_a_bad_input(tmp_path: Path, mlflow_server: MlflowServer) -> None:
+    """The domain's models are named in the refusal."""
+    with pytest.raises(DomainError, match="standstill"):
+        _train(small_domain(tmp_path), mlflow_server.uri, model="other")
+
+
+def test_the_command_prints_one_json_object_last(
+    mlflow_server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`train --json` ends its output with the report, tells progress on stderr, and exits 0 for a champion."""
+    import typer
+
+    from offline_training.__main__ import train_command
+
+    small = small_domain(tmp_path)
+    monkeypatch.setenv("MILLSTREAM_REGISTRY__URI", mlflow_server.uri)
+    app = typer.Typer()
+    app.command()(train_command)
+    options = ["--repo", str(small.settings.repo), "--var", str(small.settings.var)]
+    result = CliRunner().invoke(app, [*options, "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout.splitlines()[-1])["model"] == "standstill"
+    assert "proving" in result.stderr
+    refused = CliRunner().invoke(app, [*options, "--model", "other"])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "standstill" in refused.stderr
