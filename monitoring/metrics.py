@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from monitoring.model_watch import ModelWatch, Verdict
+from monitoring.verify_result import VerifyCollector
 
 PREFIX = "millstream_monitor"
 MODEL = ("model", "version")
@@ -14,10 +16,18 @@ FINDING = ("model", "version", "feature", "kind")
 
 
 class MonitorMetrics:
-    """The metrics of one monitor process, in a registry of their own."""
+    """The metrics of one monitor process, in a registry of their own.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    reports
+        ``reports/`` of the domain's state folder, where the last run of the verifier left its outcome.
+
+    """
+
+    def __init__(self, reports: Path) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(VerifyCollector(reports))
         self.records = self._counter("records", "Score records watched.", ("model",))
         self.skipped = self._counter("records_skipped", "Score records that could not be watched.", ("reason",))
         self.windows = self._counter("windows", "Windows tested.", MODEL)

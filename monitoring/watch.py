@@ -59,8 +59,9 @@ def run_monitor(
     state_dir = settings.state_dir(plan.project)
     clock = SystemClock()
     watches = Watches(references=ReferenceShelf(state_dir / "models"), settings=settings.monitor, clock=clock)
-    desk = ReportDesk(state_dir / "reports", watches=watches, clock=clock, save_page=save_page)
-    metrics = MonitorMetrics()
+    reports = state_dir / "reports"
+    desk = ReportDesk(reports, watches=watches, clock=clock, save_page=save_page)
+    metrics = MonitorMetrics(reports)
     watcher = Watcher(watches=watches, desk=desk, metrics=metrics, clock=clock)
     group = f"millstream-monitor-{plan.project}"
     with closing(open_consumer(settings.kafka.bootstrap_servers, group=group)) as consumer:
