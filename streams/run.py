@@ -1,0 +1,140 @@
+"""Wires a worker together and runs it: the one place where its parts meet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from features.clock import SystemClock
+from features.errors import BrokerUnavailableError, MillstreamError
+from features.lake import Lake, open_lake
+from features.plan import Plan
+from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
+from features.settings import Settings
+from streams.announce import Announcer
+from streams.app import WorkerApp, build_app
+from streams.assignment import Assignment
+from streams.engine import Engine
+from streams.health import HealthServer, worker_pages
+from streams.intake import Intake
+from streams.log_watch import LogWatch
+from streams.logs import KafkaLogs
+from streams.metrics import WorkerMetrics
+from streams.pulse import Pulse
+from streams.steward import Steward
+from streams.transport import MAX_ROWS_WAITING
+from streams.watchdog import Watchdog
+
+BROKER_RETRY_S = 0.5
+
+log: Final = structlog.get_logger(__name__)
+
+
+def run_worker(settings: Settings, plan: Plan) -> None:
+    """Run a worker until it is told to stop; ends in SystemExit."""
+    use_uvloop()
+    lanes = Assignment(max_rows_waiting=MAX_ROWS_WAITING)
+    metrics = WorkerMetrics()
+    health = HealthServer(worker_pages(lanes, metrics), port=settings.worker.metrics_port)
+    health.start()
+    log.info("health and metrics", port=health.port)
+    logs = KafkaLogs(settings.kafka.bootstrap_servers)
+    await_broker(logs, lanes)
+    lake = open_lake(settings.lake_url(plan.project))
+    app = wire(settings, plan, lanes=lanes, metrics=metrics, logs=logs, lake=lake)
+    Watchdog(
+        pulse=app.pulse,
+        stall_s=settings.worker.stall_s,
+        neighbour_down=lambda: neighbour_down(settings, plan, logs, lake),
+    ).start()
+    app.Worker(override_logging=False, quiet=True).execute_from_commandline()
+
+
+def wire(
+    settings: Settings, plan: Plan, *, lanes: Assignment, metrics: WorkerMetrics, logs: KafkaLogs, lake: Lake
+) -> WorkerApp:
+    """The app with its engine, store, lake and steward; nothing is connected yet."""
+    store = RedisStore(plan.project, settings.store)
+    announcer = Announcer(bootstrap_servers=settings.kafka.bootstrap_servers, metrics=metrics)
+    engine = Engine(
+        plan=plan,
+        store=store,
+        lake=lake,
+        worker=settings.worker,
+        lake_settings=settings.lake,
+        metrics=metrics,
+        clock=SystemClock(),
+        announce=announcer.announce,
+        committed=lanes.committed,
+    )
+    pulse = Pulse(lanes.is_idle)
+    intake = Intake(engine=engine, lanes=lanes, pulse=pulse, metrics=metrics)
+    steward = Steward(plan=plan, store=store, lake=lake, logs=logs, lanes=lanes, intake=intake)
+    app = build_app(
+        settings,
+        plan,
+        topics=engine.topics,
+        lanes=lanes,
+        pulse=pulse,
+        log_watch=LogWatch(logs=logs, lanes=lanes),
+        taker=intake,
+        tasks=(steward.run, intake.run_flusher),
+    )
+
+    async def close(*_args: object, **_kwargs: object) -> None:
+        await announcer.close()
+        await store.close()
+
+    app.on_before_shutdown.connect(close)
+    return app
+
+
+def await_broker(logs: KafkaLogs, lanes: Assignment) -> None:
+    """Return once the broker answers; Faust would end the process without one."""
+    while True:
+        try:
+            logs.describe(["millstream"])
+        except BrokerUnavailableError as error:
+            if lanes.failure != str(error):
+                log.warning("waiting for the broker", error=str(error))
+            lanes.failure = str(error)
+            time.sleep(BROKER_RETRY_S)
+        else:
+            lanes.failure = "starting"
+            return
+
+
+def neighbour_down(settings: Settings, plan: Plan, logs: KafkaLogs, lake: Lake) -> str | None:
+    """The first neighbour that does not answer, asked over connections of its own."""
+
+    def ask_store() -> None:
+        reader = RedisReader(plan.project, settings.store)
+        try:
+            reader.read_certificate()
+        finally:
+            reader.close()
+
+    questions: dict[str, Callable[[], object]] = {
+        "broker": lambda: logs.describe(["millstream"]),
+        "store": ask_store,
+        "lake": lake.topics,
+    }
+    for name, ask in questions.items():
+        try:
+            ask()
+        except (MillstreamError, OSError) as error:
+            return f"{name} ({error})"
+    return None
+
+
+def use_uvloop() -> None:
+    """A faster event loop where there is one."""
+    if sys.platform != "win32":
+        import uvloop
+
+        uvloop.install()

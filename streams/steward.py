@@ -1,0 +1,187 @@
+"""Makes lanes ready: store connected, births and logs certified, start offsets found; and so again after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from features.bootstrap import birth_of, start_offset
+from features.errors import BirthMissingError, LogNotAdoptedError, MillstreamError
+from features.nouns import SCORES_TOPIC
+from features.plan import Plan, ViewPlan
+from features.store import Certificate, ProgressKey
+from streams.assignment import Assignment, Lane
+from streams.intake import Intake
+from streams.logs import LogInfo
+
+LOOK_S = 1.0
+"""How often births and refused lanes are looked at again."""
+MAX_BACKOFF_S = 5.0
+DEADLINE_S = 15.0
+
+log: Final = structlog.get_logger(__name__)
+
+
+class StewardStore(Protocol):
+    """The part of the store that tells where to begin."""
+
+    async def connect(self) -> None:
+        """Open (or reopen) the connection."""
+        ...
+
+    async def read_certificate(self) -> Certificate:
+        """Births and logs that every shard carries."""
+        ...
+
+    async def read_progress(self) -> dict[ProgressKey, int]:
+        """Least over the shards."""
+        ...
+
+
+class LakeEnds(Protocol):
+    """The part of the lake that tells where it ends."""
+
+    def end(self, topic: str, log: str, partition: int) -> int | None:
+        """Next offset after the covered prefix."""
+        ...
+
+
+class TopicLogs(Protocol):
+    """The part of the broker that tells which log a topic is, and what it holds."""
+
+    def describe(self, topics: Sequence[str]) -> dict[str, LogInfo]:
+        """Log and partitions of each topic that exists."""
+        ...
+
+    def first_offsets(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """First offset that each still holds."""
+        ...
+
+
+class Steward:
+    """Runs beside the fetch loop, which goes on polling while lanes wait."""
+
+    def __init__(
+        self, *, plan: Plan, store: StewardStore, lake: LakeEnds, logs: TopicLogs, lanes: Assignment, intake: Intake
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._lake = lake
+        self._logs = logs
+        self._lanes = lanes
+        self._intake = intake
+        self._births: dict[str, str] = {}
+        self._term = -1
+
+    async def run(self) -> None:
+        """Tend the lanes for ever; a neighbour that is down is asked again, ever more slowly."""
+        backoff_s = 0.1
+        while True:
+            self._lanes.changed.clear()
+            term = self._lanes.term
+            try:
+                async with asyncio.timeout(DEADLINE_S):
+                    await self.tend()
+                backoff_s = 0.1
+                wait_s = LOOK_S
+            except Exception as error:
+                problem = TimeoutError(f"no answer within {DEADLINE_S} s") if isinstance(error, TimeoutError) else error
+                self._intake.fail(problem, term)
+                self._lanes.changed.clear()
+                wait_s = backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+            try:
+                await asyncio.wait_for(self._lanes.changed.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    async def tend(self) -> None:
+        """One look: reconnect after a failure, begin a new term, start the lanes that wait."""
+        lanes = self._lanes
+        async with self._intake.lock:  # no batch may straddle two connections or two terms
+            term = lanes.term
+            if lanes.failure is not None:
+                await self._store.connect()
+            certificate = await self._store.read_certificate()
+            births = self._births_in(certificate)
+            if births != self._births and self._term == term:
+                log.warning("births in the store have changed: starting anew")
+                lanes.restart()
+                term = lanes.term
+            if self._term != term:
+                self._intake.engine.begin(births)
+                self._births, self._term = births, term
+        if lanes.term == term:
+            lanes.failure = None
+            await self._start_lanes(certificate, term)
+
+    def _births_in(self, certificate: Certificate) -> dict[str, str]:
+        births = {}
+        for view in self._plan.views:
+            try:
+                births[view.name] = birth_of(certificate, view).id
+            except BirthMissingError:
+                continue
+        return births
+
+    async def _start_lanes(self, certificate: Certificate, term: int) -> None:
+        waiting = self._lanes.waiting()
+        if not waiting:
+            return
+        described = await asyncio.to_thread(self._logs.describe, sorted({lane.topic for lane in waiting}))
+        known = [(lane.topic, lane.partition) for lane in waiting if lane.topic in described]
+        firsts = await asyncio.to_thread(self._logs.first_offsets, known)
+        progress = await self._store.read_progress()
+        for lane in waiting:
+            info, first = described.get(lane.topic), firsts.get((lane.topic, lane.partition))
+            if info is None or first is None:
+                self._refuse(lane, f"topic {lane.topic} does not exist at the broker")
+                continue
+            lake_end = await asyncio.to_thread(self._lake.end, lane.topic, info.log, lane.partition)
+            if self._lanes.term != term:
+                return
+            self._start(lane, info.log, first, lake_end, certificate, progress)
+
+    def _start(
+        self,
+        lane: Lane,
+        log_id: str,
+        first: int,
+        lake_end: int | None,
+        certificate: Certificate,
+        progress: Mapping[ProgressKey, int],
+    ) -> None:
+        if lane.topic == SCORES_TOPIC:  # no view, no birth: what the broker has dropped unread is lost to the lake only
+            lane.begin(log_id, max(lake_end or 0, first))
+            return
+        try:
+            start = start_offset(
+                certificate=certificate,
+                progress=progress,
+                lake_end=lake_end,
+                views=self._views(lane.topic),
+                topic=lane.topic,
+                log=log_id,
+                partition=lane.partition,
+            )
+        except LogNotAdoptedError as error:
+            self._refuse(lane, f"{error}; run `millstream adopt {lane.topic} --from earliest` (or an offset)")
+            return
+        except MillstreamError as error:
+            self._refuse(lane, str(error))
+            return
+        if start < first:
+            lost = f"records {start} to {first - 1} were deleted at the broker before they were read"
+            self._refuse(lane, f"{lane.topic}/{lane.partition}: {lost}")
+        else:
+            lane.begin(log_id, start)
+
+    def _views(self, topic: str) -> list[ViewPlan]:
+        return [view for view in self._plan.views if view.topic == topic]
+
+    def _refuse(self, lane: Lane, problem: str) -> None:
+        if lane.problem != problem:
+            log.error("not read", problem=problem)
+        lane.refuse(problem)

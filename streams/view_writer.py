@@ -1,0 +1,238 @@
+"""Events of one batch into the states of one view: loaded, folded, and set where nobody wrote in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from features.errors import RequestError, StoreUnavailableError
+from features.feast_layout import FeastRow, KeyLayout
+from features.kernel import ViewKernel
+from features.nouns import Partition
+from features.plan import SourcePlan, ViewPlan
+from features.state import head_of
+from features.store import StateWrite
+from streams.entities import Entity, EntityCache, Grouping
+from streams.metrics import WorkerMetrics
+
+CHUNKS_AHEAD = 4
+"""Chunks whose unknown states are asked for before they are needed."""
+CHUNKS_IN_FLIGHT = 8
+"""Chunks that may be unconfirmed: enough to keep the store busy, few enough to bound what waits."""
+MAX_ROUNDS = 100
+"""Rounds of conflicts in one batch. In each, some writer gets through; more of them point at something else."""
+
+
+class StateStore(Protocol):
+    """The part of the store that states go through."""
+
+    async def read_states(self, view: str, birth: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Stored states, None where there is none."""
+        ...
+
+    async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        """Compare and set each; None where it was written, else the state that stands there."""
+        ...
+
+
+class Events(NamedTuple):
+    """A decoded batch: parallel lists; a row of None is no valid event."""
+
+    partition: Partition
+    offsets: Sequence[int]
+    event_us: Sequence[int]
+    rows: Sequence[Sequence[Any] | None]
+
+
+class Touched(NamedTuple):
+    """An entity that a batch has events of, and which."""
+
+    group: Hashable
+    indexes: list[int]
+
+
+class Conflict(NamedTuple):
+    """A write that met another state (empty: none) than the one it was computed from."""
+
+    touched: Touched
+    stored: bytes
+
+
+class ViewWriter:
+    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed."""
+
+    def __init__(
+        self,
+        view: ViewPlan,
+        source: SourcePlan,
+        *,
+        project: str,
+        store: StateStore,
+        metrics: WorkerMetrics,
+        cache_entities: int,
+        chunk_entities: int,
+    ) -> None:
+        self.view = view
+        self.birth = ""
+        self._kernel = ViewKernel(view, source)
+        self._feast_row = FeastRow(view)
+        self._layout = KeyLayout(project, view.keys)
+        self._grouping = Grouping(view, source)
+        self._cache = EntityCache(cache_entities)
+        self._store = store
+        self._chunk_entities = chunk_entities
+        self._horizon_us = horizon_us(view)
+        self._fenced = metrics.fenced.labels(view.name)
+        self._too_late = metrics.too_late.labels(view.name)
+        self._keyless = metrics.keyless.labels(view.name)
+        self._written = metrics.states_written.labels(view.name)
+        self._conflicts = metrics.conflicts.labels(view.name)
+        self._read = metrics.states_read.labels(view.name)
+        self._cached = metrics.cached.labels(view.name)
+
+    def begin(self, birth: str) -> None:
+        """Write to this birth from now on, and trust no state from before."""
+        self.birth = birth
+        self._cache.clear()
+
+    async def write(self, events: Events, check: Callable[[], None]) -> None:
+        """Fold a batch in; return once every state is confirmed. ``check`` raises to end it between two chunks."""
+        groups = self._grouping.group(events.rows)
+        if None in groups:
+            self._keyless.inc(len(groups.pop(None)))
+        in_flight: deque[asyncio.Task[list[Conflict]]] = deque()
+        conflicts: list[Conflict] = []
+        try:
+            async for chunk in self._loaded(groups):
+                check()
+                writes = self._fold_chunk(chunk, events)
+                if writes:
+                    in_flight.append(asyncio.create_task(self._write(writes)))
+                if len(in_flight) > CHUNKS_IN_FLIGHT:
+                    conflicts += await in_flight.popleft()
+                await asyncio.sleep(0)
+            while in_flight:
+                conflicts += await in_flight.popleft()
+        finally:
+            await asyncio.gather(*in_flight, return_exceptions=True)
+        await self._settle(conflicts, events, check)
+        self._cached.set(len(self._cache))
+
+    async def _loaded(self, groups: dict[Hashable, list[int]]) -> Any:
+        """Chunks of (touched, entity), with the states of unknown entities read some chunks ahead."""
+        touched = [Touched(group, indexes) for group, indexes in groups.items()]
+        size = self._chunk_entities
+        ahead: deque[asyncio.Task[list[tuple[Touched, Entity]]] | list[tuple[Touched, Entity]]] = deque()
+        try:
+            for begin in range(0, len(touched), size):
+                ahead.append(self._load(touched[begin : begin + size]))
+                if len(ahead) > CHUNKS_AHEAD:
+                    chunk = ahead.popleft()
+                    yield chunk if isinstance(chunk, list) else await chunk
+            while ahead:
+                chunk = ahead.popleft()
+                yield chunk if isinstance(chunk, list) else await chunk
+        finally:
+            await asyncio.gather(*(task for task in ahead if not isinstance(task, list)), return_exceptions=True)
+
+    def _load(self, chunk: list[Touched]) -> asyncio.Task[list[tuple[Touched, Entity]]] | list[tuple[Touched, Entity]]:
+        """Entities of a chunk: at once when all are cached, else by a task that reads the others."""
+        get = self._cache.get
+        found = [(touched, get(touched.group)) for touched in chunk]
+        if all(entity is not None for _, entity in found):
+            return found  # type: ignore[return-value]  # just checked
+        return asyncio.create_task(self._read_missing(found))
+
+    async def _read_missing(self, found: list[tuple[Touched, Entity | None]]) -> list[tuple[Touched, Entity]]:
+        keyed = [(touched, self._key(touched)) for touched, entity in found if entity is None]
+        missing = [(touched, key) for touched, key in keyed if key is not None]
+        states = await self._store.read_states(self.view.name, self.birth, [key for _, key in missing])
+        self._read.inc(len(missing))
+        read = {touched.group: self._entity(key, state) for (touched, key), state in zip(missing, states, strict=True)}
+        for group, entity in read.items():
+            self._cache.put(group, entity)
+        entities = ((touched, entity or read.get(touched.group)) for touched, entity in found)
+        return [(touched, entity) for touched, entity in entities if entity is not None]
+
+    def _key(self, touched: Touched) -> bytes | None:
+        """The entity's key; None, counted, when its values make none (they fit the event, not Feast's key)."""
+        try:
+            return self._layout.key(self._grouping.values(touched.group))
+        except RequestError:
+            self._keyless.inc(len(touched.indexes))
+            return None
+
+    def _entity(self, key: bytes, stored: bytes | None) -> Entity:
+        if not stored:
+            return Entity(key, self._kernel.new_state(), b"")
+        return Entity(key, self._kernel.decode(stored), head_of(stored))
+
+    def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[tuple[Touched, StateWrite]]:
+        """What is to be written of a chunk: the entities that an event changed."""
+        partition, offsets, event_us, rows = events
+        kernel, row_of, horizon_us = self._kernel, self._feast_row, self._horizon_us
+        apply, finish, encode = kernel.apply, kernel.finish, kernel.encode
+        writes = []
+        fenced = late = 0
+        for touched, entity in chunk:
+            state, applied = entity.state, 0
+            for i in touched.indexes:
+                applied += apply(state, partition, offsets[i], event_us[i], rows[i])  # type: ignore[arg-type]  # valid
+            fenced += len(touched.indexes) - applied
+            if not applied:
+                continue
+            newest_us = state.newest_us
+            assert newest_us is not None
+            if horizon_us is not None:
+                late += sum(event_us[i] < newest_us - horizon_us for i in touched.indexes)
+            encoded = encode(state)
+            fields = row_of.fields(finish(state, newest_us + 1), newest_us)
+            writes.append((touched, StateWrite(entity.key, entity.head, encoded, fields)))
+            entity.head = head_of(encoded)
+        if fenced:
+            self._fenced.inc(fenced)
+        if late:
+            self._too_late.inc(late)
+        return writes
+
+    async def _write(self, writes: list[tuple[Touched, StateWrite]]) -> list[Conflict]:
+        answers = await self._store.write_states(self.view.name, self.birth, [write for _, write in writes])
+        conflicts = [
+            Conflict(touched, stored)
+            for (touched, _), stored in zip(writes, answers, strict=True)
+            if stored is not None
+        ]
+        self._written.inc(len(writes) - len(conflicts))
+        return conflicts
+
+    async def _settle(self, conflicts: list[Conflict], events: Events, check: Callable[[], None]) -> None:
+        """Fold the batch into the states that stand in the store instead, until every write has held."""
+        for _ in range(MAX_ROUNDS):
+            if not conflicts:
+                return
+            self._conflicts.inc(len(conflicts))
+            check()
+            again: list[Conflict] = []
+            for begin in range(0, len(conflicts), self._chunk_entities):
+                chunk = []
+                for touched, stored in conflicts[begin : begin + self._chunk_entities]:
+                    entity = self._entity(self._layout.key(self._grouping.values(touched.group)), stored)
+                    self._cache.put(touched.group, entity)
+                    chunk.append((touched, entity))
+                writes = self._fold_chunk(chunk, events)
+                if writes:
+                    again += await self._write(writes)
+            conflicts = again
+        raise StoreUnavailableError("store", f"{len(conflicts)} states changed under {MAX_ROUNDS} attempts to write")
+
+
+def horizon_us(view: ViewPlan) -> int | None:
+    """How far before an entity's newest event one can still count; None when a feature counts since ever."""
+    longest = 0
+    for feature in view.features:
+        if feature.window_us is None or feature.hop_us is None:
+            return None
+        longest = max(longest, feature.window_us + feature.hop_us)
+    return longest

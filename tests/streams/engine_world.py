@@ -1,0 +1,180 @@
+"""A world for the engine: partitions, store shards and a lake in memory, and workers that can be cut, killed and doubled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from features.bootstrap import birth_of, start_offset
+from features.clock import FrozenClock
+from features.decode import Decoder
+from features.errors import StoreUnavailableError
+from features.feast_layout import entity_key, state_field
+from features.kernel import ViewKernel
+from features.lake import LakeBatch
+from features.memory_shards import MemoryShards
+from features.memory_store import MemoryStore
+from features.nouns import DeadLetter
+from features.plan import Plan, SourcePlan
+from features.settings import LakeSettings, WorkerSettings
+from features.state import State
+from features.store import AdoptedLog, Birth
+from streams.batch import Batch, to_batch
+from streams.engine import Engine
+from streams.metrics import WorkerMetrics
+from tests.streams.shop import BIRTH, LOG, START_US, TOPIC, Record
+
+
+class MemoryLake:
+    """Rows by position, and the offsets that appends covered."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, int, int], bytes | None] = {}
+        self.redrives: dict[tuple[str, int, int], str] = {}
+        self.covered: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+        self.down = False
+
+    def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
+        if self.down:
+            raise OSError("the lake is down")
+        self.covered[log, partition].update(range(batch.first, batch.next_offset))
+        self.rows.update({(log, partition, o): v for o, v in zip(batch.offsets, batch.values, strict=True)})
+        self.redrives.update({(log, partition, offset): position for offset, position in batch.redrives.items()})
+
+    def end(self, topic: str, log: str, partition: int) -> int | None:
+        covered = self.covered[log, partition]
+        return max(covered) + 1 if covered else None
+
+
+class Worker:
+    """One worker: an engine with a connection of its own, and the place where it stands in each partition."""
+
+    def __init__(self, world: World, *, flush_ms: int = 0, cache_entities: int = 100, chunk_entities: int = 3) -> None:
+        self.world = world
+        self.store = MemoryStore(world.shards)
+        self.letters: list[DeadLetter] = []
+        self.metrics = WorkerMetrics()
+        self.standing: dict[int, int] = {}
+        self.engine = Engine(
+            plan=world.plan,
+            store=self.store,
+            lake=world.lake,
+            worker=WorkerSettings(cache_entities=cache_entities, chunk_entities=chunk_entities),
+            lake_settings=LakeSettings(flush_ms=flush_ms),
+            metrics=self.metrics,
+            clock=FrozenClock(START_US),
+            announce=self._announce,
+            committed=lambda *_: None,
+        )
+
+    async def _announce(self, letters: Sequence[DeadLetter]) -> None:
+        self.letters += letters
+
+    async def begin(self) -> None:
+        """Connect, drop what was cached, and stand where nothing is left out."""
+        await self.store.connect()
+        certificate = await self.store.read_certificate()
+        progress = await self.store.read_progress()
+        self.engine.begin({view.name: birth_of(certificate, view).id for view in self.world.plan.views})
+        for partition in range(len(self.world.partitions)):
+            self.standing[partition] = start_offset(
+                certificate=certificate,
+                progress=progress,
+                lake_end=self.world.lake.end(TOPIC, LOG, partition),
+                views=self.world.plan.views,
+                topic=TOPIC,
+                log=LOG,
+                partition=partition,
+            )
+
+    async def step(self, partition: int, n_records: int, check: Callable[[], None] = lambda: None) -> bool:
+        """Process the next records of a partition; after a failure begin anew. False when there were none."""
+        if not self.standing:
+            await self.begin()
+        batch = self.world.batch(partition, self.standing[partition], n_records)
+        if batch is None:
+            return False
+        try:
+            await self.engine.process(batch, check)
+            self.standing[partition] = batch.next_offset
+        except (StoreUnavailableError, OSError):
+            self.standing = {}
+        return True
+
+    async def finish(self) -> None:
+        """Process everything that is left, and flush."""
+        for _ in range(1_000):
+            busy = False
+            for partition in range(len(self.world.partitions)):
+                busy |= await self.step(partition, 10)
+            if not busy and self.standing:
+                break
+        try:
+            await self.engine.flush(everything=True)
+        except (StoreUnavailableError, OSError):
+            self.standing = {}
+            await self.finish()
+
+
+class World:
+    """Partitions of records, a store and a lake."""
+
+    def __init__(self, plan: Plan, partitions: Sequence[Sequence[Record]], *, n_shards: int = 1) -> None:
+        self.plan = plan
+        self.partitions = partitions
+        self.shards = MemoryShards(n_shards)
+        self.lake = MemoryLake()
+
+    async def certify(self) -> None:
+        """Births for all views, and the log adopted."""
+        store = MemoryStore(self.shards)
+        await store.connect()
+        await store.adopt_log(AdoptedLog(topic=TOPIC, log=LOG, start={}))
+        for view in self.plan.views:
+            await store.write_birth(Birth(view=view.name, view_hash=view.hash, id=BIRTH, cut={}, serving=True))
+
+    def batch(self, partition: int, offset: int, n_records: int) -> Batch | None:
+        """Some records from there on; None at the end."""
+        chosen = [record for record in self.partitions[partition] if record.offset >= offset][:n_records]
+        if not chosen:
+            return None
+        return to_batch(chosen, topic=TOPIC, log=LOG, partition=partition, first_offset=offset)
+
+    def stored(self, view: str) -> dict[bytes, bytes]:
+        """Every state of a view in the store."""
+        field = state_field(view, BIRTH)
+        return {
+            key: fields[field]
+            for shard in self.shards.shards
+            for key, fields in shard.hashes.items()
+            if field in fields
+        }
+
+    def folded(self, view_name: str) -> dict[bytes, bytes]:
+        """What the law says they must be: the fold of all valid events, one at a time, in order."""
+        view = self.plan.view(view_name)
+        source = self.plan.source(view.topic)
+        kernel, decoder = ViewKernel(view, source), Decoder(source)
+        ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
+        states: dict[bytes, State] = {}
+        for partition, records in enumerate(self.partitions):
+            for record in records:
+                decoded = decoder.decode([record.value], [record.timestamp * 1_000])
+                columns = decoded.columns[0]
+                if columns is None:
+                    continue
+                key = entity_key(self.plan.project, view.keys, [columns[ordinal] for ordinal in ordinals])
+                state = states.setdefault(key, kernel.new_state())
+                kernel.apply(state, (LOG, partition), record.offset, decoded.event_us[0], columns)
+        return {key: kernel.encode(state) for key, state in states.items()}
+
+
+def run(world: World, story: Callable[[World], object]) -> None:
+    """Tell a story in a certified world, in an event loop of its own."""
+
+    async def tell() -> None:
+        await world.certify()
+        await story(world)  # type: ignore[misc]  # an async function
+
+    asyncio.run(tell())
