@@ -18,7 +18,7 @@ from features.plan import Plan
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.answers import Answers
 from grpc_api.feature_answer import feature_answer
-from grpc_api.lookup import Fetcher, Kernels, finish
+from grpc_api.lookup import Fetcher, Kernels, finish, readings
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.models import Models
@@ -84,8 +84,8 @@ class Core:
         (outcome,) = score_rows(model, self._kernels, [asked], fetched, self._clock.now_us())
         if isinstance(outcome, Exception):
             raise outcome
-        self._records.send(outcome.record)
-        return self._answers.whole(model, outcome)
+        self._records.send(outcome)
+        return self._answers.whole(outcome)
 
     def score_batch(self, data: bytes, still_wanted: Callable[[], bool] = lambda: True) -> bytes:
         """``ScoreBatchRequest`` to ``ScoreBatchResponse``.
@@ -116,11 +116,11 @@ class Core:
         fetched = self._fetcher.fetch(inputs.views, inputs.keys, [entity])
         if as_of_us is None:
             as_of_us = self._clock.now_us()
-        finished = finish(self._kernels, inputs.views, fetched.rows[0], fetched.births, as_of_us)
+        finished = finish(self._kernels, inputs.views, fetched.rows[0], as_of_us)
         vector = inputs.assembler.assemble(as_of_us, finished.values, to_scalars(message.request))
-        return feature_answer(
-            self._plan.service(inputs.service), inputs, finished, vector, as_of_us
-        ).SerializeToString()
+        read = readings(inputs.views, finished.states, fetched.births)
+        service = self._plan.service(inputs.service)
+        return feature_answer(service, inputs, finished, vector, read, as_of_us).SerializeToString()
 
     def _score_chunk(
         self, model: ServedModel, rows: list[pb.BatchRow], as_of_us: int | None, *, is_first: bool
@@ -132,7 +132,7 @@ class Core:
         answers = [one if isinstance(one, Exception) else next(outcomes) for one in asked]
         for answer in answers:
             if isinstance(answer, Scored):
-                self._records.send(answer.record)
+                self._records.send(answer)
             elif is_ours(status_of(answer)):
                 logger.error("row_failed", model=model.name, exc_info=answer)
         return answers

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from features.nouns import FeatureValue, NoteReason
+from features.nouns import FeatureValue, NoteReason, ViewReading
 from features.plan import ServicePlan
 from features.vector import Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
@@ -14,7 +15,12 @@ from grpc_api.served_model import Inputs
 
 
 def feature_answer(
-    service: ServicePlan, inputs: Inputs, finished: Finished, vector: Vector, as_of_us: int
+    service: ServicePlan,
+    inputs: Inputs,
+    finished: Finished,
+    vector: Vector,
+    read: Sequence[ViewReading],
+    as_of_us: int,
 ) -> pb.GetFeaturesResponse:
     """The whole answer. ``vector`` was assembled with missing values left as NaN, so it adds request-time features."""
     missing = {note.feature: note.reason for note in vector.notes}
@@ -31,7 +37,7 @@ def feature_answer(
         service=service.name,
         as_of=from_us(as_of_us),
         features=features,
-        views=[from_reading(reading) for reading in finished.readings],
+        views=[from_reading(reading) for reading in read],
         notes=[from_note(note) for note in vector.notes],
     )
 

@@ -11,6 +11,7 @@ from features.feast_layout import state_field
 from features.kernel import ViewKernel
 from features.nouns import KeyValue, ViewReading
 from features.plan import Plan, ViewPlan
+from features.state import State
 from features.store import StoreReader
 from features.vector import ViewValues
 from grpc_api.births import Births, BirthWatch
@@ -35,7 +36,7 @@ class Finished(NamedTuple):
     """One row's features, as the windows stand at an instant, and the states that they come from."""
 
     values: dict[str, ViewValues]
-    readings: tuple[ViewReading, ...]
+    states: list[State]
     newest_us: int | None
 
 
@@ -94,25 +95,29 @@ def state_fields(views: Sequence[ViewPlan], births: Births) -> list[bytes]:
     return [state_field(view.name, births.birth(view)) for view in views]
 
 
-def finish(
-    kernels: Kernels, views: Sequence[ViewPlan], stored: Sequence[bytes | None], births: Births, as_of_us: int
-) -> Finished:
+def finish(kernels: Kernels, views: Sequence[ViewPlan], stored: Sequence[bytes | None], as_of_us: int) -> Finished:
     """End every window at ``as_of_us``, or at a view's newest event where that is later."""
-    values, readings, newest = {}, [], None
+    values, states, newest = {}, [], None
     for view, data in zip(views, stored, strict=True):
         kernel = kernels[view.name]
         state = kernel.new_state() if data is None else kernel.decode(data)
         newest_us = state.newest_us
         values[view.name] = ViewValues(kernel.finish(state, as_of_us), newest_us)
-        readings.append(
-            ViewReading(
-                view=view.name,
-                view_hash=view.hash,
-                birth=births.birth(view),
-                positions=tuple((log, partition, offset) for (log, partition), offset in state.positions.items()),
-                newest_us=newest_us,
-            )
-        )
+        states.append(state)
         if newest_us is not None and (newest is None or newest_us > newest):
             newest = newest_us
-    return Finished(values, tuple(readings), newest)
+    return Finished(values, states, newest)
+
+
+def readings(views: Sequence[ViewPlan], states: Sequence[State], births: Births) -> tuple[ViewReading, ...]:
+    """Which states these are, as records and answers tell it."""
+    return tuple(
+        ViewReading(
+            view=view.name,
+            view_hash=view.hash,
+            birth=births.birth(view),
+            positions=tuple((log, partition, offset) for (log, partition), offset in state.positions.items()),
+            newest_us=state.newest_us,
+        )
+        for view, state in zip(views, states, strict=True)
+    )

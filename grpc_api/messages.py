@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -61,10 +62,25 @@ def to_us(message: pb.ScoreRequest | pb.ScoreBatchRequest | pb.BatchRow | pb.Get
     return us
 
 
+def set_timestamp(stamp: Timestamp, us: int) -> None:
+    """Set an instant from microseconds."""
+    stamp.seconds, rest = divmod(us, SECOND_US)
+    stamp.nanos = rest * 1_000
+
+
+def set_duration(duration: Duration, us: int) -> None:
+    """Set a duration from microseconds; protobuf wants seconds and nanoseconds of one sign."""
+    seconds, rest = divmod(abs(us), SECOND_US)
+    sign = 1 if us >= 0 else -1
+    duration.seconds = sign * seconds
+    duration.nanos = sign * rest * 1_000
+
+
 def from_us(us: int) -> Timestamp:
     """An instant in microseconds as protobuf has it."""
-    seconds, rest = divmod(us, SECOND_US)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+    stamp = Timestamp()
+    set_timestamp(stamp, us)
+    return stamp
 
 
 def from_feature(value: FeatureValue) -> pb.Value:

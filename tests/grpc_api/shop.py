@@ -49,6 +49,7 @@ from features.store import Birth, StateWrite, Store, StoreReader
 from features.vector import MissingPolicy
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.pointer import Pointer, pointer_file, write_pointer
+from grpc_api.scoring import Scored, to_record
 from grpc_api.served_model import Declarations
 from grpc_api.server import Scorer
 from millstream import Client
@@ -140,8 +141,8 @@ class ListedRecords:
     def __init__(self) -> None:
         self.records: list[ScoreRecord] = []
 
-    def send(self, record: ScoreRecord) -> None:
-        self.records.append(record)
+    def send(self, scored: Scored) -> None:
+        self.records.append(to_record(scored))
 
 
 async def certify(store: Store, *, serving: bool = True, birth: str = BIRTH, plan: Plan = PLAN) -> None:
