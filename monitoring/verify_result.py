@@ -16,6 +16,14 @@ from features.nouns import Struct
 
 FILE = "verify.json"
 
+TEXTS = {
+    "checked": "Score records that the last run of verify checked.",
+    "mismatched": "Score records that it could not prove.",
+    "waiting": "Score records that the lake did not cover yet.",
+    "lake_faults": "Gaps, doubled and changed rows in the lake.",
+    "last_run_timestamp_seconds": "When it ended.",
+}
+
 
 class VerifyResult(Struct, frozen=True, kw_only=True):
     """How a run of the verifier ended.
@@ -79,16 +87,13 @@ class VerifyCollector(Collector):
 
         """
         result = self._read()
-        for name, text, value in (
-            ("checked", "Score records that the last run of verify checked.", lambda r: r.checked),
-            ("mismatched", "Score records that it could not prove.", lambda r: r.mismatched),
-            ("waiting", "Score records that the lake did not cover yet.", lambda r: r.waiting),
-            ("lake_faults", "Gaps, doubled and changed rows in the lake.", lambda r: r.lake_faults),
-            ("last_run_timestamp_seconds", "When it ended.", lambda r: r.ended_at_us / 1e6),
-        ):
+        facts = msgspec.structs.asdict(result) if result is not None else {}
+        if facts:
+            facts["last_run_timestamp_seconds"] = facts["ended_at_us"] / 1e6
+        for name, text in TEXTS.items():
             family = GaugeMetricFamily(f"millstream_verify_{name}", text)
-            if result is not None:
-                family.add_metric([], value(result))
+            if name in facts:
+                family.add_metric([], facts[name])
             yield family
 
     def _read(self) -> VerifyResult | None:
