@@ -24,8 +24,10 @@ def verify(call: Invocation) -> Outcome:
 
     from deploy.judge import judge_of
     from deploy.progress import progress_bar
+    from features.clock import SystemClock
     from features.lake import open_lake
     from features.verify import verify as run_verify
+    from monitoring.verify_result import VerifyResult, save_verify_result
 
     lake = open_lake(call.settings.lake_url(call.project))
     with progress_bar("verifying scores", None) as advance:
@@ -37,6 +39,14 @@ def verify(call: Invocation) -> Outcome:
             done = count
 
         report = run_verify(lake, judge_of(call.plan, call.domain, call.state_dir), progress=progress)
+    outcome = VerifyResult(
+        ended_at_us=SystemClock().now_us(),
+        checked=report.checked,
+        mismatched=report.mismatched,
+        waiting=report.waiting,
+        lake_faults=len(report.lake_faults),
+    )
+    save_verify_result(outcome, call.state_dir / "reports")
     lines = [
         f"{report.checked:,} scores checked, {report.mismatched:,} mismatched, {report.waiting:,} not covered by the "
         f"lake yet, {report.supplied:,} with vectors supplied by the caller"
