@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 FEATURES = ("v:normal", "v:skewed", "v:counts", "v:sparse", "r:rare", "v:fixed", "v:waits")
 NAMES = (*FEATURES, "score")
 MODEL = "churn"
+SCORED_AT = datetime(1998, 1, 26, tzinfo=UTC)
+SCORED_US = int(SCORED_AT.timestamp()) * 1_000_000
 
 
 def draw(rng: np.random.Generator, n_rows: int) -> Floats:
@@ -47,7 +49,7 @@ def record(values: Floats, *, model: str = MODEL, version: str = "1", as_of_us: 
     return msgspec.json.encode(
         ScoreRecord(
             request_id="r",
-            scored_at=datetime(1998, 1, 26, tzinfo=UTC),
+            scored_at=SCORED_AT,
             as_of_us=as_of_us,
             model=model,
             version=version,

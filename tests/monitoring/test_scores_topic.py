@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -18,13 +19,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.server_process import free_port
 from deploy.servers import TansuServer
+from features.decode import Decoder
 from features.errors import BrokerUnavailableError
-from features.nouns import SCORES_TOPIC
+from features.lake import Lake, LakeBatch, open_lake
+from features.nouns import SCORES_SOURCE, SCORES_TOPIC
 from features.plan import Plan
 from features.settings import KafkaSettings, MonitorSettings, Settings
+from monitoring.scores_lake import read_scores
 from monitoring.scores_topic import MAX_WAITING, ScoresTopic
 from monitoring.watch import run_monitor
-from tests.monitoring.scores import draw, messages, write_bundle
+from tests.monitoring.scores import SCORED_US, draw, messages, write_bundle
 from tests.waiting import wait_until
 
 
@@ -206,10 +210,16 @@ def broker(tmp_path: Path) -> Iterator[TansuServer]:
         server.kill()  # it has nothing to save, and takes seconds to end in order
 
 
-def produce(broker: TansuServer, seed: int, n_rows: int, shift: float = 0.0) -> None:
-    """Scores of live traffic in which one feature has moved."""
+def rows_of(*, seed: int, n_rows: int, shift: float = 0.0) -> npt.NDArray[np.float64]:
+    """Traffic in which one feature has moved."""
     rows = draw(np.random.default_rng(seed), n_rows)
     rows[:, 0] += shift
+    return rows
+
+
+def produce(broker: TansuServer, seed: int, n_rows: int, shift: float = 0.0) -> None:
+    """Send scores of live traffic in which one feature has moved."""
+    rows = rows_of(seed=seed, n_rows=n_rows, shift=shift)
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
     for message in messages(rows):
         producer.produce(SCORES_TOPIC, message.value, partition=message.partition)
@@ -241,6 +251,38 @@ def test_once_over_a_broker_reports_all_that_the_topic_holds(tmp_path: Path, bro
     assert {(alarm.feature, alarm.window.index) for alarm in report.alarms} == {("v:normal", 1)}
     assert [Path(page).is_file() for page in report.pages] == [True]
     assert (settings.state_dir("shop") / "reports" / "drift.json").is_file()
+
+
+@pytest.mark.servers
+def test_once_reads_the_lake_where_the_broker_has_forgotten(tmp_path: Path, broker: TansuServer) -> None:
+    """The topic is there and empty, as after a restart of a broker that keeps its log in memory."""
+    settings = settings_for(tmp_path, broker)
+    keep(open_lake(settings.lake_url("shop")), rows_of(seed=1, n_rows=2_064, shift=2.5))
+    report = run_monitor(settings, PLAN, once=True)
+    assert (report.records, report.windows) == (2_064, 1)
+    assert {alarm.feature for alarm in report.alarms} == {"v:normal"}
+
+
+def test_the_lake_gives_its_records_in_the_order_of_time(tmp_path: Path) -> None:
+    """Partitions are merged; what is no score record is left out."""
+    lake = open_lake(str(tmp_path))
+    rows = rows_of(seed=1, n_rows=20)
+    keep(lake, rows)
+    wanted = list(messages(rows))
+    assert list(read_scores(lake)) == wanted
+    assert list(read_scores(open_lake(str(tmp_path / "empty")))) == []
+
+
+def keep(lake: Lake, rows: npt.NDArray[np.float64]) -> None:
+    """Put score records of live traffic into the lake, one a second, as the worker does."""
+    all_of_them = list(messages(rows))
+    for partition in (0, 1):
+        mine = [(number, m) for number, m in enumerate(all_of_them) if m.partition == partition]
+        values = [message.value for _, message in mine]
+        kafka_us = [SCORED_US + 1_000_000 * number for number, _ in mine]
+        decoded = Decoder(SCORES_SOURCE).decode(values, kafka_us)
+        batch = LakeBatch(len(mine), range(len(mine)), kafka_us, values, decoded)
+        lake.append(SCORES_SOURCE, "AAAAAAAAQACAAAAAAAAAAQ", partition, batch)
 
 
 def records_watched(port: int) -> float:
