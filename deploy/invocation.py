@@ -144,6 +144,7 @@ def register(app: typer.Typer, name: str, function: Callable[..., Outcome], **op
         if "context" in arguments_of(function):
             arguments["context"] = context
         try:
+            prepare_logs()
             outcome = function(call, **arguments)
         except (typer.Exit, typer.Abort):
             raise
@@ -163,6 +164,13 @@ def register(app: typer.Typer, name: str, function: Callable[..., Outcome], **op
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a documented attribute
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name, **options)(run)
+
+
+def prepare_logs() -> None:
+    """Nothing but the answer may reach stdout, whatever a library wishes to log."""
+    from deploy.logs import configure_short_logs
+
+    configure_short_logs()
 
 
 def arguments_of(function: Callable[..., Any]) -> frozenset[str]:

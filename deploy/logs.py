@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
+from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -11,9 +13,13 @@ from structlog.typing import Processor
 from features.settings import LogSettings
 
 
-def configure_logs(settings: LogSettings) -> None:
-    """Set up structlog and the standard library's logging alike. Called once per process."""
+def configure_logs(settings: LogSettings, *, file: Path | None = None) -> None:
+    """Set up structlog and the standard library's logging alike, to stderr or to a file."""
     level = getattr(logging, settings.level.upper())
+    stream: TextIO = sys.stderr
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        stream = file.open("a", buffering=1)
     stdlib = structlog.stdlib.ProcessorFormatter
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -28,8 +34,13 @@ def configure_logs(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(stdlib(foreign_pre_chain=shared, processors=[stdlib.remove_processors_meta, *last]))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def configure_short_logs() -> None:
+    """For verbs that answer and end: only what went wrong, for people, on stderr."""
+    configure_logs(LogSettings(level="error", json_lines=False))

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 
 @contextmanager
-def progress_bar(what: str, total: int | None, stream: TextIO = sys.stderr) -> Iterator[Callable[[int], None]]:
-    """A bar that is advanced by calling it; where stderr is no terminal, a line when the step is over."""
+def progress_bar(what: str, total: int | None, stream: TextIO | None = None) -> Iterator[Callable[[int], None]]:
+    """A bar that is advanced by calling it; where stderr is no terminal, one line when the step is over."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("  {task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(file=stream)
+    console = Console(file=stream or sys.stderr)
+    columns = (TextColumn("  {task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    done, began_s = 0, time.monotonic()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
-        yield lambda done: progress.advance(task, done)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress.advance(task, count)
+
+        yield advance
+    if not console.is_terminal:
+        print(f"  {what:<32} {done:,} in {time.monotonic() - began_s:.1f} s", file=console.file, flush=True)

@@ -29,70 +29,95 @@ class Part(BaseModel):
 class KafkaSettings(Part):
     """Where the broker is, and how topics that the stack creates are laid out."""
 
-    bootstrap_servers: str = "127.0.0.1:9092"
-    partitions: int = Field(default=4, ge=1)
+    bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", description="Addresses of the Kafka brokers, host:port, separated by commas."
+    )
+    partitions: int = Field(default=4, ge=1, description="Partitions of the topics that `millstream up` creates.")
 
 
 class StoreSettings(Part):
     """Where the online store is."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=6379, ge=1, le=65535)
-    database: int = Field(default=0, ge=0)
-    password: str | None = None
-    timeout_s: float = Field(default=5.0, gt=0)
+    host: str = Field(
+        default="127.0.0.1",
+        description="Host of the Redis or Valkey server; one that begins with a slash is a unix socket.",
+    )
+    port: int = Field(default=6379, ge=1, le=65535, description="Its port.")
+    database: int = Field(default=0, ge=0, description="Its database number.")
+    password: str | None = Field(default=None, description="Its password; none by default.")
+    timeout_s: float = Field(default=5.0, gt=0, description="How long a call to it may take.")
 
 
 class LakeSettings(Part):
     """Where the event lake is and how often it is written. ``url`` None means ``lake/`` in the state folder."""
 
-    url: str | None = None
-    flush_rows: int = Field(default=50_000, ge=1)
-    flush_ms: int = Field(default=100, ge=0)
+    url: str | None = Field(
+        default=None, description="Folder or object-store URL of the lake; none: `lake/` in the state folder."
+    )
+    flush_rows: int = Field(default=50_000, ge=1, description="Rows of a partition after which a lake file is written.")
+    flush_ms: int = Field(default=100, ge=0, description="Time after which a lake file is written in any case.")
 
 
 class RegistrySettings(Part):
     """Where MLflow is, and how often model sync asks it."""
 
-    uri: str = "http://127.0.0.1:5000"
-    poll_s: float = Field(default=1.0, gt=0)
+    uri: str = Field(default="http://127.0.0.1:5000", description="Address of the MLflow server.")
+    poll_s: float = Field(default=1.0, gt=0, description="How often model sync asks it for a new champion.")
 
 
 class WorkerSettings(Part):
     """The stream processor."""
 
-    metrics_port: int = Field(default=9101, ge=0, le=65535)
-    web_port: int = Field(default=6066, ge=0, le=65535)
-    cache_entities: int = Field(default=200_000, ge=1)
-    chunk_entities: int = Field(default=100, ge=1)
-    stall_s: float = Field(default=60.0, gt=0)
+    metrics_port: int = Field(
+        default=9101, ge=0, le=65535, description="Port of the worker's pages /metrics, /healthz, /readyz, /positions."
+    )
+    web_port: int = Field(default=6066, ge=0, le=65535, description="Port of Faust's own pages; 0 switches them off.")
+    cache_entities: int = Field(default=200_000, ge=1, description="States of entities that a worker keeps in memory.")
+    chunk_entities: int = Field(default=100, ge=1, description="Entities that are written to the store in one call.")
+    stall_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time without progress, all neighbours up, after which the watchdog ends the worker.",
+    )
 
 
 class ScorerSettings(Part):
     """The gRPC scorer."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=50051, ge=0, le=65535)
-    metrics_port: int = Field(default=9102, ge=0, le=65535)
-    threads: int = Field(default=8, ge=1)
-    record_queue: int = Field(default=100_000, ge=1)
-    max_batch_rows: int = Field(default=10_000, ge=1)
+    host: str = Field(default="127.0.0.1", description="Address that the scorer listens on.")
+    port: int = Field(default=50051, ge=0, le=65535, description="Its gRPC port; 0 takes a free one.")
+    metrics_port: int = Field(default=9102, ge=0, le=65535, description="Port of its page /metrics.")
+    threads: int = Field(
+        default=8, ge=1, description="Threads that answer calls, each with a store connection of its own."
+    )
+    record_queue: int = Field(
+        default=100_000,
+        ge=1,
+        description="Score records that may wait for the broker; what does not fit is dropped and counted.",
+    )
+    max_batch_rows: int = Field(default=10_000, ge=1, description="Most rows of one ScoreBatch call.")
 
 
 class MonitorSettings(Part):
     """The drift watcher. ``window_rows`` is the size of the windows that the tests compare."""
 
-    metrics_port: int = Field(default=9103, ge=0, le=65535)
-    window_rows: int = Field(default=2_000, ge=100)
-    false_discovery_rate: float = Field(default=0.01, gt=0, lt=1)
-    min_effect: float = Field(default=0.1, gt=0)
+    metrics_port: int = Field(
+        default=9103, ge=0, le=65535, description="Port of the monitor's pages /metrics, /healthz, /readyz."
+    )
+    window_rows: int = Field(default=2_000, ge=100, description="Score records in one window that is tested for drift.")
+    false_discovery_rate: float = Field(
+        default=0.01, gt=0, lt=1, description="Share of false alarms among alarms (Benjamini-Hochberg)."
+    )
+    min_effect: float = Field(default=0.1, gt=0, description="Least effect size that is worth an alarm.")
 
 
 class LogSettings(Part):
     """What is logged, and in which form."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    json_lines: bool = True
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    json_lines: bool = Field(default=True, description="JSON lines for machines, or lines for people.")
 
 
 class Settings(BaseSettings):
@@ -106,8 +131,8 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    repo: Path = Path("feature_repo")
-    var: Path = Path("var")
+    repo: Path = Field(default=Path("feature_repo"), description="The domain folder.")
+    var: Path = Field(default=Path("var"), description="Folder of all state; each domain has its own folder in it.")
     kafka: KafkaSettings = KafkaSettings()
     store: StoreSettings = StoreSettings()
     lake: LakeSettings = LakeSettings()

@@ -47,7 +47,7 @@ def rows_at(lake: Lake, plan: Plan, domain: Domain, as_of: datetime) -> list[Row
     sql = domain.demo.rows or seen_before(plan, keys)
     with lake.sql(plan.sources) as connection:
         try:
-            found = connection.execute(sql, {"as_of": as_of}).to_arrow_table().to_pylist()
+            found = connection.sql(sql, params={"as_of": as_of}).to_arrow_table().to_pylist()
         except duckdb.Error as error:
             raise DomainError(
                 f"{domain.repo / 'model.yaml'}: demo.rows", f"does not run ({error})", "mend it"

@@ -18,6 +18,7 @@ from deploy.instants import to_us
 from deploy.invocation import Invocation
 from deploy.judge import judge_of
 from deploy.letters import read_letters
+from deploy.logs import configure_logs
 from deploy.metrics_page import read_metrics
 from deploy.progress import progress_bar
 from deploy.replay import History, Replayer, load_history, recorded_topics
@@ -71,6 +72,7 @@ def run_demo(call: Invocation, *, keep_up: bool) -> Story:
     if aside is not None:
         call.note(f"the state of {project} was moved to {aside}")
     mark_as_demo(state_dir)
+    configure_logs(settings.log, file=state_dir / "logs" / "demo.log")
     try:
         with laps.lap("setup"):
             call.note(f"starting the stack of {project}")
@@ -202,6 +204,7 @@ class Demo:
     def _tell(self, training: TrainingReport, rounds: list[Round], rate: float, dropped: int) -> Story:
         lake, plan = self._lake, self._plan
         records = list(read_records(lake))
+        judge = judge_of(plan, self._domain, self._call.state_dir)
         with progress_bar("verifying scores", len(records)) as advance:
             done = 0
 
@@ -210,10 +213,10 @@ class Demo:
                 advance(count - done)
                 done = count
 
-            report = verify(lake, judge_of(plan, self._domain, self._call.state_dir), progress=progress)
+            report = verify(lake, judge, progress=progress)
         self._call.note("looking for drift")
         drift = run_monitor(self._settings, plan, once=True)
-        verdicts = judge_rounds(lake, plan, self._domain, rounds, records)
+        verdicts = judge_rounds(lake, judge, self._domain, rounds, records)
         facts = Facts(
             project=plan.project,
             events=sum(lake.read(source, valid_only=False).num_rows for source in plan.sources),

@@ -14,6 +14,7 @@ from features.lake import Lake
 from features.nouns import ScoreRecord
 from features.plan import Plan
 from features.vector import Assembler
+from features.verify import Judge
 from offline_training.evaluation import Evaluation, evaluate, roc_auc
 from offline_training.observations import observe
 
@@ -27,12 +28,13 @@ class Verdict(NamedTuple):
 
 
 def judge_rounds(
-    lake: Lake, plan: Plan, domain: Domain, rounds: list[Round], records: list[ScoreRecord]
+    lake: Lake, judge: Judge, domain: Domain, rounds: list[Round], records: list[ScoreRecord]
 ) -> list[Verdict]:
     """Compare each round with the labels of its instant; rounds whose labels are not known yet are left out."""
     name = domain.demo.model
     spec = domain.models[name]
-    assembler = Assembler(plan, spec.service, {}, spec.missing)
+    plan = judge.plan
+    assembler = Assembler(plan, spec.service, judge.functions, spec.missing)
     observed = observe(
         lake, plan, domain, name, lake_end_us=lake_end_us(lake, plan), request_fields=assembler.request_fields
     )
