@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 _MAX_ITERATIONS = 1_000
 
@@ -15,7 +16,8 @@ _MAX_ITERATIONS = 1_000
 def fit_logistic(rows: np.ndarray, labels: np.ndarray) -> Pipeline:
     """A logistic regression with everything before it fitted on the same rows, so that nothing leaks.
 
-    Counts, sums and times are skewed, hence the logarithm; an input's absence is an input of its own.
+    Counts, sums and times are skewed, hence the logarithm; an input's absence is an input of its own. One thread,
+    for its bits, and because BLAS threads wait for each other where cores are busy.
     """
     pipeline = make_pipeline(
         FunctionTransformer(signed_log),
@@ -23,7 +25,8 @@ def fit_logistic(rows: np.ndarray, labels: np.ndarray) -> Pipeline:
         StandardScaler(),
         LogisticRegression(max_iter=_MAX_ITERATIONS),
     )
-    pipeline.fit(rows, labels)
+    with threadpool_limits(limits=1):
+        pipeline.fit(rows, labels)
     return pipeline
 
 

@@ -31,6 +31,7 @@ from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted
 from offline_training.model_card import write_card
 from offline_training.onnx_trees import covers_of
+from offline_training.proof import open_session, raw_scores
 
 REFERENCE_ROWS = 5_000
 SCORE = "score"
@@ -45,7 +46,7 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(fitted.onnx)
     write_golden(folder / GOLDEN, data.names, fitted.proof.golden)
-    _write_reference(folder / REFERENCE, data, fitted.raw_scores, spec.seed)
+    _write_reference(folder / REFERENCE, data, fitted.onnx, spec.seed)
     np.savez(folder / EXPLAIN, node_covers=covers.nodes, leaf_covers=covers.leaves)
     (folder / MODEL_CARD).write_text(write_card(manifest, plan, spec, data, fitted), encoding="utf-8")
     return write_manifest(folder, manifest)
@@ -111,11 +112,12 @@ def code_version() -> str:
         return "unknown"
 
 
-def _write_reference(path: Path, data: Dataset, raw_scores: np.ndarray, seed: int) -> None:
+def _write_reference(path: Path, data: Dataset, onnx: bytes, seed: int) -> None:
     """A sample of what the published model was fitted on, with its scores: what drift is measured against."""
     n = len(data.labels)
     chosen = np.sort(np.random.default_rng(seed).choice(n, size=min(n, REFERENCE_ROWS), replace=False))
-    columns = {name: data.rows[chosen, i] for i, name in enumerate(data.names)}
-    columns[MODEL_OUTPUT] = raw_scores[chosen]
-    columns[SCORE] = np.array(sigmoid_many(raw_scores[chosen].tolist()))
+    rows = data.rows[chosen]
+    raws = raw_scores(open_session(onnx), rows)
+    columns = {name: rows[:, i] for i, name in enumerate(data.names)}
+    columns |= {MODEL_OUTPUT: raws, SCORE: np.array(sigmoid_many(raws.tolist()))}
     pq.write_table(pa.table({name: pa.array(column) for name, column in columns.items()}), path)

@@ -33,14 +33,13 @@ Say = Callable[[str], None]
 class Fitted(NamedTuple):
     """The model to publish, and what is known of it.
 
-    ``test_scores`` are those of the model that was fitted on the earlier rows only; ``raw_scores`` are those of the
-    published model, for every row of the training set.
+    ``test_scores`` and the figures are of the model that was fitted on the earlier rows only; the published one
+    (``ensemble``, ``onnx``, ``proof``, ``importance``) is fitted on all.
     """
 
     ensemble: Ensemble
     onnx: bytes
     proof: Proof
-    raw_scores: np.ndarray
     importance: np.ndarray
     split: Split
     rounds: Rounds
@@ -83,7 +82,6 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
         ensemble=ensemble,
         onnx=onnx,
         proof=proof,
-        raw_scores=raw_predict(final, data.rows),
         importance=gain_importance(final),
         split=split,
         rounds=rounds,

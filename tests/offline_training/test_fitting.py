@@ -76,7 +76,7 @@ def test_the_published_model_is_the_refitted_one() -> None:
     fitted = fit(data, _spec(), _quiet)
     booster = fit_booster(data.rows, data.labels, _spec().params, 5, fitted.rounds.number)
     found = raw_scores(open_session(fitted.onnx), data.rows)
-    assert found.tobytes() == fitted.raw_scores.tobytes() == raw_predict(booster, data.rows).tobytes()
+    assert found.tobytes() == raw_predict(booster, data.rows).tobytes()
     assert fitted.proof.max_abs_diff == 0.0
 
 
