@@ -20,7 +20,7 @@ WAIT_S = 0.5
 RETRY_S = 2.0
 ROUNDS_US = 10_000_000
 SETTLE_US = 5_000_000
-ALIVE_US = 120_000_000
+ALIVE_US = 300_000_000
 SILENCE_US = 30_000_000
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class Watcher:
         self._committed: dict[int, int] = {}
 
     def is_alive(self) -> bool:
-        """Whether the loop goes round; a page of Evidently's may hold it up for some seconds.
+        """Whether the loop goes round; pages of Evidently's may hold it up for a minute.
 
         Returns
         -------
