@@ -1,4 +1,4 @@
-"""Customer churn on the CDNOW purchase log: what is computed about a customer, in Feast's own words."""
+"""Customer churn from a purchase log: what is computed about a customer, in Feast's own words."""
 
 from datetime import timedelta
 from typing import Any
