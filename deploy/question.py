@@ -1,4 +1,4 @@
-"""An entity and request fields as they are named on a command line: ``--customer 00042 --amount 12.5``."""
+"""An entity and request fields as they are named on a command line: ``--<key> <value> --<field> <value>``."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ class Decision(ManifestStruct, frozen=True, kw_only=True):
 
         Examples
         --------
-        >>> Decision(threshold=0.5, positive="churn", negative="stay").of(0.5)
-        'churn'
+        >>> Decision(threshold=0.5, positive="refuse", negative="grant").of(0.5)
+        'refuse'
 
         """
         return self.positive if score >= self.threshold else self.negative

@@ -59,7 +59,7 @@ class ModelWatch:
     --------
     >>> rng = np.random.default_rng(0)
     >>> reference = Reference(("v:a", "score"), rng.normal(size=(5_000, 2)))
-    >>> watch = ModelWatch("churn", "1", reference=reference, settings=MonitorSettings(), random=Random(0))
+    >>> watch = ModelWatch("risk", "1", reference=reference, settings=MonitorSettings(), random=Random(0))
     >>> for offset, values in enumerate(rng.normal(size=(2_000, 2)) + [0.5, 0.0]):
     ...     _ = watch.add(Row(0, offset, offset, tuple(values)))
     >>> verdict = watch.flush()

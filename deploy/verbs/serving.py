@@ -12,11 +12,11 @@ AS_OF = Annotated[str | None, typer.Option("--as-of", help="Instant to score at,
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 SERVICE = Annotated[str | None, typer.Option("--service", help="The feature service; none: the model's.")]
 OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""Entity keys and request fields are options of their own: ``--customer 123``."""
+"""Entity keys and request fields are options of their own: ``--<key> <value>``."""
 
 
 def score(call: Invocation, context: typer.Context, model: MODEL = None, as_of: AS_OF = None) -> Outcome:
-    """Score one entity, named by its keys: millstream score --customer 00042."""
+    """Score one entity, named by its keys: millstream score --<key> <value>."""
     from deploy.instants import parse_instant
     from deploy.question import read_question
     from grpc_api.client import Client
