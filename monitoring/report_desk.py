@@ -59,14 +59,9 @@ class ReportDesk:
         self._unwritten[watch.model, watch.version] = judged
         for alarm in verdict.alarms:
             self._alarms[alarm.model, alarm.version, alarm.feature, alarm.kind] = alarm
-            log.warning(
-                "drift",
-                model=alarm.model,
-                version=alarm.version,
-                feature=alarm.feature,
-                kind=alarm.kind,
-                effect_size=round(alarm.effect_size, 4),
-            )
+        if verdict.alarms:
+            features = sorted({alarm.feature for alarm in verdict.alarms})
+            log.warning("drift", model=watch.model, version=watch.version, window=verdict.span.index, features=features)
 
     def forget(self, model: str, version: str) -> None:
         """Leave a version out of later reports; its page stays on disk.
