@@ -28,15 +28,15 @@ def test_shapes_and_null_rates_of_all_features_and_the_score_are_corrected_toget
 
 
 def test_a_window_in_which_nothing_changed_is_significant_once_in_twenty_at_most() -> None:
-    """At a rate of 0.05, over 300 windows of 20 features; uncorrected it would be 2 in 3."""
+    """At a rate of 0.05, over 200 windows of 10 features; uncorrected it would be 2 in 5."""
     rng = np.random.default_rng(1)
-    names = (*(f"v:{i}" for i in range(20)), "score")
+    names = (*(f"v:{i}" for i in range(10)), "score")
     significant = []
-    for _ in range(300):
-        tests = WindowTests(Reference(names, rng.normal(size=(300, 21))), false_discovery_rate=0.05)
-        tests.update(rng.normal(size=(200, 21)))
+    for _ in range(200):
+        tests = WindowTests(Reference(names, rng.normal(size=(300, 11))), false_discovery_rate=0.05)
+        tests.update(rng.normal(size=(200, 11)))
         significant.append(any(finding.significant for finding in tests.findings))
-    assert np.mean(significant) < 0.08
+    assert np.mean(significant) < 0.09
 
 
 def test_the_rate_decides() -> None:
