@@ -60,7 +60,15 @@ class _Path:
         row = row.copy()
         for f in self.low.keys() | self.high.keys():
             high = self.high.get(f, math.inf)
-            row[f] = high if high < math.inf else math.nextafter(self.low[f], math.inf)
+            low = self.low.get(f, -math.inf)
+            if high < math.inf:
+                row[f] = high
+            elif low > -math.inf:
+                row[f] = math.nextafter(low, math.inf)
+            elif math.isnan(
+                row[f]
+            ):  # a threshold of infinity sends every number to the left, and NaN alone to the right
+                row[f] = 0.0
         for f in self.among.keys() | self.beyond.keys():
             beyond = self.beyond.get(f, frozenset())
             choice = self.among.get(f, frozenset({max(beyond, default=0) + 1})) - beyond

@@ -113,6 +113,15 @@ def test_nan_counts_as_zero_where_training_saw_none() -> None:
     assert raw_scores(session, nan).tolist() == raw_scores(session, zero).tolist() == model.predict(nan).tolist()
 
 
+def test_a_split_on_being_known_at_all_is_proven() -> None:
+    """Where only a value's absence tells, LightGBM's threshold is infinite: every number left, NaN alone right."""
+    rows, labels = mixed_rows()
+    rows[:, 2] = np.where(labels > 0, np.nan, rows[:, 0])
+    model = trained(rounds=3, rows=rows)
+    assert any(split.threshold == math.inf for tree in model.ensemble.trees for split in tree.splits)
+    assert prove(model.ensemble, to_onnx(model.ensemble), model.predict, rows).max_abs_diff == 0.0
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "random forest": ({"boosting": "rf", "bagging_fraction": 0.5, "bagging_freq": 1}, "averages its trees"),
     "zeros as missing": ({"zero_as_missing": True}, "zeros for missing"),
