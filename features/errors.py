@@ -119,7 +119,7 @@ class LogNotAdoptedError(CorruptError):
 
     def __init__(self, topic: str, log: str) -> None:
         super().__init__(
-            f"topic {topic}", f"is log {log}, which was never adopted; run `millstream adopt {topic} --from earliest`"
+            f"topic {topic}", f"is log {log}, which was never adopted; run `millstream adopt {topic} --from beginning`"
         )
         self.topic = topic
         self.log = log
