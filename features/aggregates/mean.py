@@ -33,4 +33,7 @@ class Mean:
         """Σq / (n · scale), or null."""
         total, n = merged
         valid = (n > 0).astype(np.bool_)
-        return divide(total, np.where(valid, n, 1) * scale), valid
+        counts = np.where(valid, n, 1)
+        if int(counts.max(initial=1)) * scale >= 2**63:
+            counts = counts.astype(object)
+        return divide(total, counts * scale), valid

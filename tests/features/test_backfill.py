@@ -275,6 +275,17 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     assert columns.values["sum_value_10"].tolist() == [quantised * 10 / 100] * 2
 
 
+def test_a_mean_over_many_fine_numbers_is_exact() -> None:
+    """At 15 decimals 9,224 events are enough for count times scale to leave int64."""
+    n, scale = 9_224, 10**15
+    total = 4 * scale * n + 1
+    mean = AGGREGATES["mean"]
+    values, valid = mean.finish_many([np.array([total, 0], object), np.array([n, 0])], np.array([5, 5]), scale)
+    assert n * scale > 2**63
+    assert values[0] == mean.finish([total, n], 5, scale)
+    assert valid.tolist() == [True, False]
+
+
 @given(
     st.lists(st.integers(-(2**52) + 1, 2**52 - 1), min_size=1, max_size=200),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), min_size=1),
