@@ -65,9 +65,7 @@ class _Path:
                 row[f] = high
             elif low > -math.inf:
                 row[f] = math.nextafter(low, math.inf)
-            elif math.isnan(
-                row[f]
-            ):  # a threshold of infinity sends every number to the left, and NaN alone to the right
+            elif math.isnan(row[f]):  # below a threshold of infinity, where every number goes
                 row[f] = 0.0
         for f in self.among.keys() | self.beyond.keys():
             beyond = self.beyond.get(f, frozenset())
