@@ -1,0 +1,144 @@
+"""What the stream's bench is made of: plan, events, and a state with full tiles for every customer. Made, not real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from confluent_kafka import Producer
+
+from features.errors import BrokerUnavailableError
+from features.feast_layout import FeastRow, KeyLayout
+from features.kernel import ViewKernel
+from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
+from features.redis_store import RedisStore
+from features.settings import StoreSettings
+from features.store import AdoptedLog, Birth, StateWrite
+
+TOPIC: Final = "bench"
+N_CUSTOMERS: Final = 100_000
+EXPONENT: Final = 1.1
+SPAN_US: Final = 3_600_000_000
+"""Event time that the events are spread over, so that tiles are begun and dropped all along."""
+PARTITIONS: Final = 4
+BIRTH: Final = "bench"
+PAST_LOG: Final = "AAAAAAAAQACAAAAAAAAAAQ"
+N_TEMPLATES: Final = 200
+CHUNK: Final = 100
+SECOND_US: Final = 1_000_000
+WINDOWS_US: Final = {
+    "hour": (3_600 * SECOND_US, 300 * SECOND_US),
+    "day": (86_400 * SECOND_US, 3_600 * SECOND_US),
+    "week": (604_800 * SECOND_US, 21_600 * SECOND_US),
+}
+
+SOURCE: Final = SourcePlan(
+    topic=TOPIC,
+    timestamp_column="spent_at",
+    max_ahead_us=3_600 * SECOND_US,
+    columns=(
+        ColumnPlan(name="customer_id", type="string", nullable=False),
+        ColumnPlan(name="spent_at", type="timestamp", nullable=False),
+        ColumnPlan(name="amount", type="float64", nullable=False, decimals=2),
+    ),
+)
+VIEW: Final = ViewPlan(
+    name="spend",
+    topic=TOPIC,
+    keys=(EntityKeyPlan(name="customer_id", type="string"),),
+    features=tuple(
+        AggregatePlan(name=f"{function}_{name}", function=function, column="amount", window_us=length, hop_us=hop)
+        for name, (length, hop) in WINDOWS_US.items()
+        for function in ("count", "sum", "min", "max")
+    ),
+    ttl_us=0,
+    hash="be9c45f2ea3be9c4",
+)
+PLAN: Final = Plan(
+    project="bench", sources=(SOURCE,), views=(VIEW,), request_features=(), services=(), transforms_sha256=""
+)
+
+
+def zipf_customers(n_events: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Who spends, event by event: Zipf over all customers."""
+    weights = 1.0 / np.arange(1, N_CUSTOMERS + 1) ** EXPONENT
+    ranks = generator.choice(N_CUSTOMERS, n_events, p=weights / weights.sum())
+    return generator.permutation(N_CUSTOMERS)[ranks]
+
+
+def customer_id(number: int) -> str:
+    """Name of a customer."""
+    return f"customer-{number:06d}"
+
+
+def send_events(bootstrap_servers: str, customers: npt.NDArray[np.int64], now_us: int) -> None:
+    """Send one event for each, up to now, a customer's always to one partition; return once all are taken."""
+    failed: list[object] = []
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "queue.buffering.max.messages": len(customers) + 1,
+            "linger.ms": 50,
+            "batch.num.messages": 10_000,
+            "log_level": 0,
+        }
+    )
+    step_us = SPAN_US // len(customers)
+    began_us = now_us - SPAN_US
+    for i, number in enumerate(customers.tolist()):
+        at = datetime.fromtimestamp((began_us + i * step_us) / 1e6, UTC).isoformat()
+        value = f'{{"customer_id":"{customer_id(number)}","spent_at":"{at}","amount":{(i * 37 % 20_000) / 100}}}'
+        producer.produce(
+            TOPIC,
+            value.encode(),
+            partition=number % PARTITIONS,
+            on_delivery=lambda error, _: failed.append(error) if error else None,
+        )
+        if i % 10_000 == 0:
+            producer.poll(0)
+    if producer.flush(60) or failed:
+        raise BrokerUnavailableError("broker", f"{len(failed)} events were not taken")
+
+
+async def fill_store(settings: StoreSettings, now_us: int, log: str) -> int:
+    """Give every customer a state whose tiles are all full, and certify; the mean size of a state in bytes."""
+    kernel, layout, row = ViewKernel(VIEW, SOURCE), KeyLayout(PLAN.project, VIEW.keys), FeastRow(VIEW)
+    templates = list(_templates(kernel, row, now_us - SPAN_US))
+    store = RedisStore(PLAN.project, settings)
+    await store.connect()
+    try:
+        for begin in range(0, N_CUSTOMERS, 10 * CHUNK):
+            chunks = [range(at, at + CHUNK) for at in range(begin, begin + 10 * CHUNK, CHUNK)]
+            await asyncio.gather(*(_fill(store, layout, templates, chunk) for chunk in chunks))
+        await store.write_birth(Birth(view=VIEW.name, view_hash=VIEW.hash, id=BIRTH, cut={}, serving=True))
+        await store.adopt_log(AdoptedLog(topic=TOPIC, log=log, start={}))
+    finally:
+        await store.close()
+    return sum(len(state) for state, _ in templates) // len(templates)
+
+
+async def _fill(
+    store: RedisStore, layout: KeyLayout, templates: Sequence[tuple[bytes, list[bytes]]], customers: Sequence[int]
+) -> None:
+    writes = [
+        StateWrite(layout.key([customer_id(number)]), b"", *templates[number % len(templates)]) for number in customers
+    ]
+    await store.bootstrap_states(VIEW.name, BIRTH, writes)
+
+
+def _templates(kernel: ViewKernel, row: FeastRow, until_us: int) -> Iterator[tuple[bytes, list[bytes]]]:
+    """States with an event in every tile of every window, and Feast's fields of them."""
+    times = sorted({until_us - at for length, hop in WINDOWS_US.values() for at in range(1, length + hop, hop)})
+    generator = np.random.default_rng(7)
+    for _ in range(N_TEMPLATES):
+        state = kernel.new_state()
+        for offset, (at_us, amount) in enumerate(
+            zip(times, generator.integers(1, 20_000, len(times)).tolist(), strict=True)
+        ):
+            kernel.apply(state, (PAST_LOG, 0), offset, at_us, ("", at_us, amount))
+        newest_us = times[-1]
+        yield kernel.encode(state), row.fields(kernel.finish(state, newest_us + 1), newest_us)
