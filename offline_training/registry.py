@@ -1,8 +1,7 @@
-"""The model registry: MLflow, behind the few verbs that training needs. Nothing else here imports MLflow."""
+"""The model registry: MLflow, behind the few verbs that training needs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +11,12 @@ import msgspec
 
 from features.bundle import Bundle, Manifest
 from features.errors import RegistryUnavailableError
+from offline_training.mlflow_client import open_client
 
 CHAMPION = "champion"
 BUNDLE_FOLDER = "bundle"
 PLOTS_FOLDER = "plots"
 
-_CLIENT_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # its defaults hang for minutes on a server that is gone
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
 _APPROVED = "approved"
 _REJECTED = "rejected"
 
@@ -106,13 +99,11 @@ class Registry:
     @contextmanager
     def _client(self) -> Iterator[Any]:
         """A client; what MLflow raises becomes RegistryUnavailableError."""
-        for name, value in _CLIENT_ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        from mlflow import MlflowClient  # takes seconds: only who needs a registry pays them
-        from mlflow.exceptions import MlflowException
+        client = open_client(self.uri)
+        from mlflow.exceptions import MlflowException  # loaded by now
 
         try:
-            yield MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            yield client
         except (MlflowException, OSError) as error:
             raise RegistryUnavailableError(f"registry {self.uri}", str(error).splitlines()[0]) from error
 

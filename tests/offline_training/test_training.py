@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -177,6 +179,16 @@ def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: Mlflo
     assert (newest.version, newest.aliases, newest.approval) == (report.version, (), "rejected")
     assert [entry.event for entry in AuditLog(small.settings.state_dir("machines") / AUDIT_FILE).read()] == ["publish"]
     assert any("against_single_feature not passed" in line for line in report.lines())
+
+
+def test_asking_the_registry_does_not_load_feast(trained: Trained) -> None:
+    """Feast's plugin for MLflow would import all of Feast with the first request; this room may not."""
+    code = (
+        "import sys; from offline_training.registry import Registry;"
+        "Registry(sys.argv[1]).require_answer(); print('mlflow' in sys.modules, 'feast' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, trained.uri], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["True", "False"]
 
 
 def test_another_projects_models_are_not_listed(trained: Trained) -> None:
