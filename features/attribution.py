@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from features.errors import RequestError
 from features.lake import Finding as LakeFinding
 from features.nouns import ScoreRecord
 from features.plan import Plan, ViewPlan
@@ -20,6 +21,9 @@ Cause: TypeAlias = Literal["plan", "late", "duplicate", "lost", "changed", "arit
 
 NEWEST_EVENTS = 200
 """How many of an entity's newest events are tried, one by one."""
+
+ROWS = 4_000_000
+"""How many rows are folded for that; each event tried folds all of the entity's twice."""
 
 _OF_PROBLEM: dict[str, Cause] = {
     "gap": "lost",
@@ -92,8 +96,11 @@ def attribute(
         )
         folded = fold_rows(rows, np.full(len(variants), record.as_of_us, np.int64), view, source)
         for i, variant in enumerate(variants):
-            vector = assembler.assemble(record.as_of_us, {**proven, view.name: folded.row(i)}, record.request).values
-            if same_bits(record.vector, vector):
+            try:
+                vector = assembler.assemble(record.as_of_us, {**proven, view.name: folded.row(i)}, record.request)
+            except RequestError:
+                continue  # the model's policy would have refused it
+            if same_bits(record.vector, vector.values):
                 return variant.finding
     return Finding("arithmetic", "no event left out, counted twice or changed explains it")
 
@@ -130,7 +137,8 @@ def _variants(rows: pa.Table) -> Iterator[_Variant]:
     events = list(
         zip(*(rows.column(name).to_pylist() for name in ("log", "partition", "offset", "event_us")), strict=True)
     )
-    for i in range(len(events) - 1, max(-1, len(events) - 1 - NEWEST_EVENTS), -1):
+    tried = min(NEWEST_EVENTS, ROWS // (2 * max(1, len(events))))
+    for i in range(len(events) - 1, max(-1, len(events) - 1 - tried), -1):
         log, partition, offset, event_us = events[i]
         where = f"the event at {log}/{partition}/{offset}"
         late = any(other[:2] == (log, partition) and other[3] > event_us for other in events[:i])

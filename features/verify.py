@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from features.attribution import Cause, Finding, attribute, bits, first_difference
-from features.errors import BadInputError
+from features.errors import BadInputError, LakeCorruptError, RequestError
+from features.feast_layout import KeyLayout
 from features.lake import Finding as LakeFinding
 from features.lake import Lake
 from features.nouns import SCORES_SOURCE, ScoreRecord, Struct
@@ -128,10 +129,17 @@ def verify(
 
 
 def read_records(lake: Lake) -> Iterator[ScoreRecord]:
-    """All score records of the lake, in the order that they were read."""
+    """All score records of the lake, in the order that they were read; LakeCorruptError at one that is none."""
     decoder = msgspec.json.Decoder(ScoreRecord)
-    values: list[Any] = lake.read(SCORES_SOURCE).column("value").to_pylist()
-    yield from map(decoder.decode, values)
+    rows = lake.read(SCORES_SOURCE)
+    values: list[Any] = rows.column("value").to_pylist()
+    for i, value in enumerate(values):
+        try:
+            yield decoder.decode(value)
+        except msgspec.MsgspecError as error:
+            log, partition, offset = (rows.column(name)[i].as_py() for name in ("log", "partition", "offset"))
+            where = f"{SCORES_SOURCE.topic} {log}/{partition}/{offset}"
+            raise LakeCorruptError(where, f"is no score record ({error})") from error
 
 
 class _LakeEnds:
@@ -143,17 +151,18 @@ class _LakeEnds:
         self._ends: dict[tuple[str, str, int], int] = {}
 
     def cover(self, record: ScoreRecord) -> bool:
-        """Whether every position of the record lies below the lake's end."""
+        """Whether all positions of the record lie below the lake's end; those of a view that is gone need not."""
         return all(
-            self._end(self._topics.get(reading.view, ""), log, partition) > offset
+            self._end(self._topics[reading.view], log, partition) > offset
             for reading in record.views
+            if reading.view in self._topics
             for log, partition, offset in reading.positions
         )
 
     def _end(self, topic: str, log: str, partition: int) -> int:
         key = (topic, log, partition)
         if key not in self._ends:
-            self._ends[key] = (self._lake.end(topic, log, partition) if topic else None) or 0
+            self._ends[key] = self._lake.end(topic, log, partition) or 0
         return self._ends[key]
 
 
@@ -170,23 +179,26 @@ class _Prover:
     def mismatches(self, records: Sequence[ScoreRecord]) -> Iterator[Mismatch]:
         """Those of the records that the lake does not prove."""
         plan = self._judge.plan
+        known = []
+        for record in records:
+            strange = _strange(record, plan)
+            if strange is None:
+                known.append(record)
+            else:
+                yield _mismatch(record, "", None, None, Finding("plan", strange))
         folded = {
-            view.name: fold_records(records, view, plan.source(view.topic), self._tables[view.topic])
+            view.name: fold_records(known, view, plan.source(view.topic), self._tables[view.topic])
             for view in plan.views
         }
-        for i, record in enumerate(records):
-            strange = _strange(record, plan)
-            if strange is not None:
-                yield _mismatch(record, "", None, None, Finding("plan", strange))
-            else:
-                mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
-                if mismatch is not None:
-                    yield mismatch
+        for i, record in enumerate(known):
+            mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
+            if mismatch is not None:
+                yield mismatch
 
     def _judged(self, record: ScoreRecord, views: Mapping[str, ViewValues]) -> Mismatch | None:
         assembler = self._assembler(record)
         try:
-            proven = assembler.assemble(record.as_of_us, views, record.request).values
+            proven, notes = assembler.assemble(record.as_of_us, views, record.request)
         except BadInputError as error:
             return _mismatch(record, "", None, None, Finding("arithmetic", str(error)))
         for reading in record.views:
@@ -196,7 +208,9 @@ class _Prover:
         if wrong is not None:
             finding = self._attributed(record, views, assembler)
             return _mismatch(record, record.features[wrong], record.vector[wrong], proven[wrong], finding)
-        if bits(record.score) not in {bits(sigmoid(record.raw_score)), bits(record.raw_score)}:
+        if record.notes != tuple(notes):
+            return _mismatch(record, "notes", None, None, Finding("arithmetic", f"the notes should be {notes}"))
+        if bits(record.score) != bits(sigmoid(record.raw_score)):
             finding = Finding("arithmetic", "the score is not what its raw score gives")
             return _mismatch(record, "score", record.score, sigmoid(record.raw_score), finding)
         return None
@@ -217,7 +231,7 @@ class _Prover:
 
 
 def _strange(record: ScoreRecord, plan: Plan) -> str | None:
-    """Why the record belongs to another plan than the one at hand; None where it does not."""
+    """Why the plan at hand could not have made this record; None where it could."""
     hashes = {view.name: view.hash for view in plan.views}
     for reading in record.views:
         if hashes.get(reading.view) != reading.view_hash:
@@ -225,6 +239,17 @@ def _strange(record: ScoreRecord, plan: Plan) -> str | None:
     services = {service.name: service.feature_names for service in plan.services}
     if services.get(record.service) != record.features or len(record.vector) != len(record.features):
         return f"service {record.service} had other features than the plan says"
+    views = plan.views_of_service(record.service)
+    if sorted(reading.view for reading in record.views) != sorted(view.name for view in views):
+        return f"service {record.service} reads {[view.name for view in views]}, each once, the record other views"
+    for reading in record.views:
+        if len({position[:2] for position in reading.positions}) != len(reading.positions):
+            return f"view {reading.view} has two positions in one partition"
+    for view in views:
+        try:
+            KeyLayout(plan.project, view.keys).key([record.entity[key.name] for key in view.keys])
+        except (KeyError, RequestError):
+            return f"the entity {record.entity} has not the join keys of view {view.name}"
     return None
 
 

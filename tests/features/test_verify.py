@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +16,12 @@ import pytest
 
 from features.bootstrap import bootstrap_view, state_write
 from features.decode import Decoder
+from features.errors import LakeCorruptError
 from features.feast_layout import entity_key
 from features.kernel import ViewKernel
 from features.lake import Lake, LakeBatch, open_lake
 from features.memory_store import MemoryStore
-from features.nouns import SCORES_SOURCE, ScoreRecord, ViewReading
+from features.nouns import SCORES_SOURCE, Note, ScoreRecord, ViewReading
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, FeatureRef, Plan, ServicePlan, SourcePlan, ViewPlan
 from features.repair import repair_entity
 from features.sigmoid import sigmoid
@@ -200,7 +202,7 @@ def test_one_bit_of_a_record_is_found(world: World, place: int) -> None:
     world.serve()
     record = next(record for record in world.records if None not in record.vector)
     vector = list(record.vector)
-    vector[place] = float(np.nextafter(vector[place], np.inf))
+    vector[place] = math.nextafter(vector[place] or 0.0, math.inf)
     world.records[world.records.index(record)] = msgspec.structs.replace(record, vector=tuple(vector))
     world.fill_lake()
     report = verify(world.lake, JUDGE)
@@ -289,6 +291,69 @@ def test_a_record_of_another_declaration_is_named(world: World) -> None:
     world.records[0] = msgspec.structs.replace(world.records[0], views=(reading,))
     world.fill_lake()
     assert verify(world.lake, JUDGE).causes == {"plan": 1}
+
+
+def forged(world: World, cause: str, **changes: Any) -> None:
+    """One record is changed; the rest still stand."""
+    world.serve()
+    world.records[5] = msgspec.structs.replace(world.records[5], **changes)
+    world.fill_lake()
+    report = verify(world.lake, JUDGE)
+    assert report.causes == {cause: 1}
+    assert report.waiting == 0
+    assert report.mismatches[0].request_id == "r5"
+
+
+BLANK = {"vector": (None,) * len(VIEW.features), "notes": ()}
+TWICE = ViewReading(view="levels", view_hash=VIEW.hash, birth="b", positions=((LOGS[0], 0, 9),) * 2, newest_us=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"views": (), **BLANK},
+        {"views": (TWICE,)},
+        {"views": (msgspec.structs.replace(TWICE, view="gone"),)},
+        {"entity": {"device": 3}},
+        {"entity": {}},
+    ],
+    ids=["no view was read", "one partition twice", "a view that is gone", "another type of key", "no key"],
+)
+def test_a_record_that_the_plan_could_not_have_made_is_named(world: World, changes: dict[str, Any]) -> None:
+    """It neither passes for an unknown entity, nor waits for ever, nor ends the run."""
+    forged(world, "plan", **changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"notes": (Note(feature="alarm", reason="stale"),)}, {"score": -1.75, "raw_score": -1.75}],
+    ids=["notes", "a raw score for a score"],
+)
+def test_what_is_said_beside_the_vector_is_proven_too(world: World, changes: dict[str, Any]) -> None:
+    """Notes follow from the views; a score is the sigmoid of its raw score, and nothing else."""
+    forged(world, "arithmetic", **changes)
+
+
+def test_a_mismatch_under_a_policy_of_fail_is_attributed(world: World) -> None:
+    """Leaving out an entity's only event makes it unknown, which that policy refuses: no explanation, no end."""
+    world.values = [event(1, 0, 5.0)]
+    world.serve()
+    vector = (7.0, *world.records[0].vector[1:])
+    world.records = [msgspec.structs.replace(world.records[0], vector=vector)]
+    world.fill_lake()
+    report = verify(world.lake, Judge(PLAN, {}, lambda _: MissingPolicy(default="fail")))
+    assert report.causes == {"arithmetic": 1}
+
+
+def test_a_stranger_among_the_score_records_is_named(world: World) -> None:
+    """What satisfies the topic's schema alone is no score record."""
+    world.serve()
+    world.fill_lake()
+    row = {"scored_at": "1997-01-01T00:00:00Z", "request_id": "x", "model": "m", "version": "1", "arm": "a"}
+    strange = msgspec.json.encode({**row, "as_of_us": 1, "score": 0.5, "decision": "d"})
+    write(world.lake, SCORES_SOURCE, LOGS[0], [strange])
+    with pytest.raises(LakeCorruptError, match=rf"{LOGS[0]}/0/0: is no score record"):
+        verify(world.lake, JUDGE)
 
 
 async def test_a_damaged_state_is_repaired_from_the_lake(world: World) -> None:
