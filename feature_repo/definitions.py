@@ -1,12 +1,22 @@
 """Customer churn from a purchase log: what is computed about a customer, in Feast's own words."""
 
+import inspect
 from datetime import timedelta
 from typing import Any
 
-from feast import Entity, FeatureService, Field, FileSource, KafkaSource, StreamFeatureView, ValueType
+import transforms
+from feast import (
+    Entity,
+    FeatureService,
+    Field,
+    FileSource,
+    KafkaSource,
+    OnDemandFeatureView,
+    StreamFeatureView,
+    ValueType,
+)
 from feast.aggregation import Aggregation
 from feast.data_format import JsonFormat
-from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64, PrimitiveFeastType, String
 from transforms import purchases_per_day_of_tenure, recency_share_of_tenure, silence_in_purchases
 
@@ -71,7 +81,19 @@ purchase_history = StreamFeatureView(
 )
 
 
-@on_demand_feature_view(
+def rhythm_of(inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Compare the silence of customers with their own rhythm: a list a feature, a place a customer."""
+    recency, tenure = inputs["seconds_since_last_purchase"], inputs["seconds_since_first_purchase"]
+    purchases = inputs["purchases_ever"]
+    return {
+        "recency_share_of_tenure": list(map(recency_share_of_tenure, recency, tenure)),
+        "purchases_per_day_of_tenure": list(map(purchases_per_day_of_tenure, purchases, tenure)),
+        "silence_in_purchases": list(map(silence_in_purchases, recency, purchases, tenure)),
+    }
+
+
+purchase_rhythm = OnDemandFeatureView(
+    name="purchase_rhythm",
     sources=[purchase_history],
     schema=[
         Field(name="recency_share_of_tenure", dtype=Float64),
@@ -79,16 +101,9 @@ purchase_history = StreamFeatureView(
         Field(name="silence_in_purchases", dtype=Float64),
     ],
     mode="python",
-    singleton=True,
+    udf=rhythm_of,
+    # Feast's clients build the function anew from this text alone.
+    udf_string=inspect.getsource(transforms) + "\n\n" + inspect.getsource(rhythm_of),
 )
-def purchase_rhythm(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Compare a customer's silence with the customer's own rhythm."""
-    recency, tenure = inputs["seconds_since_last_purchase"], inputs["seconds_since_first_purchase"]
-    return {
-        "recency_share_of_tenure": recency_share_of_tenure(recency, tenure),
-        "purchases_per_day_of_tenure": purchases_per_day_of_tenure(inputs["purchases_ever"], tenure),
-        "silence_in_purchases": silence_in_purchases(recency, inputs["purchases_ever"], tenure),
-    }
-
 
 churn = FeatureService(name="churn", features=[purchase_history, purchase_rhythm])

@@ -1,7 +1,8 @@
 """`OnDemandFeatureView` → `RequestFeaturePlan`: request-time features, each the function of its name.
 
-The engine runs ``transforms.py``; Feast runs the view's own function. Both are run here on sample rows, and a
-difference is refused.
+The engine runs ``transforms.py``. Feast's clients run the view's own function, which they build anew from its source
+text (Feast 0.67, ``feast/transformation/udf_rehydrate.py``). Both are run here on sample rows, and a difference is
+refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from feast.transformation.udf_rehydrate import rehydrate_udf_from_source
 from feast.types import Bool, Float32, Float64, Int32, Int64, String, UnixTimestamp
 
 from features.declarations.view import check_name
@@ -29,6 +31,10 @@ _REQUEST_TYPES: tuple[tuple[Any, ColumnType], ...] = (
     (UnixTimestamp, "timestamp"),
 )
 _SAMPLES = 200
+_TEXT_REMEDY = (
+    "declare OnDemandFeatureView(…, udf=f, udf_string=inspect.getsource(transforms) + inspect.getsource(f)), "
+    "so that the text holds all that it calls"
+)
 _SEED = 20_231
 
 
@@ -38,8 +44,12 @@ def compile_request_view(
     """Check one on-demand view against ``transforms.py`` and put its features into the plan's form."""
     where = f"OnDemandFeatureView {view.name}"
     check_name(where, view.name)
-    if str(getattr(view.mode, "value", view.mode)) != "python" or not view.singleton:
-        raise DomainError(f"{where}: mode", "is not row by row", 'declare it with mode="python", singleton=True')
+    if str(getattr(view.mode, "value", view.mode)) != "python" or view.singleton:
+        raise DomainError(
+            f"{where}: mode",
+            "is pandas, or singleton, with which Feast answers the first row of a request only",
+            'declare it with mode="python" and a function from lists to lists',
+        )
     if view.write_to_online_store or view.aggregations:
         raise DomainError(
             where, "is written or aggregated by Feast", "request-time features are computed at the request"
@@ -118,37 +128,77 @@ def _compare_on_samples(
     inputs: Mapping[str, ParameterPlan],
 ) -> None:
     """Run Feast's function and ours on the same rows; refuse errors, odd results and differences."""
-    names = sorted(feature.name for feature in features)
-    for row in _sample_rows(inputs):
-        theirs = _call(f"{where}: its function", view.feature_transformation.udf, row, (_feast_row(row, inputs),))
-        if not isinstance(theirs, dict) or sorted(theirs) != names:
-            given = sorted(theirs) if isinstance(theirs, dict) else type(theirs).__name__
-            raise DomainError(f"{where}: its function", f"gives {given}", f"return a dict of exactly {names}")
-        for feature in features:
-            arguments = tuple(row[parameter.name] for parameter in feature.parameters)
-            ours = _call(f"transforms.py: {feature.name}", functions[feature.name], row, arguments)
-            again = functions[feature.name](*arguments)
-            if not _same(ours, again):
-                raise DomainError(f"transforms.py: {feature.name}", "gives two results for one row", "make it pure")
-            if not _same(ours, theirs[feature.name]):
-                raise DomainError(
-                    f"{where}: feature {feature.name}",
-                    f"is {theirs[feature.name]!r} in Feast and {ours!r} by transforms.py on {row}",
-                    "let the view's function call the one in transforms.py with the inputs of its parameters' names",
-                )
+    where = f"{where}: its function"
+    function = _rebuilt(where, view)
+    rows = list(_sample_rows(inputs))
+    one_by_one = [_call_feast(where, function, features, inputs, [row]) for row in rows]
+    at_once = _call_feast(where, function, features, inputs, rows)
+    for feature in features:
+        name = feature.name
+        for at, row in enumerate(rows):
+            ours = _call_ours(functions[name], feature, row)
+            if not _same(ours, _call_ours(functions[name], feature, row)):
+                raise DomainError(f"transforms.py: {name}", "gives two results for one row", "make it pure")
+            for theirs in (one_by_one[at][name][0], at_once[name][at]):
+                if not _same(ours, theirs):
+                    raise DomainError(
+                        f"{where}: feature {name}",
+                        f"is {theirs!r} in Feast and {ours!r} by transforms.py on {row}",
+                        "let it map the function in transforms.py over the inputs of its parameters' names",
+                    )
 
 
-def _call(where: str, function: Callable[..., Any], row: Mapping[str, Any], arguments: tuple[Any, ...]) -> Any:
-    """Result of a domain's function; its error, or a result that is no number, as a refusal."""
+def _rebuilt(where: str, view: Any) -> Callable[..., Any]:
+    """The view's function as Feast's clients build it from its source text, without the file's own names."""
+    transformation = view.feature_transformation
+    function: Callable[..., Any] | None = rehydrate_udf_from_source(
+        transformation.udf_string, preferred_name=transformation.udf.__name__
+    )
+    if function is None:
+        raise DomainError(where, "cannot be built from its source text, as Feast's clients do", _TEXT_REMEDY)
+    return function
+
+
+def _call_feast(
+    where: str,
+    function: Callable[..., Any],
+    features: Sequence[RequestFeaturePlan],
+    inputs: Mapping[str, ParameterPlan],
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[str, list[Any]]:
+    """What Feast's function gives for rows: one list a feature, as long as the rows are many."""
+    lists = {name: [row[name] for row in rows] for name in inputs}
+    lists |= {f"{plan.view}__{name}": lists[name] for name, plan in inputs.items() if plan.view is not None}
     try:
-        result = function(*arguments)
+        result = function(lists)
+    except NameError as error:
+        raise DomainError(where, f"is built from its source text alone, where {error}", _TEXT_REMEDY) from error
     except Exception as error:
-        raise DomainError(
-            where, f"raises {type(error).__name__} ({error}) on {row}", "handle nulls, zeros and large numbers"
-        ) from error
-    if isinstance(result, dict) or result is None or (isinstance(result, int | float) and not isinstance(result, bool)):
-        return result
-    raise DomainError(where, f"gives {type(result).__name__} {result!r} on {row}", "return a number or None")
+        raise DomainError(where, _raised(error, rows[0]), "handle nulls, zeros and large numbers") from error
+    names = sorted(feature.name for feature in features)
+    if not isinstance(result, dict) or sorted(result) != names:
+        given = sorted(result) if isinstance(result, dict) else type(result).__name__
+        raise DomainError(where, f"gives {given}", f"return a dict of exactly {names}")
+    for name, values in result.items():
+        if not isinstance(values, list) or len(values) != len(rows):
+            raise DomainError(where, f"gives no list of {len(rows)} for {name}", "return a value for each row")
+    return result
+
+
+def _call_ours(function: Callable[..., Any], feature: RequestFeaturePlan, row: Mapping[str, Any]) -> float | None:
+    """Result of the function in ``transforms.py``; its error, or a result that is no number, as a refusal."""
+    where = f"transforms.py: {feature.name}"
+    try:
+        result = function(*(row[parameter.name] for parameter in feature.parameters))
+    except Exception as error:
+        raise DomainError(where, _raised(error, row), "handle nulls, zeros and large numbers") from error
+    if result is not None and (isinstance(result, bool) or not isinstance(result, int | float)):
+        raise DomainError(where, f"gives {type(result).__name__} {result!r} on {row}", "return a number or None")
+    return result
+
+
+def _raised(error: Exception, row: Mapping[str, Any]) -> str:
+    return f"raises {type(error).__name__} ({error}) on {row}"
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -157,12 +207,6 @@ def _same(left: Any, right: Any) -> bool:
         return left is right
     left, right = float(left), float(right)
     return (math.isnan(left) and math.isnan(right)) or struct.pack("<d", left) == struct.pack("<d", right)
-
-
-def _feast_row(row: Mapping[str, Any], inputs: Mapping[str, ParameterPlan]) -> dict[str, Any]:
-    """The row as Feast hands it over: by bare name, and by ``view__feature``."""
-    full = {f"{plan.view}__{name}": row[name] for name, plan in inputs.items() if plan.view is not None}
-    return {**row, **full}
 
 
 def _sample_rows(inputs: Mapping[str, ParameterPlan]) -> Iterator[dict[str, Any]]:

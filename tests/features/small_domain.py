@@ -29,15 +29,17 @@ def kilos_per_parcel(kilos_1h, parcels_1h, spare_kilos):
     return (kilos_1h + spare_kilos) / parcels_1h
 ''',
     "definitions.py": """\
+import inspect
 from datetime import timedelta
 
-from feast import Entity, FeatureService, Field, FileSource, KafkaSource, RequestSource, StreamFeatureView, ValueType
+from feast import Entity, FeatureService, Field, FileSource, KafkaSource, OnDemandFeatureView
+from feast import RequestSource, StreamFeatureView, ValueType
 from feast.aggregation import Aggregation
 from feast.data_format import JsonFormat
-from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64, String
 
 import transforms
+from transforms import kilos_per_parcel
 
 depot = Entity(name="depot", join_keys=["depot_id"], value_type=ValueType.INT64)
 history = FileSource(name="parcels_history", path="data/parcels.parquet", timestamp_field="seen_at")
@@ -79,17 +81,22 @@ flow = StreamFeatureView(
 truck = RequestSource(name="truck", schema=[Field(name="spare_kilos", dtype=Float64)])
 
 
-@on_demand_feature_view(
-    sources=[flow, truck], schema=[Field(name="kilos_per_parcel", dtype=Float64)], mode="python", singleton=True
-)
-def load(inputs):
+def load_of(inputs):
     return {
-        "kilos_per_parcel": transforms.kilos_per_parcel(
-            inputs["kilos_1h"], inputs["parcels_1h"], inputs["spare_kilos"]
+        "kilos_per_parcel": list(
+            map(kilos_per_parcel, inputs["kilos_1h"], inputs["parcels_1h"], inputs["spare_kilos"])
         )
     }
 
 
+load = OnDemandFeatureView(
+    name="load",
+    sources=[flow, truck],
+    schema=[Field(name="kilos_per_parcel", dtype=Float64)],
+    mode="python",
+    udf=load_of,
+    udf_string=inspect.getsource(transforms) + "\\n\\n" + inspect.getsource(load_of),
+)
 overflow = FeatureService(name="overflow", features=[flow, load])
 """,
     "labels.sql": "SELECT depot_id, seen_at AS event_timestamp, 1 AS label FROM parcels WHERE seen_at < $lake_end\n",

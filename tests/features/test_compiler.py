@@ -171,17 +171,26 @@ REFUSALS = [
     ("features=[flow, load]", "features=[flow.with_name('inflow'), load]", "renamed"),
     ("features=[flow, load]", "features=['flow:parcels_1h']", "names them by text"),
     ("overflow = FeatureService", "_ = print  # ", "declares no FeatureService"),
-    ('dtype=Float64)], mode="python"', 'dtype=Int64)], mode="python"', "declare it Float64"),
-    ('mode="python", singleton=True', 'mode="pandas"', "singleton=True"),
+    (
+        'Field(name="kilos_per_parcel", dtype=Float64)',
+        'Field(name="kilos_per_parcel", dtype=Int64)',
+        "is Int64; declare it Float64",
+    ),
+    ('mode="python"', 'mode="python", singleton=True', "the first row of a request only"),
+    ('mode="python"', 'mode="pandas"', "from lists to lists"),
     ('Field(name="spare_kilos", dtype=Float64)', 'Field(name="kilos_1h", dtype=Float64)', "two of its sources"),
     ('Field(name="spare_kilos", dtype=Float64)', 'Field(name="depot_id", dtype=Float64)', "is a join key"),
     ('Field(name="kilos_per_parcel"', 'Field(name="kilos_each"', "kilos_each: has no function"),
+    ('map(kilos_per_parcel, inputs["kilos_1h"]', 'map(kilos_per_parcel, inputs["spare_kilos"]', "in Feast and"),
+    ('"kilos_per_parcel": list(', '"kilos_per_parcel": tuple(', "gives no list of 1"),
+    ("list(\n            map(kilos_per_parcel, ", "list(\n            map(lambda *row: 1.0, ", "in Feast and"),
+    ("udf_string=inspect.getsource(transforms) + ", "udf_string=", "'kilos_per_parcel' is not defined"),
+    ("inspect.getsource(load_of),", '"\\n)",', "cannot be built from its source text"),
     (
-        'inputs["kilos_1h"], inputs["parcels_1h"]',
-        '2 * (inputs["kilos_1h"] or 0.0), inputs["parcels_1h"]',
-        "in Feast and",
+        '        "kilos_per_parcel": list(',
+        '        "kilos": [1.0], "kilos_per_parcel": list(',
+        "return a dict of exactly",
     ),
-    ('        "kilos_per_parcel": t', '        "kilos": 1.0, "kilos_per_parcel": t', "return a dict of exactly"),
     ("depot = Entity(", "depot = 1 / Entity(", "cannot be imported"),
     (
         "truck = ",
@@ -202,7 +211,7 @@ def test_a_declaration_that_could_not_be_meant_is_refused(domain: SmallDomain, o
 
 
 OTHER_FILES = [
-    ("transforms.py", "def kilos_per_parcel(", "def kilos_each(", "no function of its name"),
+    ("transforms.py", "def kilos_per_parcel(", "def kilos_each(", "cannot import name"),
     ("transforms.py", "kilos_1h, parcels_1h, spare_kilos)", "kilos_1h, parcels, spare_kilos)", "is no input"),
     ("transforms.py", "parcels_1h, spare_kilos)", "parcels_1h, spare_kilos=0.0)", "not a plain one"),
     ("transforms.py", "not parcels_1h or ", "", "ZeroDivisionError"),
@@ -340,7 +349,7 @@ def test_a_changed_apply_reaches_the_registry(domain: SmallDomain, tmp_path: Pat
     apply_domain(domain.repo, state_dir, StoreSettings())
     domain.replace("definitions.py", "slide_interval=timedelta(minutes=1)", "slide_interval=timedelta(minutes=2)")
     domain.replace("definitions.py", "features=[flow, load]", "features=[flow]")
-    domain.replace("definitions.py", "\n)\ndef load(inputs)", "\n)\ndef burden(inputs)")
+    domain.replace("definitions.py", 'name="load"', 'name="burden"')
     plan = apply_domain(domain.repo, state_dir, StoreSettings())
     assert load_plan(state_dir / "plan.json") == plan
     store = FeatureStore(fs_yaml_file=state_dir / "feature_store.yaml")

@@ -1,21 +1,23 @@
 """Pumps that fail: sensor readings and failures, two topics on one entity with an integer key."""
 
+import inspect
 from datetime import timedelta
 from typing import Any
 
+import transforms
 from feast import (
     Entity,
     FeatureService,
     Field,
     FileSource,
     KafkaSource,
+    OnDemandFeatureView,
     RequestSource,
     StreamFeatureView,
     ValueType,
 )
 from feast.aggregation import Aggregation
 from feast.data_format import JsonFormat
-from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64
 from transforms import vibration_at_planned_load, vibration_trend
 
@@ -114,23 +116,26 @@ pump_record = StreamFeatureView(
 next_day = RequestSource(name="next_day", schema=[Field(name="planned_load_percent", dtype=Float64)])
 
 
-@on_demand_feature_view(
+def outlook_of(inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Set the condition of pumps against what is planned."""
+    recent = inputs["vibration_mean_6h"]
+    return {
+        "vibration_at_planned_load": list(map(vibration_at_planned_load, recent, inputs["planned_load_percent"])),
+        "vibration_trend": list(map(vibration_trend, recent, inputs["vibration_mean_3d"])),
+    }
+
+
+pump_outlook = OnDemandFeatureView(
+    name="pump_outlook",
     sources=[pump_condition, next_day],
     schema=[
         Field(name="vibration_at_planned_load", dtype=Float64),
         Field(name="vibration_trend", dtype=Float64),
     ],
     mode="python",
-    singleton=True,
+    udf=outlook_of,
+    udf_string=inspect.getsource(transforms) + "\n\n" + inspect.getsource(outlook_of),
 )
-def pump_outlook(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Set the pump's condition against what is planned."""
-    recent = inputs["vibration_mean_6h"]
-    return {
-        "vibration_at_planned_load": vibration_at_planned_load(recent, inputs["planned_load_percent"]),
-        "vibration_trend": vibration_trend(recent, inputs["vibration_mean_3d"]),
-    }
-
 
 pump_failure = FeatureService(
     name="pump_failure",

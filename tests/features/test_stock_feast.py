@@ -1,0 +1,91 @@
+"""What ``feast apply`` and a stock Feast client make of the default domain."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+
+from deploy.servers import ValkeyServer
+from features.compiler import apply_domain, compile_plan
+from features.feast_layout import FeastRow, KeyLayout
+from features.plan import Plan
+from features.settings import StoreSettings
+from features.transforms import load_transforms
+
+REPO = Path(__file__).resolve().parents[2] / "feature_repo"
+NEWEST_US = 880_000_000_000_000
+CLIENT = """
+import json, sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+from feast import FeatureStore
+store = FeatureStore(fs_yaml_file=Path(sys.argv[1]))
+rows = json.loads(sys.argv[2])
+answer = store.get_online_features(features=store.get_feature_service("churn"), entity_rows=rows)
+print(json.dumps(answer.to_dict()))
+"""
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """The default domain, under a project of its own."""
+    folder = tmp_path / "repo"
+    shutil.copytree(REPO, folder, ignore=shutil.ignore_patterns("registry.db", "data", "__pycache__"))
+    config = folder / "feature_store.yaml"
+    config.write_text(config.read_text().replace("project: churn", "project: stock_feast"))
+    return folder
+
+
+def write_rows(plan: Plan, store: StoreSettings, n_rows: int) -> list[dict[str, float]]:
+    """Put customers into the store as the worker does, and tell their features."""
+    (view,) = plan.views
+    layout, row = KeyLayout(plan.project, view.keys), FeastRow(view)
+    written = []
+    with redis.Redis(host=store.host, port=store.port) as link:
+        for number in range(n_rows):
+            values = [
+                number + 1 if feature.function == "count" else (number + 1) * 10.1 + place
+                for place, feature in enumerate(view.features)
+            ]
+            fields = row.fields(values, NEWEST_US)
+            link.hset(layout.key([f"c{number}"]), mapping=dict(zip(fields[::2], fields[1::2], strict=True)))
+            written.append(dict(zip(view.feature_names, values, strict=True)))
+    return written
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+@pytest.mark.parametrize("applied_by", ["feast", "millstream"])
+def test_a_stock_client_reads_every_feature_of_many_rows(
+    repo: Path, tmp_path: Path, valkey: ValkeyServer, applied_by: str
+) -> None:
+    """From another folder, without the domain's files on its path, request-time features of all rows included."""
+    state_dir = tmp_path / "var" / "stock_feast"
+    if applied_by == "feast":
+        feast = Path(sys.executable).with_name("feast")
+        subprocess.run([str(feast), "apply"], cwd=repo, check=True, capture_output=True)
+        plan = compile_plan(repo)
+        config = tmp_path / "feature_store.yaml"
+        text = (repo / "feature_store.yaml").read_text()
+        text = text.replace("localhost:6379", f"{valkey.settings.host}:{valkey.settings.port}")
+        config.write_text(text.replace("sqlite:///registry.db", f"sqlite:///{repo / 'registry.db'}"))
+    else:
+        plan = apply_domain(repo, state_dir, valkey.settings)
+        config = state_dir / "feature_store.yaml"
+    written = write_rows(plan, valkey.settings, n_rows=5)
+    rows = [{"customer_id": f"c{number}"} for number in range(5)]
+    command = [sys.executable, "-P", "-c", CLIENT, str(config), msgspec.json.encode(rows).decode()]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    answer = msgspec.json.decode(ran.stdout.strip().rpartition("\n")[2])
+    functions = load_transforms(repo)
+    for name in plan.views[0].feature_names:
+        assert answer[name] == [row[name] for row in written]
+    for feature in plan.request_features:
+        expected = [functions[feature.name](*(row[p.name] for p in feature.parameters)) for row in written]
+        assert answer[feature.name] == expected
