@@ -49,7 +49,13 @@ class Compactor:
                 return  # not the new file's fault: readers and `check` will name it, or another writer was faster
 
     def _merge(self, group: list[Entry]) -> Entry:
-        table = pa.concat_tables([self._files.read(entry.file)[1] for entry in group])
+        tables = [self._files.read(entry.file)[1] for entry in group]
+        for entry, table in zip(group, tables, strict=True):
+            if len(table) != entry.facts.rows:  # merged, the loss would no longer show
+                raise LakeCorruptError(
+                    entry.file.path, f"has {len(table)} rows, it was written with {entry.facts.rows}"
+                )
+        table = pa.concat_tables(tables)
         first, last = group[0].facts, group[-1].facts
         facts = FileFacts(
             source=first.source, first=first.first, next=last.next, rows=len(table), level=first.level + 1

@@ -178,6 +178,7 @@ class LakeFiles:
 
     def delete(self, file: LakeFile) -> None:
         """Remove a file that another one covers."""
+        self._known.pop((file.path, file.size, file.changed_ns), None)
         with _reaching(file.path), suppress(FileNotFoundError):
             self._filesystem.delete_file(file.path)
 

@@ -230,6 +230,24 @@ def test_small_files_are_compacted(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".parquet"] == []
 
 
+def test_compaction_does_not_hide_a_row_that_was_taken(tmp_path: Path) -> None:
+    """A file that has not the rows it was written with is left as it is, so that `check` goes on naming it."""
+    lake = open_lake(str(tmp_path))
+    for i in range(FAN_IN - 1):
+        append(lake, 2 * i, 2 * i + 2)
+    rewrite(files(tmp_path)[3], lambda table: table.slice(1))
+    append(lake, 2 * FAN_IN - 2, 2 * FAN_IN)
+    assert [(found.problem, found.first) for found in lake.check("readings")] == [("lost", 6)]
+
+
+def test_a_writer_remembers_no_file_that_it_merged(tmp_path: Path) -> None:
+    """What a lake keeps in memory grows with the files that there are, not with all there ever were."""
+    lake = open_lake(str(tmp_path))
+    for i in range(3 * FAN_IN):
+        append(lake, i, i + 1)
+    assert len(lake._files._known) == len(files(tmp_path)) == 3
+
+
 def test_a_reader_beside_a_compacting_writer_misses_nothing(tmp_path: Path) -> None:
     """At every moment a reader sees a prefix at least as long as the one before it."""
     writer, reader = open_lake(str(tmp_path)), open_lake(str(tmp_path))
