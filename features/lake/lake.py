@@ -7,8 +7,8 @@ from functools import partial
 from itertools import islice
 from operator import lt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pafs
@@ -30,6 +30,9 @@ from features.lake.rows import (
 )
 from features.nouns import Partition
 from features.plan import SourcePlan, content_hash
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def open_lake(url: str) -> Lake:
@@ -209,6 +212,8 @@ class Lake:
             In memory, in time zone UTC; timestamps are TIMESTAMPTZ. The caller closes it.
 
         """
+        import duckdb  # the worker writes the lake and never asks it in SQL
+
         connection = duckdb.connect(":memory:")
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
