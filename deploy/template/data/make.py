@@ -1,4 +1,4 @@
-"""Make up eighteen months of purchases, the same at each run: ``python data/make.py``.
+"""Make up three years of purchases, the same at each run: ``python data/make.py``.
 
 Replace this by a converter of your own events: one Parquet file a topic, one row an event, in the columns that
 ``definitions.py`` declares and in time order. Each made-up customer buys at a pace of its own until it loses interest;
@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 HERE = Path(__file__).resolve().parent
 SEED = 1997
-N_CUSTOMERS = 12_000
+N_CUSTOMERS = 10_000
 DAY_US = 86_400_000_000
-START_US = 852_076_800_000_000  # 1997-01-01T00:00:00Z
-N_DAYS = 546  # to 1998-06-30
+START_US = 804_556_800_000_000  # 1995-07-01T00:00:00Z
+N_DAYS = 1_096  # to 1998-06-30
 
 
 def main() -> None:
