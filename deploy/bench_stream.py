@@ -23,13 +23,13 @@ import numpy as np
 
 from deploy.bench_stream_traffic import (
     EXPONENT,
-    N_CUSTOMERS,
+    N_ACCOUNTS,
     PARTITIONS,
     PLAN,
     TOPIC,
     fill_store,
     send_events,
-    zipf_customers,
+    zipf_accounts,
 )
 from deploy.caught_up import read_positions
 from deploy.server_process import Server, answers_tcp
@@ -94,7 +94,7 @@ def bench_stream() -> dict[str, Any]:
         logs.create([TOPIC, SCORES_TOPIC, DEAD_LETTERS_TOPIC], PARTITIONS)
         now_us = time.time_ns() // 1_000
         state_bytes = asyncio.run(fill_store(valkey.settings, now_us, logs.describe([TOPIC])[TOPIC].log))
-        send_events(tansu.bootstrap_servers, zipf_customers(N_EVENTS, np.random.default_rng(11)), now_us)
+        send_events(tansu.bootstrap_servers, zipf_accounts(N_EVENTS, np.random.default_rng(11)), now_us)
         environment = {
             "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": tansu.bootstrap_servers,
             "MILLSTREAM_STORE__PORT": str(valkey.port),
@@ -116,7 +116,7 @@ def bench_stream() -> dict[str, Any]:
         "bar": BAR,
         "events": N_EVENTS,
         "cores": os.cpu_count(),
-        "traffic": f"Zipf({EXPONENT}) over {N_CUSTOMERS} customers, {PARTITIONS} partitions, 3 windows of count, sum, "
+        "traffic": f"Zipf({EXPONENT}) over {N_ACCOUNTS} accounts, {PARTITIONS} partitions, 3 windows of count, sum, "
         f"min and max, {state_bytes} bytes of state each; worker on one core, broker and store on another",
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "passed": per_second >= BAR,

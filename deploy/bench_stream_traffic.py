@@ -1,4 +1,4 @@
-"""What the stream's bench is made of: plan, events, and a state with full tiles for every customer. Made, not real."""
+"""What the stream's bench is made of: plan, events, and a state with full tiles for every account. Made, not real."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from features.settings import StoreSettings
 from features.store import AdoptedLog, Birth, StateWrite
 
 TOPIC: Final = "bench"
-N_CUSTOMERS: Final = 100_000
+N_ACCOUNTS: Final = 100_000
 EXPONENT: Final = 1.1
 SPAN_US: Final = 3_600_000_000
 """Event time that the events are spread over, so that tiles are begun and dropped all along."""
@@ -41,7 +41,7 @@ SOURCE: Final = SourcePlan(
     timestamp_column="spent_at",
     max_ahead_us=3_600 * SECOND_US,
     columns=(
-        ColumnPlan(name="customer_id", type="string", nullable=False),
+        ColumnPlan(name="account_id", type="string", nullable=False),
         ColumnPlan(name="spent_at", type="timestamp", nullable=False),
         ColumnPlan(name="amount", type="float64", nullable=False, decimals=2),
     ),
@@ -49,7 +49,7 @@ SOURCE: Final = SourcePlan(
 VIEW: Final = ViewPlan(
     name="spend",
     topic=TOPIC,
-    keys=(EntityKeyPlan(name="customer_id", type="string"),),
+    keys=(EntityKeyPlan(name="account_id", type="string"),),
     features=tuple(
         AggregatePlan(name=f"{function}_{name}", function=function, column="amount", window_us=length, hop_us=hop)
         for name, (length, hop) in WINDOWS_US.items()
@@ -63,35 +63,35 @@ PLAN: Final = Plan(
 )
 
 
-def zipf_customers(n_events: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Who spends, event by event: Zipf over all customers."""
-    weights = 1.0 / np.arange(1, N_CUSTOMERS + 1) ** EXPONENT
-    ranks = generator.choice(N_CUSTOMERS, n_events, p=weights / weights.sum())
-    return generator.permutation(N_CUSTOMERS)[ranks]
+def zipf_accounts(n_events: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Who spends, event by event: Zipf over all accounts."""
+    weights = 1.0 / np.arange(1, N_ACCOUNTS + 1) ** EXPONENT
+    ranks = generator.choice(N_ACCOUNTS, n_events, p=weights / weights.sum())
+    return generator.permutation(N_ACCOUNTS)[ranks]
 
 
-def customer_id(number: int) -> str:
-    """Name of a customer."""
-    return f"customer-{number:06d}"
+def account_id(number: int) -> str:
+    """Name of an account."""
+    return f"account-{number:06d}"
 
 
-def send_events(bootstrap_servers: str, customers: npt.NDArray[np.int64], now_us: int) -> None:
-    """Send one event for each, up to now, a customer's always to one partition; return once all are taken."""
+def send_events(bootstrap_servers: str, accounts: npt.NDArray[np.int64], now_us: int) -> None:
+    """Send one event for each, up to now, an account's always to one partition; return once all are taken."""
     failed: list[object] = []
     producer = Producer(
         {
             "bootstrap.servers": bootstrap_servers,
-            "queue.buffering.max.messages": len(customers) + 1,
+            "queue.buffering.max.messages": len(accounts) + 1,
             "linger.ms": 50,
             "batch.num.messages": 10_000,
             "log_level": 0,
         }
     )
-    step_us = SPAN_US // len(customers)
+    step_us = SPAN_US // len(accounts)
     began_us = now_us - SPAN_US
-    for i, number in enumerate(customers.tolist()):
+    for i, number in enumerate(accounts.tolist()):
         at = datetime.fromtimestamp((began_us + i * step_us) / 1e6, UTC).isoformat()
-        value = f'{{"customer_id":"{customer_id(number)}","spent_at":"{at}","amount":{(i * 37 % 20_000) / 100}}}'
+        value = f'{{"account_id":"{account_id(number)}","spent_at":"{at}","amount":{(i * 37 % 20_000) / 100}}}'
         producer.produce(
             TOPIC,
             value.encode(),
@@ -105,13 +105,13 @@ def send_events(bootstrap_servers: str, customers: npt.NDArray[np.int64], now_us
 
 
 async def fill_store(settings: StoreSettings, now_us: int, log: str) -> int:
-    """Give every customer a state whose tiles are all full, and certify; the mean size of a state in bytes."""
+    """Give every account a state whose tiles are all full, and certify; the mean size of a state in bytes."""
     kernel, layout, row = ViewKernel(VIEW, SOURCE), KeyLayout(PLAN.project, VIEW.keys), FeastRow(VIEW)
     templates = list(_templates(kernel, row, now_us - SPAN_US))
     store = RedisStore(PLAN.project, settings)
     await store.connect()
     try:
-        for begin in range(0, N_CUSTOMERS, 10 * CHUNK):
+        for begin in range(0, N_ACCOUNTS, 10 * CHUNK):
             chunks = [range(at, at + CHUNK) for at in range(begin, begin + 10 * CHUNK, CHUNK)]
             await asyncio.gather(*(_fill(store, layout, templates, chunk) for chunk in chunks))
         await store.write_birth(Birth(view=VIEW.name, view_hash=VIEW.hash, id=BIRTH, cut={}, serving=True))
@@ -122,10 +122,10 @@ async def fill_store(settings: StoreSettings, now_us: int, log: str) -> int:
 
 
 async def _fill(
-    store: RedisStore, layout: KeyLayout, templates: Sequence[tuple[bytes, list[bytes]]], customers: Sequence[int]
+    store: RedisStore, layout: KeyLayout, templates: Sequence[tuple[bytes, list[bytes]]], accounts: Sequence[int]
 ) -> None:
     writes = [
-        StateWrite(layout.key([customer_id(number)]), b"", *templates[number % len(templates)]) for number in customers
+        StateWrite(layout.key([account_id(number)]), b"", *templates[number % len(templates)]) for number in accounts
     ]
     await store.bootstrap_states(VIEW.name, BIRTH, writes)
 
