@@ -142,7 +142,7 @@ def next_steps(*, settings: Settings, repo: Path, row: Row, facts: Facts) -> str
     keys = " ".join(f"--{short(key)} {shlex.quote(str(value))}" for key, value in row.entity.items())
     fields = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in row.request.items())
     asked = " ".join(part for part in (keys, fields) if part)
-    kinds = {str: "stringValue", int: "intValue"}
+    kinds = {str: "text", int: "integer"}
     message = {
         "model": facts.training.model,
         "entity": {key: {kinds[type(value)]: str(value)} for key, value in row.entity.items()},
