@@ -9,9 +9,9 @@ from typing import Final, Protocol
 import structlog
 
 from features.bootstrap import birth_of, start_offset
-from features.errors import BirthMissingError, LogNotAdoptedError, MillstreamError
+from features.errors import BirthMissingError, MillstreamError
 from features.nouns import SCORES_TOPIC
-from features.plan import Plan, ViewPlan
+from features.plan import Plan
 from features.store import Certificate, ProgressKey
 from streams.assignment import Assignment, Lane
 from streams.intake import Intake
@@ -156,19 +156,19 @@ class Steward:
         if lane.topic == SCORES_TOPIC:  # no view, no birth: what the broker has dropped unread is lost to the lake only
             lane.begin(log_id, max(lake_end or 0, first))
             return
+        views = [view for view in self._plan.views if view.topic == lane.topic]
         try:
+            for view in views:  # asked before the log: a lost store has lost both, and its backfill brings back both
+                birth_of(certificate, view)
             start = start_offset(
                 certificate=certificate,
                 progress=progress,
                 lake_end=lake_end,
-                views=self._views(lane.topic),
+                views=views,
                 topic=lane.topic,
                 log=log_id,
                 partition=lane.partition,
             )
-        except LogNotAdoptedError as error:
-            self._refuse(lane, f"{error}; run `millstream adopt {lane.topic} --from earliest` (or an offset)")
-            return
         except MillstreamError as error:
             self._refuse(lane, str(error))
             return
@@ -177,9 +177,6 @@ class Steward:
             self._refuse(lane, f"{lane.topic}/{lane.partition}: {lost}")
         else:
             lane.begin(log_id, start)
-
-    def _views(self, topic: str) -> list[ViewPlan]:
-        return [view for view in self._plan.views if view.topic == topic]
 
     def _refuse(self, lane: Lane, problem: str) -> None:
         if lane.problem != problem:

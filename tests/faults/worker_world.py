@@ -1,0 +1,158 @@
+"""A shop with servers and workers of its own, which a fault test may hurt; and what must hold of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from deploy.servers import TansuServer, ValkeyServer
+from features.bootstrap import fold_lake
+from features.feast_layout import state_field
+from features.kernel import ViewKernel
+from features.lake import Lake, open_lake
+from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
+from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
+from features.settings import KafkaSettings
+from features.store import AdoptedLog, Birth
+from streams.logs import KafkaLogs
+from tests.streams.shop import BIRTH, START_US, TOPIC, plan, value
+from tests.streams.worker_process import WorkerProcess
+from tests.waiting import wait_until
+
+PARTITIONS = 3
+N_ACCOUNTS = 400
+STEP_US = 7_000_000
+
+
+class FaultWorld:
+    """Broker, store, lake, and the workers of one plan."""
+
+    def __init__(self, folder: Path, running: ExitStack) -> None:
+        self.folder = folder
+        self.running = running
+        self.plan = plan("shop")
+        self.tansu = running.enter_context(TansuServer(folder / "tansu"))
+        self.valkey = running.enter_context(ValkeyServer(folder / "valkey"))
+        self.valkey_settings = self.valkey.settings
+        self.n_sent = 0
+        self._random = random.Random(5)
+        self.create_topics()
+
+    @property
+    def logs(self) -> KafkaLogs:
+        return KafkaLogs(self.tansu.bootstrap_servers)
+
+    @property
+    def lake(self) -> Lake:
+        return open_lake(str(self.folder / "lake"))
+
+    def create_topics(self) -> None:
+        self.logs.create([TOPIC, SCORES_TOPIC, DEAD_LETTERS_TOPIC], PARTITIONS)
+
+    def ready(self) -> None:
+        """Certified and adopted, as `up` leaves it."""
+        self.certify()
+        self.adopt()
+
+    def certify(self, birth: str = BIRTH) -> None:
+        (view,) = self.plan.views
+        self.ask(lambda store: store.write_birth(_birth(view.name, view.hash, birth)))
+
+    def adopt(self) -> None:
+        log = self.logs.describe([TOPIC])[TOPIC].log
+        self.ask(lambda store: store.adopt_log(AdoptedLog(topic=TOPIC, log=log, start={})))
+
+    def ask(self, question: Any) -> Any:
+        """One question to the store."""
+
+        async def once() -> Any:
+            store = RedisStore("shop", self.valkey.settings)
+            await store.connect()
+            try:
+                return await question(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(once())
+
+    def worker(self, name: str = "worker", **settings: Any) -> WorkerProcess:
+        """A worker, not started; it is stopped with the world."""
+        worker = WorkerProcess(
+            self.folder / name,
+            self.plan,
+            lake=str(self.folder / "lake"),
+            kafka=KafkaSettings(bootstrap_servers=self.tansu.bootstrap_servers),
+            store=self.valkey_settings,
+            **settings,
+        )
+        self.running.callback(worker.kill)
+        return worker
+
+    def send(self, n: int, bad: Sequence[int] = ()) -> None:
+        """Sales, the bad ones (by their place among these) of all kinds of badness."""
+        producer = Producer({"bootstrap.servers": self.tansu.bootstrap_servers, "linger.ms": 5, "log_level": 0})
+        failed: list[object] = []
+        kinds = (b"{", b'{"account": 7}', value("a1", START_US, 1e30), None, value("a1", 4_102_444_800_000_000, 1.0))
+        for i in range(n):
+            account = self._random.randrange(N_ACCOUNTS)
+            at_us = START_US + (self.n_sent + i) * STEP_US
+            good = value(f"a{account}", at_us, self._random.randrange(100_000) / 100)
+            producer.produce(
+                TOPIC,
+                kinds[i // 100 % len(kinds)] if i in bad else good,
+                partition=account % PARTITIONS,
+                on_delivery=lambda error, _: failed.append(error) if error else None,
+            )
+            if i % 1_000 == 0:
+                producer.poll(0)
+        assert not producer.flush(30)
+        assert not failed
+        self.n_sent += n
+
+    def rows(self) -> int:
+        """Records of the topic in the lake, each position once."""
+        return len(self.lake.read(self.plan.sources[0], valid_only=False))
+
+    def confirmed(self, n: int, deadline_s: float = 60.0) -> None:
+        """Wait until the lake has that many records and progress covers them."""
+
+        def marked() -> bool:
+            marks = self.ask(lambda store: store.read_progress())
+            return sum(offset for (birth, _, _), offset in marks.items() if birth == self.birth()) >= n
+
+        wait_until(marked, deadline_s, f"{n} records confirmed")
+        assert self.rows() >= n
+
+    def birth(self) -> str:
+        """Birth that is certified now."""
+        return str(self.ask(lambda store: store.read_certificate()).births[-1].id)
+
+    def compare(self, n_events: int) -> int:
+        """Every state in the store is, byte for byte, the fold of the lake; the number of entities."""
+        (view,), (source,) = self.plan.views, self.plan.sources
+        states, n_folded = fold_lake(self.lake.read(source), view, source, "shop")
+        assert n_folded == n_events
+        kernel = ViewKernel(view, source)
+        reader = RedisReader("shop", self.valkey.settings)
+        stored = reader.read_fields(list(states), [state_field(view.name, self.birth())])
+        reader.close()
+        assert [row[0] for row in stored] == [kernel.encode(state) for state in states.values()]
+        return len(states)
+
+
+def _birth(view: str, view_hash: str, birth: str) -> Birth:
+    return Birth(view=view, view_hash=view_hash, id=birth, cut={}, serving=True)
+
+
+@contextmanager
+def fault_world(folder: Path) -> Iterator[FaultWorld]:
+    """A world that ends its processes."""
+    with ExitStack() as running:
+        yield FaultWorld(folder, running)

@@ -1,0 +1,104 @@
+"""A worker as a process of its own, as it runs in production: started, killed, frozen, asked over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.server_process import Server
+from features.plan import Plan, save_plan
+from features.settings import KafkaSettings, LakeSettings, Settings, StoreSettings, WorkerSettings
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from features.plan import load_plan
+from features.settings import Settings
+from streams.run import run_worker
+
+run_worker(Settings(), load_plan(Path(sys.argv[1])))
+"""
+
+
+class WorkerProcess(Server):
+    """``run_worker`` in a process group of its own."""
+
+    name = "worker"
+    ready_deadline_s = 60.0
+
+    def __init__(
+        self, folder: Path, plan: Plan, *, lake: str, kafka: KafkaSettings, store: StoreSettings, **worker: Any
+    ) -> None:
+        super().__init__(folder)
+        self.plan = plan
+        self.settings = Settings(
+            var=folder / "var",
+            kafka=kafka,
+            store=store,
+            lake=LakeSettings(url=lake),
+            worker=WorkerSettings(metrics_port=self.port, web_port=0, **worker),
+        )
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", PROGRAM, str(self.folder / "plan.json")]
+
+    def prepare(self) -> None:
+        save_plan(self.plan, self.folder / "plan.json")
+
+    def environment(self) -> Mapping[str, str]:
+        return environment(self.settings)
+
+    def is_ready(self) -> bool:
+        return self.get("/readyz") is not None
+
+    def get(self, path: str) -> Any:
+        """The JSON of a page; None when it does not answer 200."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as answer:
+                return json.loads(answer.read())
+        except (OSError, urllib.error.HTTPError):
+            return None
+
+    def problems(self) -> str:
+        """Why it is not ready; empty when it is."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2):
+                return ""
+        except urllib.error.HTTPError as error:
+            return "; ".join(json.loads(error.read())["problems"])
+        except OSError as error:
+            return f"no answer: {error}"
+
+    def metric(self, name: str) -> float:
+        """Sum of a metric over its labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+            lines = answer.read().decode().splitlines()
+        full = f"millstream_worker_{name}"
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == full)
+
+    def applied(self, topic: str) -> int:
+        """How many records of a topic are applied, over its partitions."""
+        page = self.get("/positions") or {"partitions": []}
+        return sum(lane["applied"] or 0 for lane in page["partitions"] if lane["topic"] == topic)
+
+    def committed(self, topic: str) -> int:
+        """How many records of a topic a restart would not read again."""
+        page = self.get("/positions") or {"partitions": []}
+        return sum(lane["committed"] or 0 for lane in page["partitions"] if lane["topic"] == topic)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as a process gets them."""
+    found = {}
+    for part, values in settings.model_dump(mode="json", exclude_none=True).items():
+        for name, value in values.items() if isinstance(values, dict) else ():
+            found[f"MILLSTREAM_{part}__{name}".upper()] = str(value)
+    found["MILLSTREAM_VAR"] = str(settings.var)
+    found["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    return found
