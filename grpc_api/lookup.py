@@ -50,6 +50,12 @@ class Fetcher:
         self._open_reader = open_reader
         self._watch = watch
         self._local = threading.local()
+        self._readers: set[StoreReader] = set()
+
+    def close(self) -> None:
+        """Close the readers of all threads; no call may be under way."""
+        while self._readers:
+            self._readers.pop().close()
 
     def fetch(self, views: Sequence[ViewPlan], keys: EntityKeys, entities: Sequence[Mapping[str, KeyValue]]) -> Fetched:
         """States of all views for all entities, in one round trip.
@@ -83,10 +89,12 @@ class Fetcher:
             reader.close()
             raise
         self._local.reader = reader
+        self._readers.add(reader)
         return births, found
 
     def _drop(self, reader: StoreReader) -> None:
         self._local.reader = None
+        self._readers.discard(reader)
         reader.close()
 
 

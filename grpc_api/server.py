@@ -69,12 +69,13 @@ class Scorer:
             on_swap=self._swapped,
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
+        self._fetcher = Fetcher(open_reader=open_reader, watch=self._watch)
         core = Core(
             plan=plan,
             kernels=kernels,
             services=all_inputs(declarations),
             models=models,
-            fetcher=Fetcher(open_reader=open_reader, watch=self._watch),
+            fetcher=self._fetcher,
             records=records,
             clock=clock,
             metrics=metrics,
@@ -97,6 +98,7 @@ class Scorer:
         self._server.stop(drain_s).wait()
         self._follower.stop()
         self._watch.stop()
+        self._fetcher.close()
 
     def _update(self) -> None:
         self._readiness.update(self._watch)
