@@ -160,7 +160,14 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
         for log, partitions in lake.logs(view.topic).items()
     }
     states, n_events = fold_lake(lake.read(source, upto=_last_offsets(cut)), view, source, plan.project)
-    birth = Birth(view=view.name, view_hash=view.hash, id=new_birth_id(), cut=cut, serving=True)
+    birth = Birth(
+        view=view.name,
+        view_hash=view.hash,
+        id=new_birth_id(),
+        join_keys=tuple(key.name for key in view.keys),
+        cut=cut,
+        serving=True,
+    )
     kernel = ViewKernel(view, source)
     entries = list(states.items())
     for begin in range(0, len(entries), CHUNK):

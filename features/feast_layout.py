@@ -54,8 +54,7 @@ class KeyLayout:
     def __init__(self, project: str, keys: Sequence[EntityKeyPlan]) -> None:
         self._order = sorted(range(len(keys)), key=lambda index: keys[index].name)
         self._keys = [keys[index] for index in self._order]
-        names = [key.name.encode() for key in self._keys]
-        self._prefix = struct.pack("<I", len(names)) + b"".join(_LENGTH.pack(2, len(name)) + name for name in names)
+        self._prefix = _key_prefix([key.name for key in self._keys])
         self._project = project.encode()
         self._one_string = len(keys) == 1 and keys[0].type == "string"
 
@@ -132,6 +131,11 @@ def certificate_key(project: str) -> bytes:
 def progress_key(project: str) -> bytes:
     """The key of a shard's progress marks. It ends in a colon for the same reason."""
     return f"_ms:{project}:progress:".encode()
+
+
+def witness_key(project: str, join_keys: Sequence[str]) -> bytes:
+    """A key among those of the entities with these join keys, though no entity's: what deletes them deletes it too."""
+    return _key_prefix(sorted(join_keys)) + b"_ms:births:" + project.encode()
 
 
 def encode_value(value: FeatureValue) -> bytes:
@@ -263,6 +267,12 @@ class FeastRow:
         fields[1:-2:2] = [pack(_DOUBLE_TAG, v) if v.__class__ is float else encode_value(v) for v in values]
         fields[-1] = encode_timestamp(newest_us)
         return fields
+
+
+def _key_prefix(names: Sequence[str]) -> bytes:
+    """How the keys of all entities with these join keys, sorted, begin; Feast deletes by it."""
+    encoded = [name.encode() for name in names]
+    return struct.pack("<I", len(encoded)) + b"".join(_LENGTH.pack(2, len(name)) + name for name in encoded)
 
 
 def _encode_key_value(key: EntityKeyPlan, value: KeyValue) -> bytes:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from itertools import chain
 
-from features.shard_records import common_certificate, least_progress, to_certificate, to_progress
+from features.shard_records import (
+    common_certificate,
+    least_progress,
+    to_certificate,
+    to_progress,
+    witness_keys,
+    witnessed,
+)
 from features.store import Certificate, ProgressKey
 
 Hash = dict[bytes, bytes]
 CERTIFICATE, PROGRESS = b"certificate:", b"progress:"
+PROJECT = "memory"
 
 
 class MemoryShard:
@@ -41,6 +50,12 @@ class MemoryShard:
         for _ in range(n_writes):
             key, before = self._journal.pop()
             _update(self.hashes[key], before)
+
+    def certificate(self) -> Certificate:
+        """What of the certificate stands."""
+        certificate = to_certificate(self.hash(CERTIFICATE))
+        fields = (self.hash(key) for key in witness_keys(PROJECT, certificate))
+        return witnessed(certificate, set(chain.from_iterable(fields)))
 
     def flush(self) -> None:
         """Lose everything."""
@@ -81,7 +96,7 @@ class MemoryShards:
 
     def certificate(self) -> Certificate:
         """What every shard carries."""
-        return common_certificate([to_certificate(shard.hash(CERTIFICATE)) for shard in self.shards])
+        return common_certificate([shard.certificate() for shard in self.shards])
 
     def progress(self) -> dict[ProgressKey, int]:
         """Least over the shards."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from features.errors import BirthMissingError, StoreUnavailableError
-from features.feast_layout import state_field
-from features.memory_shards import CERTIFICATE, PROGRESS, MemoryShard, MemoryShards
+from features.feast_layout import state_field, witness_key
+from features.memory_shards import CERTIFICATE, PROGRESS, PROJECT, MemoryShard, MemoryShards
 from features.shard_records import birth_field, log_field, mark_field, to_certificate
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
 
@@ -85,7 +85,9 @@ class MemoryStore:
 
     async def write_birth(self, birth: Birth) -> None:
         """Certify a birth on every shard (or change its cut or ``serving``)."""
-        await self._write_everywhere(CERTIFICATE, {birth_field(birth.view, birth.id): msgspec.json.encode(birth)})
+        field = birth_field(birth.view, birth.id)
+        await self._write_everywhere(witness_key(PROJECT, birth.join_keys), {field: b""})
+        await self._write_everywhere(CERTIFICATE, {field: msgspec.json.encode(birth)})
 
     async def drop_birth(self, view: str, birth: str) -> None:
         """Withdraw a certificate and its progress everywhere."""

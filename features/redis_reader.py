@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import hiredis
@@ -19,7 +20,7 @@ from features.feast_layout import certificate_key
 from features.redis_link import address_of, greeting, is_unix, tune
 from features.redis_replies import NO_REPLY, store_error, to_hash
 from features.settings import StoreSettings
-from features.shard_records import common_certificate, to_certificate
+from features.shard_records import to_certificate, witness_keys, witnessed
 from features.store import Certificate
 
 RECEIVE_BYTES = 1 << 16
@@ -39,6 +40,7 @@ class RedisReader:
     """
 
     def __init__(self, project: str, settings: StoreSettings) -> None:
+        self._project = project
         self._settings = settings
         self._certificate_key = certificate_key(project)
         self._connection: _Connection | None = None
@@ -52,8 +54,11 @@ class RedisReader:
 
     def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries."""
-        replies = self._ask(hiredis.pack_command((b"HGETALL", self._certificate_key)), 1)
-        return common_certificate([to_certificate(to_hash(reply)) for reply in replies])
+        (reply,) = self._ask(hiredis.pack_command((b"HGETALL", self._certificate_key)), 1)
+        certificate = to_certificate(to_hash(reply))
+        keys = witness_keys(self._project, certificate)
+        fields = self._ask(b"".join(hiredis.pack_command((b"HKEYS", key)) for key in keys), len(keys)) if keys else []
+        return witnessed(certificate, set(chain.from_iterable(fields)))
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from features.errors import StoreUnavailableError
-from features.feast_layout import certificate_key, progress_key, state_field
+from features.feast_layout import certificate_key, progress_key, state_field, witness_key
 from features.redis_link import RedisLink, open_link
 from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import DROP_BIRTH, SCRIPTS, WRITE_PROGRESS, WRITE_STATES, Script
@@ -26,6 +27,8 @@ from features.shard_records import (
     mark_field,
     to_certificate,
     to_progress,
+    witness_keys,
+    witnessed,
 )
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
 
@@ -44,6 +47,7 @@ class RedisStore:
 
     def __init__(self, project: str, settings: StoreSettings) -> None:
         self.epoch = 0
+        self._project = project
         self._settings = settings
         self._certificate_key = certificate_key(project)
         self._progress_key = progress_key(project)
@@ -86,12 +90,13 @@ class RedisStore:
 
     async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries."""
-        replies = await self._everywhere(b"HGETALL", self._certificate_key)
-        return common_certificate([to_certificate(to_hash(reply)) for reply in replies])
+        return common_certificate(await _all(self._read_certificate(shard) for shard in self._every()))
 
     async def write_birth(self, birth: Birth) -> None:
         """Certify a birth on every shard (or change its cut or ``serving``)."""
-        await self._certify(birth_field(birth.view, birth.id), msgspec.json.encode(birth))
+        field = birth_field(birth.view, birth.id)
+        await self._everywhere(b"HSET", witness_key(self._project, birth.join_keys), field, b"")
+        await self._certify(field, msgspec.json.encode(birth))
 
     async def drop_birth(self, view: str, birth: str) -> None:
         """Withdraw a certificate and its progress everywhere; its states may then be swept."""
@@ -131,6 +136,13 @@ class RedisStore:
             arguments += (expected, state, b"%d" % len(feast_fields), *feast_fields)
         answers: list[bytes | None] = await _run(self._entities(), WRITE_STATES, keys, arguments)
         return answers
+
+    async def _read_certificate(self, shard: RedisLink) -> Certificate:
+        """What of one shard's certificate stands."""
+        certificate = to_certificate(to_hash(await shard.call(b"HGETALL", self._certificate_key)))
+        keys = witness_keys(self._project, certificate)
+        fields = await _all(shard.call(b"HKEYS", key) for key in keys)
+        return witnessed(certificate, set(chain.from_iterable(fields)))
 
     async def _certify(self, field: bytes, record: bytes) -> None:
         await self._everywhere(b"HSET", self._certificate_key, field, record)

@@ -1,17 +1,19 @@
 """Certificate and progress as they stand in a shard's two hashes, and what many shards say together.
 
 A certificate hash has ``view:<view>:<birth>`` → JSON `Birth` and ``log:<topic>:<log>`` → JSON `AdoptedLog`; a
-progress hash has ``<birth>:<log>:<partition>`` → next offset in decimal.
+progress hash has ``<birth>:<log>:<partition>`` → next offset in decimal. Each birth is named a second time, in a
+hash among its entities: its witness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from features.errors import StateCorruptError
+from features.feast_layout import witness_key
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey
 
 Key = TypeVar("Key", bound=Hashable)
@@ -63,6 +65,21 @@ def to_certificate(fields: Mapping[bytes, bytes]) -> Certificate:
         except msgspec.MsgspecError as error:
             raise StateCorruptError(f"certificate field {field!r}", str(error)) from error
     return Certificate(births=tuple(births), logs=tuple(logs))
+
+
+def witness_keys(project: str, certificate: Certificate) -> list[bytes]:
+    """Keys of the hashes whose fields witness that a shard still has the entities of its births."""
+    return sorted({witness_key(project, birth.join_keys) for birth in certificate.births})
+
+
+def witnessed(certificate: Certificate, fields: Collection[bytes]) -> Certificate:
+    """What of a shard's certificate stands: the births whose own field is among those of the witness hashes.
+
+    Feast knows nothing of certificates. Where it deletes all entities of some join keys (``feast teardown``) the
+    witness goes with them, lest the store pass for one of new customers.
+    """
+    births = tuple(birth for birth in certificate.births if birth_field(birth.view, birth.id) in fields)
+    return msgspec.structs.replace(certificate, births=births)
 
 
 def to_progress(fields: Mapping[bytes, bytes]) -> dict[ProgressKey, int]:

@@ -28,12 +28,14 @@ class StateWrite(NamedTuple):
 class Birth(Struct, frozen=True, kw_only=True):
     """The life of one view's states in the store.
 
-    ``cut`` maps log → partition → first offset that the bootstrapped states do not hold.
+    ``cut`` maps log → partition → first offset that the bootstrapped states do not hold. ``join_keys`` are the names
+    of the entities' join keys: the birth ends with the deletion of all these entities, as ``feast teardown`` does it.
     """
 
     view: str
     view_hash: str
     id: str
+    join_keys: tuple[str, ...] = ()
     cut: Mapping[str, Mapping[int, int]]
     serving: bool
 

@@ -6,7 +6,7 @@ import secrets
 from typing import Protocol
 
 from deploy.servers import ValkeyServer
-from features.memory_shards import MemoryShards
+from features.memory_shards import PROJECT, MemoryShards
 from features.memory_store import MemoryStore
 from features.redis_link import open_link
 from features.redis_reader import RedisReader
@@ -27,6 +27,10 @@ class Site(Protocol):
 
     async def flush(self) -> None:
         """Lose all data, keep all connections."""
+        ...
+
+    async def delete_entities(self, beginning: bytes) -> None:
+        """Lose all keys that begin so and end with the project's name: how Feast deletes entities."""
         ...
 
     def stop(self) -> None:
@@ -53,6 +57,11 @@ class MemorySite:
     async def flush(self) -> None:
         self.shards.flush()
 
+    async def delete_entities(self, beginning: bytes) -> None:
+        for shard in self.shards.shards:
+            for key in [key for key in shard.hashes if key.startswith(beginning) and key.endswith(PROJECT.encode())]:
+                del shard.hashes[key]
+
     def stop(self) -> None:
         self.shards.stop()
 
@@ -76,6 +85,12 @@ class ServerSite:
     async def flush(self) -> None:
         link = await open_link(self.server.settings)
         await link.call(b"FLUSHALL")
+        link.close()
+
+    async def delete_entities(self, beginning: bytes) -> None:
+        link = await open_link(self.server.settings)
+        keys = await link.call(b"KEYS", beginning + b"*" + self.project.encode())
+        await link.call(b"DEL", *keys)
         link.close()
 
     def stop(self) -> None:

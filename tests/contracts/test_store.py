@@ -277,6 +277,20 @@ async def test_a_flushed_store_is_not_a_store_of_new_customers(site: Site, store
     assert reader.read_certificate() == Certificate()
 
 
+async def test_births_end_with_their_entities(site: Site, store: Store, reader: StoreReader) -> None:
+    """What deletes all entities of some join keys ends the births of their views, those of others stand."""
+    theirs = Birth(view="spend", view_hash="00ff", id="b1", join_keys=("customer",), cut={}, serving=True)
+    others = Birth(view="visits", view_hash="11ee", id="b2", join_keys=("shop", "customer"), cut={}, serving=True)
+    for birth in (theirs, others):
+        await store.write_birth(birth)
+    assert await store.read_certificate() == reader.read_certificate() == Certificate(births=(theirs, others))
+    await site.delete_entities(b"\1\0\0\0\2\0\0\0\x08\0\0\0customer")
+    assert await store.read_certificate() == reader.read_certificate() == Certificate(births=(others,))
+    again = Birth(view="spend", view_hash="00ff", id="b3", join_keys=("customer",), cut={}, serving=True)
+    await store.write_birth(again)
+    assert await store.read_certificate() == reader.read_certificate() == Certificate(births=(again, others))
+
+
 @pytest.mark.faults
 async def test_a_store_that_goes_away_fails_the_calls_in_flight(site: Site, store: Store) -> None:
     """They fail, later ones too, and nothing reconnects by itself; after `connect` all that was confirmed is there."""

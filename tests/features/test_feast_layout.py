@@ -324,6 +324,23 @@ def test_what_stock_feast_writes_we_read(shop: FeatureStore, valkey: ValkeyServe
 
 
 @pytest.mark.servers
+@pytest.mark.parametrize("name", KEYS)
+async def test_what_stock_feast_tears_down_is_no_store_of_new_customers(
+    shop: FeatureStore, valkey: ValkeyServer, name: str
+) -> None:
+    """Feast's teardown deletes a view's entities, and with them the witness of its birth."""
+    joined = tuple(key.name for key in KEYS[name])
+    store = RedisStore(shop.project, valkey.settings)
+    await store.connect()
+    birth = Birth(view=name, view_hash="00ff", id="b7", join_keys=joined, cut={}, serving=True)
+    await store.write_birth(birth)
+    assert birth in (await store.read_certificate()).births
+    shop._get_provider().teardown_infra(shop.project, [shop.get_feature_view(name)], [])
+    assert birth not in (await store.read_certificate()).births
+    await store.close()
+
+
+@pytest.mark.servers
 @pytest.mark.parametrize("project", ["shop", "p", "certificate", "progress"])
 def test_feasts_scan_for_a_project_spares_our_keys(valkey: ValkeyServer, project: str) -> None:
     """Feast deletes what ends in the project's name; certificate and progress never do."""
