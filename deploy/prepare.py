@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.exit_codes import exit_code_of
-from features.bootstrap import Bootstrapped, ensure_births
+from features.bootstrap import Bootstrapped, ensure_births, withdraw_births
 from features.domain import project_name
 from features.errors import MillstreamError
 from features.lake import open_lake
@@ -49,6 +49,7 @@ async def prepare(plan: Plan, settings: Settings) -> Prepared:
         for topic, info in found.items():
             await store.adopt_log(AdoptedLog(topic=topic, log=info.log, start={}))
         births = await ensure_births(store, open_lake(settings.lake_url(plan.project)), plan)
+        await withdraw_births(store, plan)  # no worker of another plan runs yet
     finally:
         await store.close()
     return Prepared(created, births)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from features.decode import Decoder
 from features.errors import BirthMissingError, CorruptError, LogNotAdoptedError
-from features.feast_layout import entity_key
+from features.feast_layout import KeyLayout
 from features.kernel import ViewKernel
 from features.nouns import Partition
 from features.plan import Plan, SourcePlan, ViewPlan
@@ -149,6 +149,20 @@ async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Ite
     return made
 
 
+async def withdraw_births(store: Store, plan: Plan) -> list[Birth]:
+    """Withdraw the births that a plan with all its births has no use for; those withdrawn.
+
+    They are of views that are gone, or were declared otherwise, or were born again. If one of them came back with a
+    later plan it would take up where it stopped, long behind. Workers of an older plan cannot write after this.
+    """
+    certificate = await store.read_certificate()
+    used = [birth_of(certificate, view) for view in plan.views]
+    useless = [birth for birth in certificate.births if birth not in used]
+    for birth in useless:
+        await store.drop_birth(birth.view, birth.id)
+    return useless
+
+
 async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan) -> Bootstrapped:
     """Write the states that the lake gives one view, then certify their birth.
 
@@ -185,7 +199,7 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
 
 def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str) -> tuple[dict[bytes, State], int]:
     """States of all entities in a table of the lake, by entity key, and the number of events folded."""
-    kernel, decoder = ViewKernel(view, source), Decoder(source)
+    kernel, decoder, layout = ViewKernel(view, source), Decoder(source), KeyLayout(project, view.keys)
     ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
     states: dict[bytes, State] = {}
     n_events = 0
@@ -199,7 +213,7 @@ def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str
         ):
             if columns is None:
                 continue
-            key = entity_key(project, view.keys, [columns[ordinal] for ordinal in ordinals])
+            key = layout.key([columns[ordinal] for ordinal in ordinals])
             state = states.get(key)
             if state is None:
                 state = states[key] = kernel.new_state()
