@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.production_servers import kafka_is_installed, redis_is_installed
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer
+
+IN_CI = os.environ.get("CI") == "true"
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,30 @@ def mlflow_server(server_folder: Path) -> Iterator[MlflowServer]:
     """A running registry, shared: use model names of your own."""
     with MlflowServer(server_folder / "mlflow") as server:
         yield server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs Apache Kafka and Redis where they are not."""
+    if kafka_is_installed() and redis_is_installed():
+        return
+    for item in items:
+        if item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.skip(reason="needs Java, Kafka's jars and redis-server: make servers"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On a machine made for tests nothing may be skipped."""
+    if IN_CI and skipped_in(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say why a run without failures failed."""
+    if IN_CI and (n_skipped := skipped_in(config)):
+        terminalreporter.write_line(f"CI=true and {n_skipped} tests were skipped: that is a failure", red=True)
+
+
+def skipped_in(config: pytest.Config) -> int:
+    """How many tests were skipped."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) if isinstance(reporter, pytest.TerminalReporter) else 0
