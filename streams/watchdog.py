@@ -22,7 +22,7 @@ log: Final = structlog.get_logger(__name__)
 
 
 class Watchdog:
-    """Looks at the pulse; when it stood still for ``stall_s`` asks whether a neighbour is down, and else bites.
+    """Looks at the pulse, and bites when it stood still for ``stall_s`` in which every look found all neighbours up.
 
     Time in which the process itself stood still (SIGSTOP, a suspended machine) does not count.
     """
@@ -61,16 +61,13 @@ class Watchdog:
         if steps != self._steps:
             self._steps, self._stalled_s = steps, 0.0
             return
+        if self._neighbour_down() is not None:
+            self._stalled_s = 0.0
+            return
         self._stalled_s += min(passed_s, 2 * self.tick_s)
-        if self._stalled_s < self._stall_s:
-            return
-        self._stalled_s = 0.0
-        down = self._neighbour_down()
-        if down is not None:
-            log.warning("no progress, for a neighbour is down", neighbour=down)
-            return
-        log.critical("no progress while all neighbours are up: ending", stall_s=self._stall_s, exit_code=EXIT_STALLED)
-        self._bite(EXIT_STALLED)
+        if self._stalled_s >= self._stall_s:
+            log.critical("no progress while all neighbours are up: ending", stall_s=self._stall_s, exit=EXIT_STALLED)
+            self._bite(EXIT_STALLED)
 
     def _run(self) -> None:
         while True:

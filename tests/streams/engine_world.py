@@ -1,4 +1,4 @@
-"""A world for the engine: partitions, store shards and a lake in memory, and workers that can be cut, killed and doubled."""
+"""A world for the engine: partitions, shards and a lake in memory, and workers that can be cut, killed and doubled."""
 
 from __future__ import annotations
 

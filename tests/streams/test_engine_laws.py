@@ -1,4 +1,4 @@
-"""The engine's law: whatever happens on the way, each state is the fold of the records, and the lake holds each once."""
+"""The engine's law: whatever happens, each state is the fold of the records, and the lake holds each record once."""
 
 from __future__ import annotations
 

@@ -1,0 +1,43 @@
+"""The bounded cache of states, and which rows are whose."""
+
+from __future__ import annotations
+
+from features.plan import EntityKeyPlan, ViewPlan
+from streams.entities import Entity, EntityCache, Grouping
+from tests.streams.shop import SOURCE, view
+
+
+def entity(key: bytes) -> Entity:
+    return Entity(key, None, b"")  # type: ignore[arg-type]  # no state is looked at
+
+
+def test_the_cache_forgets_the_one_used_longest_ago() -> None:
+    """Looking at an entity is using it."""
+    cache = EntityCache(2)
+    cache.put("a", entity(b"a"))
+    cache.put("b", entity(b"b"))
+    assert cache.get("a") is not None
+    cache.put("c", entity(b"c"))
+    assert cache.get("b") is None
+    assert cache.get("a") is not None
+    assert len(cache) == 2
+    cache.clear()
+    assert cache.get("a") is None
+
+
+def test_rows_are_grouped_by_one_key_in_order() -> None:
+    """Refused rows belong to nobody."""
+    grouping = Grouping(view(), SOURCE)
+    groups = grouping.group([("a", 1, 0), None, ("b", 2, 0), ("a", 3, 0)])
+    assert groups == {"a": [0, 3], "b": [2]}
+    assert grouping.values("a") == ("a",)
+
+
+def test_rows_are_grouped_by_several_keys() -> None:
+    """A row with one null among them stands under None."""
+    keys = (EntityKeyPlan(name="account", type="string"), EntityKeyPlan(name="price", type="int64"))
+    pair = ViewPlan(name="v", topic="sales", keys=keys, features=(), ttl_us=0, hash="00" * 8)
+    grouping = Grouping(pair, SOURCE)
+    groups = grouping.group([("a", 1, 5), ("a", 2, 6), ("a", 3, 5), ("a", 4, None)])
+    assert groups == {("a", 5): [0, 2], ("a", 6): [1], None: [3]}
+    assert grouping.values(("a", 5)) == ("a", 5)

@@ -1,0 +1,100 @@
+"""The worker's pages."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.assignment import Assignment
+from streams.health import HealthServer, worker_pages
+from streams.metrics import WorkerMetrics
+from tests.streams.shop import LOG, TOPIC
+
+
+@pytest.fixture
+def lanes() -> Assignment:
+    lanes = Assignment(max_rows_waiting=1)
+    lanes.assign({(TOPIC, 0), (TOPIC, 1)})
+    lanes.failure = None
+    return lanes
+
+
+@pytest.fixture
+def address(lanes: Assignment) -> Iterator[str]:
+    server = HealthServer(worker_pages(lanes, WorkerMetrics()), port=0)
+    server.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop()
+
+
+def get(address: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def run_all(lanes: Assignment) -> None:
+    for lane in lanes.lanes.values():
+        lane.begin(LOG, 5)
+        lane.state = "running"
+
+
+def test_alive_is_not_ready(address: str, lanes: Assignment) -> None:
+    """Alive as long as it answers; ready, with no problems, once every partition is read."""
+    assert get(f"{address}/healthz") == (200, b'{"alive":true}')
+    status, body = get(f"{address}/readyz")
+    assert (status, json.loads(body)["ready"]) == (503, False)
+    assert json.loads(body)["problems"] == [f"{TOPIC}/0 is starting", f"{TOPIC}/1 is starting"]
+    run_all(lanes)
+    assert get(f"{address}/readyz") == (200, b'{"ready":true,"problems":[]}')
+
+
+def test_positions_tell_what_is_applied_and_committed(address: str, lanes: Assignment) -> None:
+    """Per topic and partition, under its log."""
+    run_all(lanes)
+    lane = lanes.lanes[TOPIC, 1]
+    lane.applied, lane.committed, lane.end = 9, 7, 12
+    status, body = get(f"{address}/positions")
+    assert status == 200
+    assert json.loads(body)["partitions"][1] == {
+        "topic": TOPIC,
+        "partition": 1,
+        "log": LOG,
+        "state": "running",
+        "applied": 9,
+        "committed": 7,
+        "end": 12,
+        "problem": None,
+    }
+
+
+def test_metrics_show_the_lanes_of_now(address: str, lanes: Assignment) -> None:
+    """Offsets and lag; those of a revoked partition are gone."""
+    run_all(lanes)
+    lanes.lanes[TOPIC, 0].end = 11
+    status, body = get(f"{address}/metrics")
+    assert status == 200
+    found = {
+        (sample.name, sample.labels.get("partition")): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+    assert found["millstream_worker_lag_records", "0"] == 6
+    assert found["millstream_worker_applied_offset", "1"] == 5
+    assert ("millstream_worker_lag_records", "1") not in found
+    assert found["millstream_worker_ready", None] == 1
+    lanes.assign({(TOPIC, 1)})
+    assert b'partition="0"' not in get(f"{address}/metrics")[1]
+
+
+def test_there_are_no_other_pages(address: str) -> None:
+    """404, as JSON."""
+    assert get(f"{address}/nothing")[0] == 404
