@@ -185,6 +185,7 @@ class MemoryReader:
 
     def __init__(self, shards: MemoryShards) -> None:
         self._shards = shards
+        self._generation: int | None = None
 
     def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
         """For each key, the values of these hash fields."""
@@ -198,9 +199,12 @@ class MemoryReader:
         return self._shards.certificate()
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Close the connection; the next call opens another."""
+        self._generation = None
 
     def _check(self) -> None:
-        """StoreUnavailableError when the shards are stopped."""
-        if not self._shards.up:
-            raise StoreUnavailableError("store", "no connection: the shards are stopped")
+        """StoreUnavailableError when the shards are stopped, or were since the last call."""
+        before, self._generation = self._generation, self._shards.generation
+        if not self._shards.up or before not in {None, self._generation}:
+            self._generation = None
+            raise StoreUnavailableError("store", "the connection was lost")

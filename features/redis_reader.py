@@ -1,7 +1,7 @@
 """The blocking side of the online store in Redis or Valkey: implements `features.store.StoreReader`.
 
-One object a scorer thread, with a socket of its own. Reads may be repeated, so here, other than for writers, a
-connection that turns out dead is replaced within the call, once.
+One object a scorer thread, with a socket of its own. A connection that turns out dead fails the call and is replaced
+by the next one: the server behind it may have come back empty, so the certificate is to be looked at in between.
 """
 
 from __future__ import annotations
@@ -69,15 +69,10 @@ class RedisReader:
     def _ask(self, commands: bytes, n_replies: int) -> list[Any]:
         """Replies to these commands; StoreUnavailableError within the deadline."""
         deadline = time.monotonic() + self._settings.timeout_s
-        was_connected = self._connection is not None
         try:
-            try:
-                replies = self._ask_once(commands, n_replies, deadline)
-            except ConnectionError:
-                if not was_connected:
-                    raise
-                self.close()  # it died since the last call: a restarted server is worth one more try
-                replies = self._ask_once(commands, n_replies, deadline)
+            if self._connection is None:
+                self._connection = _Connection(self._settings, deadline)
+            replies = self._connection.ask(commands, n_replies, deadline)
         except (OSError, hiredis.HiredisError) as error:
             self.close()
             raise StoreUnavailableError(f"store {address_of(self._settings)}", str(error) or repr(error)) from error
@@ -88,11 +83,6 @@ class RedisReader:
             if isinstance(reply, hiredis.ReplyError):
                 raise store_error(reply)
         return replies
-
-    def _ask_once(self, commands: bytes, n_replies: int, deadline: float) -> list[Any]:
-        if self._connection is None:
-            self._connection = _Connection(self._settings, deadline)
-        return self._connection.ask(commands, n_replies, deadline)
 
 
 class _Connection:

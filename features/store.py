@@ -117,7 +117,11 @@ class Store(Protocol):
 
 
 class StoreReader(Protocol):
-    """Blocking side: one per scorer thread."""
+    """Blocking side: one per scorer thread.
+
+    Each call raises StoreUnavailableError when cut off; the next one connects anew, perhaps to a store that came back
+    empty, so callers must look at the certificate before they believe it.
+    """
 
     def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
         """For each key, the values of these hash fields, in one round trip."""
