@@ -96,9 +96,9 @@ def _parse_columns(where: str, source: Any) -> dict[str, tuple[ColumnType, bool]
                 f"write `name type [not null]` with one of {', '.join(sorted(TYPES))}, separated by commas",
             )
         name = match[1]
-        if name in columns:
-            raise DomainError(f"{where}: schema_json", f"declares {name} twice", "declare it once")
-        if name in POSITION_COLUMNS:
+        if name.lower() in map(str.lower, columns):  # SQL does not tell them apart, and labels are SQL
+            raise DomainError(f"{where}: schema_json", f"declares {name} twice", "declare it once, whatever its case")
+        if name.lower() in POSITION_COLUMNS:
             raise DomainError(
                 f"{where}: schema_json", f"{name} is a column that the lake adds to every record", "rename the field"
             )

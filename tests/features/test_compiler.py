@@ -101,6 +101,8 @@ def test_a_views_hash_covers_what_decides_its_states(
 
 REFUSALS = [
     # old, new, what the message says
+    ("label string", "label string, Label string", "declares Label twice"),
+    ("label string", "label string, Value double", "column that the lake adds"),
     ('function="sum"', 'function="median"', "no function 'median'"),
     ('name="kilos_1h",\n            column', "column", "no name="),
     ('name="kilos_1h",\n            column', 'name="parcels_1h",\n            column', "two are named 'parcels_1h'"),
