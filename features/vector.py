@@ -21,6 +21,7 @@ RequestValue: TypeAlias = KeyValue | float | bool | None
 Remedy: TypeAlias = Literal["nan", "fail"] | float
 
 _NAN = math.nan
+_INFINITE = (math.inf, -math.inf)
 _ACCEPTED: dict[ColumnType, tuple[type, ...]] = {
     "string": (str,),
     "int32": (int,),
@@ -139,12 +140,12 @@ class Assembler:
         views
             Finished values of each view of ``views``.
         request
-            Fields that the request supplies; a null counts as not supplied.
+            Fields that the request supplies; null and NaN count as not supplied (a record, in JSON, has one for both).
 
         Raises
         ------
         RequestError
-            A request field is unknown or of the wrong type, or the policy refuses a missing feature.
+            A request field is unknown, infinite or of the wrong type, or the policy refuses a missing feature.
 
         """
         self._check(request)
@@ -185,7 +186,7 @@ class Assembler:
         for view, ordinal, name in source.arguments:
             if view is None:
                 argument = request.get(name)
-                if argument is None:
+                if argument is None or argument != argument:
                     return None, "not_supplied"
                 arguments.append(argument)
             else:
@@ -216,6 +217,8 @@ class Assembler:
             ):
                 wanted = self.request_fields[name]
                 raise RequestError(name, f"is a {type(value).__name__}", f"the declaration says {wanted}")
+            if value in _INFINITE:
+                raise RequestError(name, "is infinite", "send a number, or nothing")
 
 
 def _request_input(

@@ -101,8 +101,8 @@ def test_a_default_stands_in_for_an_unknown_entity() -> None:
 
 
 def test_a_field_that_is_not_supplied_makes_its_features_missing() -> None:
-    """Null counts as not supplied."""
-    for request in ({}, {"reading": None}):
+    """Null counts as not supplied, and so does NaN, which a record could not tell from it."""
+    for request in ({}, {"reading": None}, {"reading": math.nan}):
         vector = assembler().assemble(6_000, KNOWN, request)
         assert math.isnan(vector.values[1])
         assert vector.notes == [Note(feature="now:excess", reason="not_supplied")]
@@ -120,8 +120,10 @@ def test_looking_back_before_the_newest_event_is_noted() -> None:
     assert vector.notes == [Note(feature="levels", reason="as_of_behind_state")]
 
 
-@pytest.mark.parametrize("request_fields", [{"reding": 1.0}, {"reading": "high"}, {"reading": True}])
-def test_an_unknown_or_wrongly_typed_field_is_refused(request_fields: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "request_fields", [{"reding": 1.0}, {"reading": "high"}, {"reading": True}, {"reading": math.inf}]
+)
+def test_an_unknown_infinite_or_wrongly_typed_field_is_refused(request_fields: dict[str, object]) -> None:
     """A misspelt name is never taken for one that was not supplied."""
     with pytest.raises(RequestError, match=next(iter(request_fields))):
         assembler().assemble(6_000, KNOWN, request_fields)  # type: ignore[arg-type]
@@ -129,8 +131,10 @@ def test_an_unknown_or_wrongly_typed_field_is_refused(request_fields: dict[str, 
 
 def test_a_result_that_is_not_finite_is_null() -> None:
     """Infinity never reaches a model."""
-    vector = assembler().assemble(6_000, KNOWN, {"reading": math.inf})
+    views = {"levels": ViewValues([3, -1.7e308], 5_000)}
+    vector = assembler().assemble(6_000, views, {"reading": 1.7e308})
     assert math.isnan(vector.values[1])
+    assert vector.notes == []
 
 
 def test_a_policy_for_a_feature_that_does_not_exist_is_refused() -> None:
