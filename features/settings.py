@@ -199,7 +199,7 @@ def refuse_unknown_names(environ: Mapping[str, str]) -> None:
     """Raise SettingsError for a ``MILLSTREAM_`` variable that names no setting (pydantic drops those in silence)."""
     known = set(setting_names())
     for name in environ:
-        if name.startswith(PREFIX) and name not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:  # pydantic reads them in any case
             raise SettingsError(name, "there is no such setting", "see docs/settings.md for the names")
 
 
