@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from features.aggregates import AGGREGATES, EMPTY_MAX, EMPTY_MIN, IDENTITY, Accumulator
@@ -44,9 +45,9 @@ class _Span(NamedTuple):
 
 
 class _Output(NamedTuple):
-    """One feature: where its merged integers lie among those of all spans, and the function that ends them."""
+    """One feature: what picks its merged integers from those of all spans, and the function that ends them."""
 
-    merged: tuple[int, ...]
+    pick: Callable[[Sequence[int]], Sequence[int]]
     finish: Callable[[Sequence[int], int, int], FeatureValue]
     scale: int
 
@@ -191,20 +192,22 @@ class ViewKernel:
                     merged.append(_merged(code, partial, tip[slot]) if tip_counts else partial)
                 continue
             (hop_us, _, held), ring = self._rings[ring_at], state.rings[ring_at]
+            cells, width = ring.cells, ring.width
             first = (at_us - length_us) // hop_us
-            begin = bisect_left(ring.tiles, first) * ring.width
+            begin = bisect_left(ring.tiles, first) * width
             tip_in = tip_counts and newest_us // hop_us >= first
             for cell in wanted:
                 code, slot = held[cell]
-                values = ring.cells[begin + cell :: ring.width]
+                values = cells[begin + cell :: width]
                 if code == ADD:
-                    partial = sum(values)
+                    merged.append(sum(values, tip[slot] if tip_in else 0))
                 elif code == MIN:
                     partial = min(values, default=EMPTY_MIN)
+                    merged.append(tip[slot] if tip_in and tip[slot] < partial else partial)
                 else:
                     partial = max(values, default=EMPTY_MAX)
-                merged.append(_merged(code, partial, tip[slot]) if tip_in else partial)
-        return [finish([merged[i] for i in picked], at_us, scale) for picked, finish, scale in self._outputs]
+                    merged.append(tip[slot] if tip_in and tip[slot] > partial else partial)
+        return [finish(pick(merged), at_us, scale) for pick, finish, scale in self._outputs]
 
     def _fold(self, state: State, event_us: int, row: list[int], newest_us: int) -> None:
         """Merge a row into since-ever and into its tile of each ring that still keeps that tile."""
@@ -288,5 +291,7 @@ def _plan_outputs(
     for feature, (key, cells) in zip(view.features, keys, strict=True):
         picked = tuple(base[key] + needed[key].index(cell) for cell in cells)
         scale = 10 ** (source.column(feature.column).decimals or 0)
-        outputs.append(_Output(picked, AGGREGATES[feature.function].finish, scale))
+        # a slice of one, or an itemgetter of several: both make a sequence without a frame of Python's
+        pick = itemgetter(slice(picked[0], picked[0] + 1)) if len(picked) == 1 else itemgetter(*picked)
+        outputs.append(_Output(pick, AGGREGATES[feature.function].finish, scale))
     return tuple(spans), tuple(outputs)
