@@ -186,7 +186,9 @@ class ViewWriter:
             newest_us = state.newest_us
             assert newest_us is not None
             if horizon_us is not None:
-                late += sum(event_us[i] < newest_us - horizon_us for i in touched.indexes)
+                for i in touched.indexes:
+                    if event_us[i] < newest_us - horizon_us:
+                        late += 1
             encoded = encode(state)
             fields = row_of.fields(finish(state, newest_us + 1), newest_us)
             writes.append((touched, StateWrite(entity.key, entity.head, encoded, fields)))
