@@ -22,6 +22,7 @@ from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
 from features.vector import Assembler, MissingPolicy
 from grpc_api.births import BirthWatch
+from grpc_api.call_pool import CallPool
 from grpc_api.core import Core
 from grpc_api.lookup import Fetcher, make_kernels
 from grpc_api.metrics import ScorerMetrics
@@ -81,7 +82,8 @@ class Scorer:
             metrics=metrics,
             max_batch_rows=settings.max_batch_rows,
         )
-        self._server = build_server(core=core, health_servicer=servicer, metrics=metrics, threads=settings.threads)
+        self._pool = CallPool(settings.threads, name="scorer")
+        self._server = build_server(core=core, health_servicer=servicer, metrics=metrics, pool=self._pool)
         self._servicer = servicer
         self.port = listen(self._server, settings.host, settings.port)
 
@@ -96,6 +98,7 @@ class Scorer:
         """Say that nothing serves any more, let calls in flight end, then stop."""
         self._servicer.enter_graceful_shutdown()
         self._server.stop(drain_s).wait()
+        self._pool.shutdown()
         self._follower.stop()
         self._watch.stop()
         self._fetcher.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
@@ -16,6 +15,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from grpc_api.call_pool import CallPool
 from grpc_api.core import Core
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.readiness import SERVICE
@@ -30,11 +30,11 @@ Handler = Callable[[bytes, grpc.ServicerContext], bytes]
 
 
 def build_server(
-    *, core: Core, health_servicer: health.HealthServicer, metrics: ScorerMetrics, threads: int
+    *, core: Core, health_servicer: health.HealthServicer, metrics: ScorerMetrics, pool: CallPool
 ) -> grpc.Server:
     """A server with the scoring service, health and reflection; it listens nowhere yet."""
     server = grpc.server(
-        ThreadPoolExecutor(threads, thread_name_prefix="scorer"),
+        pool,  # type: ignore[arg-type]  # any executor with `submit` does
         options=[
             ("grpc.so_reuseport", 0),  # a port that another scorer holds is an error, not a lottery
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
