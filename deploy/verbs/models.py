@@ -31,12 +31,10 @@ def models(call: Invocation, action: ACTION = "list") -> Outcome:
     from features.errors import RequestError
 
     if action == "sync":
-        from deploy.logs import configure_logs
+        from deploy.verbs.processes import serve
         from grpc_api.model_sync import run_model_sync
 
-        configure_logs(call.settings.log)
-        run_model_sync(call.settings, call.plan)
-        return Outcome({"stopped": True}, "")
+        return serve(call, run_model_sync)
     if action != "list":
         raise RequestError("models", f"{action!r} is no action", "say list or sync")
     from offline_training.registry import Registry

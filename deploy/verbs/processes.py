@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
+if TYPE_CHECKING:
+    from features.plan import Plan
+    from features.settings import Settings
+
 ONCE = Annotated[bool, typer.Option("--once", help="Report on what has been recorded and return; exit 1 on drift.")]
+
+
+def serve(call: Invocation, run: Callable[[Settings, Plan], None]) -> Outcome:
+    """Run a process until it is stopped; what nobody meant is logged with its traceback, since nobody watches."""
+    import structlog
+
+    from deploy.logs import configure_logs
+    from features.errors import MillstreamError
+
+    configure_logs(call.settings.log)
+    try:
+        run(call.settings, call.plan)
+    except MillstreamError:
+        raise
+    except Exception:
+        structlog.get_logger(__name__).exception("process_failed")
+        raise
+    return Outcome({"stopped": True}, "")
 
 
 def worker(call: Invocation) -> Outcome:
     """Run a stream worker: events in, features out."""
-    from deploy.logs import configure_logs
     from streams.run import run_worker
 
-    configure_logs(call.settings.log)
-    run_worker(call.settings, call.plan)
-    return Outcome({"stopped": True}, "")
+    return serve(call, run_worker)
 
 
 def scorer(call: Invocation) -> Outcome:
     """Run a gRPC scorer."""
-    from deploy.logs import configure_logs
     from grpc_api.server import run_scorer
 
-    configure_logs(call.settings.log)
-    run_scorer(call.settings, call.plan)
-    return Outcome({"stopped": True}, "")
+    return serve(call, run_scorer)
 
 
 def monitor(call: Invocation, once: ONCE = False) -> Outcome:
