@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
@@ -21,9 +22,15 @@ from features.vector import ViewValues
 ROW = EntityKeyPlan(name="__row", type="int64")
 """Each folded row is an entity of its own, so that the backfill folds exactly the events that its positions allow."""
 
+GRACE_US = 60_000_000
+"""How long the stream may take from Kafka to the store before an event counts as unseen."""
 
 UNKNOWN = EMPTY_MAX
 """Newest event time of a row without events."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_POSITION_FIELDS = (pa.field("log", pa.string()), pa.field("partition", pa.int32()), pa.field("offset", pa.int64()))
 
 
 class Folded(NamedTuple):
@@ -87,30 +94,64 @@ def fold_rows(rows: pa.Table, as_of_us: npt.NDArray[np.int64], view: ViewPlan, s
 
 def join_events(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> pa.Table:
     """Rows of the lake at or below each record's positions, with the record's number as ``__row``."""
-    names = [key.name for key in view.keys]
-    columns_of_keys = [declared_name(name) for name in names]
+    names = [declared_name(key.name) for key in view.keys]
     cuts = [
-        (i, *(record.entity.get(name) for name in names), log, partition, offset)
+        (i, *(record.entity.get(key.name) for key in view.keys), *position)
         for i, record in enumerate(records)
-        for log, partition, offset in _positions(record, view)
+        for position in _positions(record, view)
     ]
-    fields: list[Any] = [pa.field(ROW.name, pa.int64())]
-    fields += [pa.field(f"k{i}", events.schema.field(name).type) for i, name in enumerate(columns_of_keys)]
-    fields += [pa.field("log", pa.string()), pa.field("partition", pa.int32()), pa.field("offset", pa.int64())]
-    columns = list(zip(*cuts, strict=True)) if cuts else [()] * len(fields)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
-    cut_table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    same_entity = " and ".join(f'e."{name}" = c.k{i}' for i, name in enumerate(columns_of_keys))
     query = (
         "select c.__row, e.* from events e join cuts c on e.log = c.log and e.partition = c.partition"  # noqa: S608 - names of the plan
-        f' and e."offset" <= c."offset" and {same_entity} order by c.__row, e.log, e.partition, e."offset"'
+        f' and e."offset" <= c."offset" and {_same_entity(names)} order by c.__row, e.log, e.partition, e."offset"'
     )
+    return _query(query, events=events, cuts=_table(cuts, names, events, *_POSITION_FIELDS))
+
+
+def unseen(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> set[int]:
+    """Numbers of the records that lack an event of theirs, though it was in Kafka well before (``GRACE_US``)."""
+    names = [declared_name(key.name) for key in view.keys]
+    reading = [(i, record) for i, record in enumerate(records) if reading_of(record, view.name) is not None]
+    asked = [
+        (i, *(record.entity.get(key.name) for key in view.keys), (record.scored_at - _EPOCH) // _MICROSECOND - GRACE_US)
+        for i, record in reading
+    ]
+    cuts = [(i, *position) for i, record in reading for position in _positions(record, view)]
+    query = (
+        f"select distinct a.__row from events e join asked a on e.kafka_us < a.before_us and {_same_entity(names, 'a')}"  # noqa: S608 - names of the plan
+        " left join cuts c on c.__row = a.__row and c.log = e.log and c.partition = e.partition"
+        ' where c."offset" is null or c."offset" < e."offset"'
+    )
+    found = _query(
+        query,
+        events=events,
+        asked=_table(asked, names, events, pa.field("before_us", pa.int64())),
+        cuts=_table(cuts, (), events, *_POSITION_FIELDS),
+    )
+    numbers: list[Any] = found.column(ROW.name).to_pylist()
+    return set(numbers)
+
+
+def _same_entity(names: Sequence[str], alias: str = "c") -> str:
+    return " and ".join(f'e."{name}" = {alias}.k{i}' for i, name in enumerate(names))
+
+
+def _table(rows: Sequence[tuple[Any, ...]], keys: Sequence[str], events: pa.Table, *others: pa.Field[Any]) -> pa.Table:
+    """Rows that begin with a record's number and the values of these columns of the events."""
+    fields: list[Any] = [pa.field(ROW.name, pa.int64())]
+    fields += [pa.field(f"k{i}", events.schema.field(name).type) for i, name in enumerate(keys)]
+    fields += others
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _query(query: str, **tables: pa.Table) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.register("events", events)
-        connection.register("cuts", cut_table)
-        joined: pa.Table = connection.sql(query).to_arrow_table()
-        return joined
+        for name, table in tables.items():
+            connection.register(name, table)
+        answer: pa.Table = connection.sql(query).to_arrow_table()
+        return answer
 
 
 def _positions(record: ScoreRecord, view: ViewPlan) -> Sequence[tuple[str, int, int]]:

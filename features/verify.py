@@ -19,7 +19,7 @@ from features.lake import Finding as LakeFinding
 from features.lake import Lake
 from features.nouns import SCORES_SOURCE, ScoreRecord, Struct
 from features.plan import Plan
-from features.refold import fold_records
+from features.refold import fold_records, unseen
 from features.sigmoid import sigmoid
 from features.vector import Assembler, MissingPolicy, ViewValues
 
@@ -47,7 +47,9 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     """What a run of the verifier found.
 
     ``waiting`` counts records whose positions the lake does not cover yet, ``supplied`` those whose vector came with
-    the request; neither is checked. ``causes`` counts the mismatches by cause, ``mismatches`` shows the first.
+    the request; neither is checked. ``unseen`` counts checked records that are proven for the events they name, but
+    lack one that had long been in Kafka: the stream was behind, or the store had lost a state. ``causes`` counts the
+    mismatches by cause, ``mismatches`` shows the first.
     """
 
     records: int
@@ -55,6 +57,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     mismatched: int
     waiting: int
     supplied: int
+    unseen: int
     causes: dict[str, int]
     lake_faults: tuple[str, ...]
     mismatches: tuple[Mismatch, ...]
@@ -122,6 +125,7 @@ def verify(
         mismatched=sum(causes.values()),
         waiting=len(fetched) - len(ready),
         supplied=len(records) - len(fetched),
+        unseen=prover.unseen,
         causes=dict(causes),
         lake_faults=tuple(str(fault) for fault in faults[:shown]),
         mismatches=tuple(mismatches[:shown]),
@@ -175,6 +179,7 @@ class _Prover:
         self._tables = {source.topic: lake.read(source) for source in judge.plan.sources}
         self._assemblers: dict[tuple[str, str], Assembler] = {}
         self._left_to_attribute = ATTRIBUTED
+        self.unseen = 0
 
     def mismatches(self, records: Sequence[ScoreRecord]) -> Iterator[Mismatch]:
         """Those of the records that the lake does not prove."""
@@ -190,6 +195,7 @@ class _Prover:
             view.name: fold_records(known, view, plan.source(view.topic), self._tables[view.topic])
             for view in plan.views
         }
+        self.unseen += len(set().union(*(unseen(known, view, self._tables[view.topic]) for view in plan.views)))
         for i, record in enumerate(known):
             mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
             if mismatch is not None:

@@ -51,6 +51,10 @@ def verify(call: Invocation) -> Outcome:
         f"{report.checked:,} scores checked, {report.mismatched:,} mismatched, {report.waiting:,} not covered by the "
         f"lake yet, {report.supplied:,} with vectors supplied by the caller"
     ]
+    if report.unseen:
+        lines.append(
+            f"  {report.unseen:,} lacked an event a minute in Kafka: the stream was behind, or a state was lost"
+        )
     lines += [f"  {cause}: {count:,}" for cause, count in report.causes.items()]
     lines += [f"  {found.entity} {found.feature} ({found.cause}): {found.detail}" for found in report.mismatches]
     lines += [f"  lake: {fault}" for fault in report.lake_faults]

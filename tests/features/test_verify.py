@@ -334,6 +334,19 @@ def test_what_is_said_beside_the_vector_is_proven_too(world: World, changes: dic
     forged(world, "arithmetic", **changes)
 
 
+def test_a_record_without_an_event_that_was_there_long_before_is_counted(world: World) -> None:
+    """An entity whose state was lost reads as unknown, which its positions prove; its events tell."""
+    world.serve()
+    late = {"scored_at": datetime.fromtimestamp(START_US / 1_000_000 + 61, tz=UTC)}
+    known = max(range(len(world.records)), key=lambda i: world.records[i].as_of_us)
+    blank = next(i for i, record in enumerate(world.records) if record.entity == {"device": "unknown0"})
+    lost = msgspec.structs.replace(world.records[blank], entity=world.records[known].entity, **late)
+    world.records += [lost, msgspec.structs.replace(world.records[blank], **late)]
+    world.fill_lake()
+    report = verify(world.lake, JUDGE)
+    assert (report.mismatched, report.unseen) == (0, 1)
+
+
 def test_a_mismatch_under_a_policy_of_fail_is_attributed(world: World) -> None:
     """Leaving out an entity's only event makes it unknown, which that policy refuses: no explanation, no end."""
     world.values = [event(1, 0, 5.0)]
