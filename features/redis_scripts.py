@@ -55,7 +55,9 @@ end
 for i = 2, tonumber(ARGV[1]) + 1 do
   if not certified[ARGV[i]] then return redis.error_reply('BIRTHMISSING ' .. ARGV[i]) end
 end
-redis.call('HSET', KEYS[2], unpack(ARGV, tonumber(ARGV[1]) + 2))
+for i = tonumber(ARGV[1]) + 2, #ARGV, 2 do  -- one by one: Lua unpacks no more than some thousands
+  redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+end
 return redis.status_reply('OK')
 """)
 

@@ -210,6 +210,14 @@ async def test_progress_is_kept_per_birth_log_and_partition(store: Store) -> Non
     assert await store.read_progress() == expected
 
 
+async def test_progress_of_thousands_of_partitions_goes_in_one_call(store: Store) -> None:
+    """As many as a large topic has, under several births."""
+    await store.write_birth(BIRTH)
+    marks = {("b1", LOG, partition): partition for partition in range(10_000)}
+    await store.write_progress(marks)
+    assert await store.read_progress() == marks
+
+
 async def test_progress_needs_the_certificates_of_all_births_named(store: Store) -> None:
     """One that is missing refuses the whole call: a store that lost its states keeps no progress."""
     await store.write_birth(BIRTH)
