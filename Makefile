@@ -67,6 +67,7 @@ check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, d
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m grpc_api.stubs --check
 	@$(BIN)/python -m deploy.reference_pages --check
+	@$(BIN)/pytest --quiet -m 'not servers' tests/docs
 
 .PHONY: format
 format: $(INSTALLED) ## Format the code, mend what lint can, write the generated pages anew

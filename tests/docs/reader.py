@@ -1,0 +1,82 @@
+"""Somebody who does what the pages say, in an empty folder, with a stack that stays up between pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.pages import Block, blocks_of
+from tests.docs.transcript import fits
+
+DEADLINE_S = 300.0
+SCORER = "127.0.0.1:50051"
+"""The scorer's address as pages show it; replaced where this stack's is another."""
+
+
+class Reader:
+    """Runs the blocks of pages in ``folder``. ``domain`` is what ``MILLSTREAM_REPO`` names, once there is one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.domain: str | None = None
+        self._printed = ""
+        (folder / ".venv").symlink_to(sys.prefix)
+
+    def read(self, page: Path) -> int:
+        """Do what a page says; how many blocks were run or compared."""
+        return sum(self._do(block) for block in blocks_of(page))
+
+    def millstream(self, *arguments: str) -> str:
+        """What a verb prints; AssertionError where it fails."""
+        return self._run([".venv/bin/millstream", *arguments], " ".join(arguments))
+
+    def _do(self, block: Block) -> bool:
+        match block.tag.split():
+            case ["sh", "run"]:
+                self._printed = self._run(["sh", "-euc", self._addressed(block.text)], str(block))
+            case ["python", "run"]:
+                self._printed = self._run([".venv/bin/python", "-c", self._addressed(block.text)], str(block))
+            case ["diff", "run", file]:
+                self._edit(self.folder / file, block)
+            case ["text", ("output" | "like") as how]:
+                shown = f"{block} shows\n{block.text}\nbut there came\n{self._printed}"
+                assert fits(block.text, self._printed, any_number=how == "like"), shown
+            case _:
+                return False
+        return True
+
+    def _run(self, command: list[str], what: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{what} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
+        return own | ({} if self.domain is None else {"MILLSTREAM_REPO": self.domain})
+
+    def _addressed(self, text: str) -> str:
+        stack = self.folder / "var" / (self.domain or "") / "stack.json"
+        if not stack.is_file():
+            return text
+        return text.replace(SCORER, json.loads(stack.read_text())["processes"]["scorer"]["address"])
+
+    @staticmethod
+    def _edit(file: Path, block: Block) -> None:
+        """Replace the lines that the block takes away, or only shows, by those that it adds or shows."""
+        lines = block.text.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if line[0] in " -")
+        after = "".join(line[1:] for line in lines if line[0] in " +")
+        text = file.read_text()
+        assert text.count(before) == 1, f"{block}: its lines are {text.count(before)} times in {file.name}"
+        file.write_text(text.replace(before, after))
