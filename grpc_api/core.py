@@ -16,11 +16,11 @@ from features.clock import Clock
 from features.errors import RequestError, UnavailableError
 from features.plan import Plan
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.answers import Answers
+from grpc_api.answers import batch_head, batch_rows, whole_answer
 from grpc_api.feature_answer import feature_answer
 from grpc_api.lookup import Fetcher, Kernels, finish, readings
 from grpc_api.messages import parse_into, to_scalars, to_us
-from grpc_api.metrics import ScorerMetrics
+from grpc_api.meter import Meter, RowFailed
 from grpc_api.models import Models
 from grpc_api.records import RecordSink
 from grpc_api.scoring import Asked, Scored, score_rows
@@ -42,7 +42,7 @@ class Core:
         The compiled plan and the kernels of its views.
     services
         What each feature service needs, for requests that ask for features alone.
-    models, fetcher, records, clock, metrics
+    models, fetcher, records, clock, meter
         Collaborators.
     max_batch_rows
         Batches with more rows are refused.
@@ -59,7 +59,7 @@ class Core:
         fetcher: Fetcher,
         records: RecordSink,
         clock: Clock,
-        metrics: ScorerMetrics,
+        meter: Meter,
         max_batch_rows: int,
     ) -> None:
         self._plan = plan
@@ -69,7 +69,7 @@ class Core:
         self._fetcher = fetcher
         self._records = records
         self._clock = clock
-        self._answers = Answers(metrics)
+        self._meter = meter
         self._max_batch_rows = max_batch_rows
         self._id_prefix = token_hex(8)
         self._ids = count(1)
@@ -85,7 +85,8 @@ class Core:
         if isinstance(outcome, Exception):
             raise outcome
         self._records.send(outcome)
-        return self._answers.whole(outcome)
+        self._meter.note(outcome)
+        return whole_answer(outcome)
 
     def score_batch(self, data: bytes, still_wanted: Callable[[], bool] = lambda: True) -> bytes:
         """``ScoreBatchRequest`` to ``ScoreBatchResponse``.
@@ -98,13 +99,13 @@ class Core:
             raise RequestError("rows", f"are {len(message.rows)}", f"send at most {self._max_batch_rows} at a time")
         model = self._models.find(message.model)
         as_of_us = to_us(message)
-        parts = [self._answers.head(model)]
+        parts = [batch_head(model)]
         for begin in range(0, len(message.rows), CHUNK_ROWS):
             if not still_wanted():
                 raise DeadlinePassedError
             rows = message.rows[begin : begin + CHUNK_ROWS]
             outcomes = self._score_chunk(model, rows, as_of_us, is_first=begin == 0)
-            parts.append(self._answers.rows(outcomes))
+            parts.append(batch_rows(outcomes))
         return b"".join(parts)
 
     def get_features(self, data: bytes) -> bytes:
@@ -133,7 +134,11 @@ class Core:
         for answer in answers:
             if isinstance(answer, Scored):
                 self._records.send(answer)
-            elif is_ours(status_of(answer)):
+                self._meter.note(answer)
+                continue
+            status = status_of(answer)
+            self._meter.note(RowFailed(status.code))
+            if is_ours(status):
                 logger.error("row_failed", model=model.name, exc_info=answer)
         return answers
 

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from grpc_api.call_pool import CallPool
 from grpc_api.core import Core
-from grpc_api.metrics import ScorerMetrics
+from grpc_api.meter import Answered, Meter
 from grpc_api.readiness import SERVICE
 from grpc_api.status import Code, DeadlinePassedError, is_ours, status_of
 
@@ -29,9 +29,7 @@ _GRPC_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 Handler = Callable[[bytes, grpc.ServicerContext], bytes]
 
 
-def build_server(
-    *, core: Core, health_servicer: health.HealthServicer, metrics: ScorerMetrics, pool: CallPool
-) -> grpc.Server:
+def build_server(*, core: Core, health_servicer: health.HealthServicer, meter: Meter, pool: CallPool) -> grpc.Server:
     """A server with the scoring service, health and reflection; it listens nowhere yet."""
     server = grpc.server(
         pool,  # type: ignore[arg-type]  # any executor with `submit` does
@@ -47,7 +45,7 @@ def build_server(
         "GetFeatures": lambda data, _: core.get_features(data),
     }
     handlers = {
-        name: grpc.unary_unary_rpc_method_handler(_Method(name, handler, metrics)) for name, handler in methods.items()
+        name: grpc.unary_unary_rpc_method_handler(_Method(name, handler, meter)) for name, handler in methods.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -59,11 +57,10 @@ def build_server(
 class _Method:
     """One RPC: refuse what is too late, call, count, and turn errors into statuses."""
 
-    def __init__(self, name: str, handler: Handler, metrics: ScorerMetrics) -> None:
+    def __init__(self, name: str, handler: Handler, meter: Meter) -> None:
         self._name = name
         self._handler = handler
-        self._seconds = metrics.seconds.labels(name)
-        self._counters = {code: metrics.requests.labels(name, code.name) for code in Code}
+        self._note = meter.note
 
     def __call__(self, data: bytes, context: Any) -> bytes:
         """Bytes to bytes, or an aborted call."""
@@ -74,10 +71,9 @@ class _Method:
             answer = self._handler(data, context)
         except Exception as error:
             status = status_of(error)
-            self._counters[status.code].inc()
+            self._note(Answered(self._name, status.code, time.perf_counter() - begin))
             if is_ours(status):
                 logger.error("call_failed", method=self._name, exc_info=error)
             context.abort(_GRPC_CODES[status.code], status.message)
-        self._counters[Code.OK].inc()
-        self._seconds.observe(time.perf_counter() - begin)
+        self._note(Answered(self._name, Code.OK, time.perf_counter() - begin))
         return answer
