@@ -154,7 +154,6 @@ class ViewKernel:
         elif event_us > newest_us:
             settled, state.newest_us, state.tip = state.tip, event_us, row
             self._fold(state, newest_us, settled, event_us)
-            self._evict(state, event_us)
         elif event_us == newest_us:
             _merge(state.tip, self._tip, row)
         else:
@@ -210,17 +209,17 @@ class ViewKernel:
         return [finish(pick(merged), at_us, scale) for pick, finish, scale in self._outputs]
 
     def _fold(self, state: State, event_us: int, row: list[int], newest_us: int) -> None:
-        """Merge a row into since-ever and into its tile of each ring that still keeps that tile."""
-        _merge(state.ever, self._ever, row)
+        """Merge a row into since-ever and into its tile of each ring, and drop what no window covers any more."""
+        if self._ever:
+            _merge(state.ever, self._ever, row)
         for (hop_us, keep_us, held), ring in zip(self._rings, state.rings, strict=True):
+            first = (newest_us - keep_us) // hop_us
+            tiles = ring.tiles
+            if tiles and tiles[0] < first:
+                ring.drop_before(first)
             tile = event_us // hop_us
-            if tile >= (newest_us - keep_us) // hop_us:
+            if tile >= first:
                 ring.merge(tile, held, row)
-
-    def _evict(self, state: State, newest_us: int) -> None:
-        """Drop the tiles that no window seen at or after the newest event covers."""
-        for (hop_us, keep_us, _), ring in zip(self._rings, state.rings, strict=True):
-            ring.drop_before((newest_us - keep_us) // hop_us)
 
 
 def _merged(code: int, one: int, other: int) -> int:
