@@ -28,17 +28,22 @@ def choose_neighbours(settings: Settings, state_dir: Path, ports: Ports, environ
     overrides: dict[str, dict[str, Any]] = {}
     logs = state_dir / "logs"
     if not environ.keys() & {"MILLSTREAM_STORE__HOST", "MILLSTREAM_STORE__PORT"}:
-        store = ValkeyServer(state_dir / "store", port=ports.take(settings.store.port), log_dir=logs)
+        store = ValkeyServer(
+            state_dir / "store", port=ports.take("MILLSTREAM_STORE__PORT", settings.store.port), log_dir=logs
+        )
         overrides["store"] = {"host": LOOPBACK, "port": store.port}
         servers.append(store)
     if "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS" not in environ:
         preferred = int(settings.kafka.bootstrap_servers.rpartition(":")[2])
-        broker = TansuServer(state_dir / "broker", port=ports.take(preferred), log_dir=logs)
+        broker = TansuServer(
+            state_dir / "broker", port=ports.take("MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS", preferred), log_dir=logs
+        )
         overrides["kafka"] = {"bootstrap_servers": broker.bootstrap_servers}
         servers.append(broker)
     if "MILLSTREAM_REGISTRY__URI" not in environ:
+        preferred = urlsplit(settings.registry.uri).port or 0
         registry = MlflowServer(
-            state_dir / "mlflow", port=ports.take(urlsplit(settings.registry.uri).port or 5000), log_dir=logs
+            state_dir / "mlflow", port=ports.take("MILLSTREAM_REGISTRY__URI", preferred), log_dir=logs
         )
         overrides["registry"] = {"uri": registry.uri}
         servers.append(registry)

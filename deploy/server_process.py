@@ -18,6 +18,8 @@ from features.errors import UnavailableError
 LOOPBACK = "127.0.0.1"
 PORTS = range(15_000, 32_000)  # below the range that outgoing connections take, so that a restart finds its port free
 POLL_S = 0.02
+LOG_BYTES = 50_000_000
+"""A longer log is put aside (one is kept) when its process starts."""
 
 
 class Server(ABC):
@@ -91,6 +93,8 @@ class Server(ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         self.prepare()
+        if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 list(self.command()),

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: msgspec reads the annotations at run time.
 
 import fcntl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,6 +15,7 @@ from features.nouns import Struct
 
 STACK_FILE = "stack.json"
 LOCK_FILE = "stack.lock"
+LOOK_S = 1.0
 
 
 class ProcessInfo(Struct, frozen=True, kw_only=True):
@@ -76,23 +78,30 @@ class StackLock:
         return True
 
     def __enter__(self) -> Self:
-        """Take it; UnavailableError when another supervisor has it."""
-        if not self.acquire():
-            self._file.close()
-            raise UnavailableError("stack", "another supervisor of this domain runs already")
+        """Take it; UnavailableError when another supervisor has it (one that only looks has it for a moment)."""
+        deadline_s = time.monotonic() + LOOK_S
+        while not self.acquire():
+            if time.monotonic() > deadline_s:
+                self._file.close()
+                raise UnavailableError("stack", "another supervisor of this domain runs already")
+            time.sleep(LOOK_S / 10)
         return self
+
+    def close(self) -> None:
+        """Let it go."""
+        self._file.close()
 
     def __exit__(self, *exc: object) -> None:
         """Let it go."""
-        self._file.close()
+        self.close()
 
 
 def is_supervised(state_dir: Path) -> bool:
     """Whether a supervisor of this state folder lives."""
     if not (state_dir / LOCK_FILE).exists():
         return False
+    lock = StackLock(state_dir)
     try:
-        with StackLock(state_dir):
-            return False
-    except UnavailableError:
-        return True
+        return not lock.acquire()
+    finally:
+        lock.close()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -29,7 +29,7 @@ from deploy.server_process import Server
 from deploy.stack_file import ProcessInfo, StackFile, StackLock, remove_stack, write_stack
 from features.domain import project_name
 from features.errors import MillstreamError, NotServingError, UnavailableError
-from features.settings import Settings, load_settings
+from features.settings import PREFIX, Settings, load_settings
 
 log = structlog.get_logger(__name__)
 
@@ -50,21 +50,21 @@ class Supervisor:
         self._state_dir = settings.state_dir(project).resolve()
         self._project = project
         self._stop = stop
-        ports = Ports()
+        ports = Ports(os.environ)
         self._servers, overrides = choose_neighbours(settings, self._state_dir, ports, os.environ)
-        self._worker_ports = [
-            (ports.take(settings.worker.metrics_port), ports.take(settings.worker.web_port)) for _ in range(n_workers)
-        ]
-        metrics, web = self._worker_ports[0]
+
+        def take(part: str, field: str) -> int:
+            return ports.take(f"{PREFIX}{part}__{field}".upper(), getattr(getattr(settings, part), field))
+
+        first = take("worker", "metrics_port"), take("worker", "web_port")
+        self._worker_ports = [first, *((ports.take("", 0), ports.take("", 0)) for _ in range(n_workers - 1))]
         self._overrides = {
             **overrides,
-            "worker": {"metrics_port": metrics, "web_port": web},
-            "scorer": {
-                "port": ports.take(settings.scorer.port),
-                "metrics_port": ports.take(settings.scorer.metrics_port),
-            },
-            "monitor": {"metrics_port": ports.take(settings.monitor.metrics_port)},
+            "worker": {"metrics_port": first[0], "web_port": first[1]},
+            "scorer": {"port": take("scorer", "port"), "metrics_port": take("scorer", "metrics_port")},
+            "monitor": {"metrics_port": take("monitor", "metrics_port")},
         }
+        os.environ.update(as_environment(self._overrides))  # what was found is so for every process started here
         self._children: dict[str, Child] = {}
 
     def run(self) -> ExitCode:
@@ -83,9 +83,9 @@ class Supervisor:
             failure = error
         lost = self._end_all()
         if failure is not None:
-            return self._leave_word(str(failure), exit_code_of(failure))
+            return leave_word(self._state_dir, self._project, str(failure), exit_code_of(failure))
         if lost:
-            return self._leave_word(lost, ExitCode.FAILED)
+            return leave_word(self._state_dir, self._project, lost, ExitCode.FAILED)
         remove_stack(self._state_dir)
         return ExitCode.OK
 
@@ -204,13 +204,6 @@ class Supervisor:
         for thread in threads:
             thread.join()
 
-    def _leave_word(self, message: str, code: ExitCode) -> ExitCode:
-        write_stack(
-            self._state_dir,
-            StackFile(project=self._project, pid=os.getpid(), state="failed", message=message, code=int(code)),
-        )
-        return code
-
     def _publish(self, state: str) -> None:
         processes = {
             name: ProcessInfo(
@@ -232,6 +225,21 @@ class Supervisor:
                 processes=processes,
             ),
         )
+
+
+def as_environment(overrides: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """Settings as the variables that set them."""
+    return {
+        f"{PREFIX}{part}__{field}".upper(): str(value)
+        for part, fields in overrides.items()
+        for field, value in fields.items()
+    }
+
+
+def leave_word(state_dir: Path, project: str, message: str, code: ExitCode) -> ExitCode:
+    """Tell whoever asked for the stack why there is none."""
+    write_stack(state_dir, StackFile(project=project, pid=os.getpid(), state="failed", message=message, code=int(code)))
+    return code
 
 
 def created_at(pid: int) -> float:
@@ -257,8 +265,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(name, request_stop)
     project = project_name(options.repo)
     settings = load_settings(repo=options.repo)
-    with StackLock(settings.state_dir(project)):
-        return Supervisor(settings, project=project, n_workers=options.workers, stop=stop).run()
+    state_dir = settings.state_dir(project)
+    with StackLock(state_dir):
+        try:
+            supervisor = Supervisor(settings, project=project, n_workers=options.workers, stop=stop)
+        except MillstreamError as error:
+            return leave_word(state_dir, project, str(error), exit_code_of(error))
+        return supervisor.run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""Ports of a stack, and what it starts beside the neighbours that the environment names."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.neighbours import choose_neighbours
+from deploy.ports import Ports
+from deploy.server_process import free_port
+from features.errors import SettingsError
+from features.settings import KafkaSettings, Settings
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", free_port()))
+        listener.listen()
+        yield int(listener.getsockname()[1])
+
+
+def test_a_taken_port_is_replaced(taken: int) -> None:
+    """No port is given twice."""
+    ports = Ports({})
+    given = [ports.take("MILLSTREAM_SCORER__PORT", taken) for _ in range(5)] + [ports.take("", 0)]
+    assert taken not in given
+    assert len(set(given)) == len(given)
+    free = free_port()
+    assert Ports({}).take("MILLSTREAM_SCORER__PORT", free) == free
+
+
+def test_a_port_that_was_asked_for_is_not_replaced(taken: int) -> None:
+    """Whoever names a port means it."""
+    with pytest.raises(SettingsError, match=f"MILLSTREAM_SCORER__PORT: port {taken} is taken"):
+        Ports({"MILLSTREAM_SCORER__PORT": str(taken)}).take("MILLSTREAM_SCORER__PORT", taken)
+
+
+@pytest.mark.parametrize(
+    ("environ", "started"),
+    [
+        ({}, ["valkey", "tansu", "mlflow"]),
+        ({"MILLSTREAM_STORE__HOST": "redis"}, ["tansu", "mlflow"]),
+        ({"MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": "kafka-1:9092,kafka-2:9092"}, ["valkey", "mlflow"]),
+        ({"MILLSTREAM_REGISTRY__URI": "http://mlflow:5000"}, ["valkey", "tansu"]),
+    ],
+)
+def test_a_neighbour_that_is_named_is_not_started(tmp_path: Path, environ: dict[str, str], started: list[str]) -> None:
+    """Only what was started is passed on to the other processes."""
+    settings = Settings(kafka=KafkaSettings(bootstrap_servers="kafka-1:9092,kafka-2:9092"))
+    servers, overrides = choose_neighbours(settings, tmp_path, Ports(environ), environ)
+    assert [server.name for server in servers] == started
+    parts = {"valkey": "store", "tansu": "kafka", "mlflow": "registry"}
+    assert list(overrides) == [parts[name] for name in started]
