@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from deploy.production_servers import RedisServer, redis_is_installed
 from deploy.servers import ValkeyServer
@@ -29,6 +30,9 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         return
     program = ValkeyServer if request.param == "valkey" else RedisServer
     with program(tmp_path) as server:
+        client = redis.Redis(host=server.host, port=server.port)
+        client.config_set("appendfsync", "always")  # with everysec a busy disk puts writes off, and a kill loses them
+        client.close()
         yield ServerSite(server)
 
 
