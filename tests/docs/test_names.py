@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,9 @@ TAGS = re.compile(r"(sh|python)( run)?|diff run \S+|text( output| like)?|mermaid
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VERBS: dict[str, Any] = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]  # it is a group
 OPEN_VERBS = {"score", "features"}
+COMMON = {"repo", "as_json"}
+"""Parameters that every verb has, by the names that typer knows them by."""
+FAULTS = "pytest.mark.faults"
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -92,7 +96,13 @@ def assert_command(command: str) -> None:
             assert word.partition("=")[0] in known, command
 
 
-COMMON = {"repo", "as_json"}
+@pytest.mark.parametrize(
+    "command", ["repair x", "verify --sample 3", "--repo shop serve", "up --worker 2", "models list --model a"]
+)
+def test_a_command_that_does_not_exist_is_noticed(command: str) -> None:
+    """A verb that is not there, and an option that its verb does not take."""
+    with pytest.raises(AssertionError):
+        assert_command(command)
 
 
 @every_page
@@ -152,11 +162,23 @@ def test_the_readme_links_every_page() -> None:
 
 
 def test_every_fault_names_its_test() -> None:
-    """Each fault test stands in the table of operations."""
+    """Each test that `make test-faults` runs stands in the table of operations."""
     text = (DOCS / "operations.md").read_text()
-    for file in sorted((ROOT / "tests" / "faults").glob("test_*.py")):
-        for test in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE):
-            assert f"`tests/faults/{file.name}::{test}`" in text, f"{file.name}::{test}"
+    missing = [name for name in fault_tests() if f"`{name}`" not in text]
+    assert missing == []
+
+
+def fault_tests() -> Iterator[str]:
+    """Tests with the mark ``faults``, on themselves or on their module."""
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        body = ast.parse(file.read_text()).body
+        module_marks = [ast.unparse(node) for node in body if isinstance(node, ast.Assign)]
+        whole = any(mark.startswith("pytestmark") and FAULTS in mark for mark in module_marks)
+        for node in body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
+                continue
+            if whole or any(FAULTS in ast.unparse(decorator) for decorator in node.decorator_list):
+                yield f"{file.relative_to(ROOT).as_posix()}::{node.name}"
 
 
 def test_every_alert_is_documented() -> None:
