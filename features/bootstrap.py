@@ -226,13 +226,6 @@ def new_birth_id() -> str:
     return f"{time.time_ns() // 1_000:014x}{secrets.token_hex(2)}"
 
 
-async def adopt(store: Store, topic: str, log: str, start: Mapping[int, int]) -> AdoptedLog:
-    """Let a log be read, from these offsets (0 for a partition that is not named)."""
-    adopted = AdoptedLog(topic=topic, log=log, start=dict(start))
-    await store.adopt_log(adopted)
-    return adopted
-
-
 def _last_offsets(cut: Mapping[str, Mapping[int, int]]) -> dict[Partition, int]:
     return {(log, partition): end - 1 for log, ends in cut.items() for partition, end in ends.items()}
 

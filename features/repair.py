@@ -61,7 +61,9 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
                 raise UnavailableError("lake", f"does not cover {log}/{partition} up to {offset} yet; try again")
         events = lake.read(source, upto=old.positions)
         for join_key in view.keys:
-            events = events.filter(pc.equal(events.column(declared_name(join_key.name)), pa.scalar(entity[join_key.name])))
+            events = events.filter(
+                pc.equal(events.column(declared_name(join_key.name)), pa.scalar(entity[join_key.name]))
+            )
         states, _ = fold_lake(events, view, source, plan.project)
         if key not in states:
             raise UnavailableError("lake", f"holds no event of {dict(entity)} at or below the state's positions")
