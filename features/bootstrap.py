@@ -104,7 +104,8 @@ def start_offset(
     Returns
     -------
     int
-        The least of the lake's end and, over the views' births, of progress, or where there is none the cut.
+        The least of the lake's end and, over the views' births, of progress, or where there is none the cut; but never
+        before the adopted start, which is how an operator gives up records that the broker deleted unread.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def start_offset(
         birth = birth_of(certificate, view)
         cut = birth.cut.get(log, {}).get(partition, adopted_start)
         starts.append(progress.get((birth.id, log, partition), cut))
-    return min(starts)
+    return max(min(starts), adopted_start)
 
 
 async def ensure_births(store: Store, lake: LakeHistory, plan: Plan) -> list[Bootstrapped]:

@@ -139,6 +139,12 @@ def test_a_log_adopted_from_later_on_starts_there() -> None:
     assert start(adopted=adopted, partition=3, lake_end=None) == 12
 
 
+def test_records_that_the_broker_deleted_unread_can_be_given_up() -> None:
+    """Adopted again from its first record, a log begins there, though lake and progress end before it."""
+    adopted = (AdoptedLog(topic="readings", log=LOG, start={0: 80}),)
+    assert start(adopted=adopted, progress={("b1", LOG, 0): 70}, lake_end=70) == 80
+
+
 def test_a_log_that_was_never_adopted_is_refused() -> None:
     """A topic made anew is another log; the error says how to adopt it."""
     with pytest.raises(LogNotAdoptedError, match="millstream adopt readings"):
