@@ -88,7 +88,6 @@ def wire(
 
     async def close(*_args: object, **_kwargs: object) -> None:
         await announcer.close()
-        await store.close()
 
     app.on_before_shutdown.connect(close)
     return app

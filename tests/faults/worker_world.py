@@ -116,6 +116,13 @@ class FaultWorld:
         assert not failed
         self.n_sent += n
 
+    def send_scores(self, n: int) -> None:
+        """Score records, as a scorer sends them; JSON of any shape will do here."""
+        producer = Producer({"bootstrap.servers": self.tansu.bootstrap_servers, "log_level": 0})
+        for i in range(n):
+            producer.produce(SCORES_TOPIC, b'{"request_id": "%d"}' % i, partition=i % PARTITIONS)
+        assert not producer.flush(30)
+
     def rows(self) -> int:
         """Records of the topic in the lake, each position once."""
         return len(self.lake.read(self.plan.sources[0], valid_only=False))

@@ -82,6 +82,11 @@ class WorkerProcess(Server):
         full = f"millstream_worker_{name}"
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == full)
 
+    @property
+    def exit_code(self) -> int | None:
+        """Code that the process ended with; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def applied(self, topic: str) -> int:
         """How many records of a topic are applied, over its partitions."""
         page = self.get("/positions") or {"partitions": []}
