@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from features.errors import StoreUnavailableError
 from features.feast_layout import state_field
@@ -16,6 +17,9 @@ from features.store import StoreReader
 from features.vector import ViewValues
 from grpc_api.births import Births, BirthWatch
 from grpc_api.entity import EntityKeys
+
+LOST_S: Final = 0.1
+"""A connection that was lost says so at once."""
 
 Kernels = Mapping[str, ViewKernel]
 
@@ -43,7 +47,8 @@ class Finished(NamedTuple):
 class Fetcher:
     """Reads states, each thread through a blocking connection of its own.
 
-    A connection that fails is dropped and the read repeated once on a new one, which looks at the certificate first.
+    A connection that fails is dropped and the read, where it failed at once, repeated on a new one that looks at the
+    certificate first.
     """
 
     def __init__(self, *, open_reader: Callable[[], StoreReader], watch: BirthWatch) -> None:
@@ -76,11 +81,13 @@ class Fetcher:
     def _read(self, views: Sequence[ViewPlan], keys: Sequence[bytes]) -> tuple[Births, list[list[bytes | None]]]:
         reader: StoreReader | None = getattr(self._local, "reader", None)
         if reader is not None:
-            births = self._watch.births
+            births, begin_s = self._watch.births, time.monotonic()
             try:
                 return births, reader.read_fields(keys, state_fields(views, births))
             except StoreUnavailableError:
                 self._drop(reader)
+                if time.monotonic() - begin_s > LOST_S:
+                    raise  # the store hangs: asking once more would only double the wait
         reader = self._open_reader()
         try:
             births = self._watch.read(reader)

@@ -309,5 +309,6 @@ def stock(store: Store) -> None:
         await put_events(store, SPEND, ["ann"], [(NOON_US - 2 * HOUR_US, 10.0), (NOON_US - HOUR_US, 20.0)])
         await put_events(store, SPEND, ["bob"], [(NOON_US - 100 * DAY_US, 5.0)])
         await put_events(store, PAIRS, ["ann", 7], [(NOON_US - HOUR_US, 20.0)])
+        await store.close()
 
     asyncio.run(fill())

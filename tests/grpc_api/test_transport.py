@@ -1,0 +1,151 @@
+"""What the server tells of itself, and how errors reach a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from features.errors import (
+    BirthMissingError,
+    BrokerUnavailableError,
+    MillstreamError,
+    NotServingError,
+    PlanMismatchError,
+    RequestError,
+    StateCorruptError,
+    StoreUnavailableError,
+)
+from grpc_api.served_model import Declarations
+from grpc_api.status import STATUS_OF, UNKNOWN, Code, DeadlinePassedError, UnknownNameError, status_of
+from millstream import BatchRow, Client, RowFailure, ScoreResult, ServerBrokenError, ServerUnavailableError
+from tests.grpc_api.shop import DECLARATIONS, Shop, open_shop, publish
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Shop, Client]]:
+    """A scorer with one model."""
+    publish(tmp_path, "1")
+    with open_shop(tmp_path) as (shop, client):
+        yield shop, client
+
+
+def health_of(shop: Shop, service: str) -> str:
+    """What grpc.health.v1 says of a service."""
+    with grpc.insecure_channel(shop.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            status = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status
+        except grpc.RpcError as error:
+            return str(error.code().name)
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(status))
+
+
+def test_each_model_has_its_health(running: tuple[Shop, Client]) -> None:
+    """A model is a service of that name; the empty name is the server as a whole."""
+    assert [health_of(running[0], name) for name in ("buys", "", "millstream.scoring.v1.Scoring")] == ["SERVING"] * 3
+    assert health_of(running[0], "sells") == "NOT_FOUND"
+    assert running[0].sample("millstream_scorer_model_ready", model="buys") == 1
+
+
+def test_a_server_without_models_is_alive_and_does_not_serve(tmp_path: Path) -> None:
+    """Until its first model is there."""
+    with open_shop(tmp_path) as (shop, _):
+        assert health_of(shop, "") == "NOT_SERVING"
+        publish(tmp_path, "1")
+        wait_until(lambda: health_of(shop, "") == "SERVING")
+
+
+def test_a_store_that_goes_away_shows_in_the_health(running: tuple[Shop, Client]) -> None:
+    """Of every model that reads from it, within the second; and so does its return."""
+    shop = running[0]
+    shop.store.shards.stop()
+    wait_until(lambda: health_of(shop, "buys") == health_of(shop, "") == "NOT_SERVING")
+    shop.store.shards.start()
+    wait_until(lambda: health_of(shop, "buys") == health_of(shop, "") == "SERVING")
+
+
+def test_reflection_lists_the_services(running: tuple[Shop, Client]) -> None:
+    """And describes them, so that grpcurl needs no proto file."""
+    with grpc.insecure_channel(running[0].address) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        services = set(database.get_services())
+        described = database.FindFileContainingSymbol("millstream.scoring.v1.Scoring")
+
+    assert {"millstream.scoring.v1.Scoring", "grpc.health.v1.Health"} <= services
+    assert [method.name for method in described.service[0].method] == ["Score", "ScoreBatch", "GetFeatures"]
+
+
+def test_a_defect_tells_the_caller_nothing_but_that_it_is_ours(tmp_path: Path) -> None:
+    """The text is fixed; here a request-time function divides by zero. In a batch it takes no other row with it."""
+    publish(tmp_path, "1")
+    broken = Declarations(DECLARATIONS.plan, DECLARATIONS.applied_at, {"basket_ratio": lambda basket, mean: basket / 0})
+    with open_shop(tmp_path, declarations=broken) as (shop, client):
+        with pytest.raises(ServerBrokenError, match=rf"{UNKNOWN.message} \(INTERNAL\)"):
+            client.score({"buyer": "ann"}, request={"basket": 1.0})
+        wait_until(lambda: shop.sample("millstream_scorer_requests_total", method="Score", code="INTERNAL") == 1)
+        failed, scored = client.score_batch([BatchRow({"buyer": "ann"}, request={"basket": 1.0}), {"buyer": "ann"}])
+        assert failed == RowFailure("INTERNAL", UNKNOWN.message)
+        assert isinstance(scored, ScoreResult)
+
+
+def test_calls_are_counted_and_timed(running: tuple[Shop, Client]) -> None:
+    """By method and code; scores by model, version, arm and decision."""
+    shop, client = running
+    for buyer in ("ann", "ann", "nobody"):
+        client.score({"buyer": buyer}, request={"basket": 1.0})
+
+    wait_until(lambda: shop.sample("millstream_scorer_request_seconds_count", method="Score") == 3)
+    assert shop.sample("millstream_scorer_requests_total", method="Score", code="OK") == 3
+    by_model = {"model": "buys", "version": "1", "arm": "champion"}
+    assert shop.sample("millstream_scorer_scores_total", decision="buys", **by_model) == 2
+    assert shop.sample("millstream_scorer_scores_total", decision="leaves", **by_model) == 1
+    assert shop.sample("millstream_scorer_notes_total", reason="unknown_entity") == 4
+    assert shop.sample("millstream_scorer_feature_age_seconds_count") == 2
+
+
+def test_a_stopping_server_ends_the_calls_in_flight(tmp_path: Path) -> None:
+    """What was asked before the stop is answered; what is asked after it is unavailable."""
+    publish(tmp_path, "1")
+    with open_shop(tmp_path) as (shop, client):
+        client.score({"buyer": "ann"})
+        shop.scorer.stop(drain_s=1.0)
+        with pytest.raises(ServerUnavailableError):
+            client.score({"buyer": "ann"}, deadline_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (RequestError("entity.id", "is missing", "send it"), Code.INVALID_ARGUMENT, True),
+        (UnknownNameError("model", "is not served", "name another"), Code.NOT_FOUND, True),
+        (StoreUnavailableError("store", "no answer"), Code.UNAVAILABLE, True),
+        (BrokerUnavailableError("broker", "no answer"), Code.UNAVAILABLE, True),
+        (NotServingError("view spend", "no birth"), Code.UNAVAILABLE, True),
+        (DeadlinePassedError(), Code.DEADLINE_EXCEEDED, True),
+        (StateCorruptError("state", "secret bytes"), Code.DATA_LOSS, False),
+        (BirthMissingError("shard 3", "secret name"), Code.DATA_LOSS, False),
+        (PlanMismatchError("state", "secret", "ours", "theirs"), Code.FAILED_PRECONDITION, False),
+        (ValueError("secret"), Code.INTERNAL, False),
+        (MillstreamError("secret"), Code.INTERNAL, False),
+    ],
+)
+def test_errors_become_statuses(error: Exception, code: Code, told: bool) -> None:
+    """Callers hear of their own faults and of neighbours that are down; ours stay in the log."""
+    status = status_of(error)
+
+    assert status.code is code
+    assert (status.message == str(error)) is told
+    assert "secret" not in status.message
+
+
+def test_every_family_of_errors_has_its_status() -> None:
+    """None that is declared falls through to the unknown."""
+    families = {family for family, _, _ in STATUS_OF}
+
+    assert all(any(issubclass(child, family) for family in families) for child in MillstreamError.__subclasses__())
