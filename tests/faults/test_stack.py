@@ -20,12 +20,12 @@ DEADLINE_S = 90.0
 
 @pytest.fixture(scope="module")
 def millstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Millstream]:
-    """A stack that is up, with a short history applied."""
+    """A stack of two workers that is up, with a short history applied."""
     folder = tmp_path_factory.mktemp("stack")
     run = Millstream(folder / "kiosk", folder / "var")
     run("init", str(run.repo))
     try:
-        run("up")
+        run("up", "--workers", "2")
         run("replay", "--until", "1997-03-01", "--wait")
         yield run
     finally:
@@ -68,6 +68,7 @@ def test_a_process_that_dies_is_started_again(millstream: Millstream) -> None:
     )
     wait_until(lambda: healthy(run), deadline_s=DEADLINE_S, what="the stack to be healthy")
     assert count_of(run, customer) == before
+    assert "worker-2" in stack_of(run).processes
     run("replay", "--from", "1997-03-01", "--until", "1997-04-01", "--wait")
 
 
@@ -97,6 +98,15 @@ def test_what_a_killed_supervisor_leaves_does_not_stand_in_the_way(millstream: M
     assert stack_of(run).pid != left.pid
     assert not any(psutil.pid_exists(info.pid) for info in left.processes.values())
     assert count_of(run, first_customer(run)) == before
+
+
+def test_records_that_nobody_read_are_not_lost_in_silence(millstream: Millstream) -> None:
+    """A stack that goes down while its broker holds records that no worker took says so, and leaves nothing behind."""
+    run = millstream
     running = stack_of(run)
-    assert run("down")["stopped"]
+    os.killpg(running.processes["worker"].pid, signal.SIGSTOP)
+    run("replay", "--from", "1997-05-01", "--until", "1997-06-01")
+    refused = run("down", expect=1)
+    assert "before all of its records were applied" in refused["error"]["message"]
     assert not any(psutil.pid_exists(info.pid) for info in running.processes.values())
+    assert not run("down")["stopped"]
