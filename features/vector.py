@@ -37,7 +37,7 @@ class MissingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands in for a missing feature: NaN, a number, or the refusal of the request.
 
     ``features`` overrides ``default`` by ``view:feature``. Missing is what has an unknown entity, is stale or was
-    not supplied; the null of an empty window is a value.
+    not supplied, and each request-time feature that needs such a value; the null of an empty window is a value.
     """
 
     default: Remedy = "nan"
@@ -181,7 +181,7 @@ class Assembler:
         request: Mapping[str, RequestValue],
         missing: Mapping[str, NoteReason],
     ) -> tuple[FeatureValue, NoteReason | None]:
-        """Value of a request-time feature; missing where a field was not supplied."""
+        """Value of a request-time feature; missing where a field was not supplied or a view it needs is missing."""
         arguments: list[Any] = []
         for view, ordinal, name in source.arguments:
             if view is None:
@@ -189,8 +189,10 @@ class Assembler:
                 if argument is None or argument != argument:
                     return None, "not_supplied"
                 arguments.append(argument)
+            elif view in missing:
+                return None, missing[view]
             else:
-                arguments.append(None if view in missing else views[view].values[ordinal])
+                arguments.append(views[view].values[ordinal])
         value = source.function(*arguments)
         return (value if value is not None and math.isfinite(value) else None), None
 
