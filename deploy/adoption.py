@@ -6,12 +6,16 @@ import asyncio
 
 from deploy.log_ends import read_ends
 from deploy.prepare import read_topics
+from features.decode import Decoded
 from features.errors import RequestError
+from features.lake import Lake, LakeBatch, open_lake
 from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import Settings
 from features.store import AdoptedLog
 from streams.logs import KafkaLogs
+
+NO_ROWS = Decoded([], [], [], {})
 
 
 async def adopt_topic(settings: Settings, plan: Plan, topic: str, start: str) -> AdoptedLog:
@@ -32,7 +36,19 @@ async def adopt_topic(settings: Settings, plan: Plan, topic: str, start: str) ->
         await store.adopt_log(adopted)
     finally:
         await store.close()
+    await asyncio.to_thread(give_up, open_lake(settings.lake_url(plan.project)), plan, adopted)
     return adopted
+
+
+def give_up(lake: Lake, plan: Plan, adopted: AdoptedLog) -> None:
+    """Note in the lake that the records before the place to begin will never come, so that they are no gap."""
+    for source in plan.sources:
+        if source.topic != adopted.topic:
+            continue
+        for partition, start in adopted.start.items():
+            end = lake.end(source.topic, adopted.log, partition)
+            if end is not None and end < start:
+                lake.append(source, adopted.log, partition, LakeBatch(start, [], [], [], NO_ROWS, first_offset=end))
 
 
 def start_of(start: str, first: int, end: int) -> int:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
+if TYPE_CHECKING:
+    from features.verify import VerifyReport
+
+SHOWN = 20
+"""Mismatches that are described."""
+SHOWN_FOR_REPAIR = 10_000
+"""Mismatches whose entities one run repairs."""
+
 OUT = Annotated[Path | None, typer.Option("--out", help="Parquet file for the training set.")]
 ONLINE = Annotated[bool, typer.Option("--to-online", help="Make the births that the store lacks from the lake.")]
 REBUILD = Annotated[
     bool, typer.Option("--rebuild", help="With --to-online: make new births even where there are some.")
 ]
+REPAIR = Annotated[
+    bool, typer.Option("--repair", help="Make the states of mismatched entities anew from the lake, if it is sound.")
+]
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 
 
-def verify(call: Invocation) -> Outcome:
+def verify(call: Invocation, repair: REPAIR = False) -> Outcome:
     """Prove every recorded score again from the lake, bit for bit; exit 1 on a mismatch or when nothing was checked."""
     import msgspec
 
@@ -38,7 +49,8 @@ def verify(call: Invocation) -> Outcome:
             advance(count - done)
             done = count
 
-        report = run_verify(lake, judge_of(call.plan, call.domain, call.state_dir), progress=progress)
+        judge = judge_of(call.plan, call.domain, call.state_dir)
+        report = run_verify(lake, judge, shown=SHOWN_FOR_REPAIR if repair else SHOWN, progress=progress)
     outcome = VerifyResult(
         ended_at_us=SystemClock().now_us(),
         checked=report.checked,
@@ -59,7 +71,26 @@ def verify(call: Invocation) -> Outcome:
     lines += [f"  {found.entity} {found.feature} ({found.cause}): {found.detail}" for found in report.mismatches]
     lines += [f"  lake: {fault}" for fault in report.lake_faults]
     code = ExitCode.OK if report.proven else ExitCode.FAILED
-    return Outcome({**msgspec.to_builtins(report), "proven": report.proven}, "\n".join(lines), code)
+    facts = {**msgspec.to_builtins(report), "proven": report.proven}
+    if repair:
+        facts["repaired"] = repair_mismatched(call, report)
+        lines.append(f"{facts['repaired']:,} states made anew from the lake; scores served before stay as recorded")
+    return Outcome(facts, "\n".join(lines), code)
+
+
+def repair_mismatched(call: Invocation, report: VerifyReport) -> int:
+    """Repair the entities of a report's mismatches; a lake that is at fault itself is nothing to repair from."""
+    import asyncio
+
+    from deploy.repairs import repair_entities
+    from features.errors import LakeCorruptError
+    from features.lake import open_lake
+
+    if report.lake_faults:
+        raise LakeCorruptError("lake", f"is at fault itself ({report.lake_faults[0]}), so no state is made from it")
+    lake = open_lake(call.settings.lake_url(call.project))
+    entities = [mismatch.entity for mismatch in report.mismatches]
+    return asyncio.run(repair_entities(call.settings, call.plan, lake, entities))
 
 
 def backfill(

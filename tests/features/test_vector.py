@@ -88,7 +88,7 @@ def test_a_stale_view_is_missing_from_its_ttl_on() -> None:
     assert assembler().assemble(6_000, KNOWN, {"reading": 4.0}).notes == []
     vector = assembler().assemble(6_001, KNOWN, {"reading": 4.0})
     assert all(math.isnan(value) for value in vector.values)
-    assert vector.notes == [Note(feature="levels:mean", reason="stale"), Note(feature="levels:n", reason="stale")]
+    assert vector.notes == [Note(feature=name, reason="stale") for name in ("levels:mean", "now:excess", "levels:n")]
 
 
 def test_a_default_stands_in_for_an_unknown_entity() -> None:
@@ -112,6 +112,15 @@ def test_a_policy_of_fail_refuses_by_the_feature_s_name() -> None:
     """The error names the feature and why it is missing."""
     with pytest.raises(RequestError, match=r"now:excess.*not_supplied"):
         assembler(MissingPolicy(default="fail")).assemble(6_000, KNOWN, {})
+
+
+def test_a_request_time_feature_of_an_unknown_entity_is_missing() -> None:
+    """It follows the policy like the values that it needs, whatever its function makes of null."""
+    unknown = {"levels": ViewValues([0, None], None)}
+    policy = MissingPolicy(default="nan", features={"now:excess": 7.0})
+    vector = assembler(policy).assemble(6_000, unknown, {"reading": 4.0})
+    assert vector.values[1] == 7.0
+    assert Note(feature="now:excess", reason="unknown_entity", defaulted=True) in vector.notes
 
 
 def test_looking_back_before_the_newest_event_is_noted() -> None:
