@@ -9,7 +9,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
-GRPCURL := var/go/bin/grpcurl
 CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo
 MILLSTREAM := $(BIN)/millstream $(if $(REPO),--repo $(REPO))
 
@@ -83,7 +82,6 @@ servers: debian-packages fetch ## Install what the tests against Apache Kafka, R
 fetch: $(INSTALLED)
 	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages; fi
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
-	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(GRPCURL); fi
 
 .PHONY: debian-packages
 debian-packages:
@@ -92,7 +90,6 @@ debian-packages:
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
-	command -v go >/dev/null || missing="$$missing golang-go"; \
 	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && \
@@ -104,10 +101,6 @@ $(KAFKA): deploy/kafka/pom.xml
 	@mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
 	  -DoutputDirectory=$(CURDIR)/var/kafka
 	@touch $@
-
-$(GRPCURL):
-	@echo "fetching grpcurl into var/go" >&2
-	@GOBIN=$(CURDIR)/var/go/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 
 .PHONY: lock
 lock: $(INSTALLED) ## Pin the packages of pyproject.toml anew, with hashes and without addresses

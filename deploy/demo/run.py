@@ -235,7 +235,9 @@ class Demo:
         write_summary(summary, self._settings.var / SUMMARY)
         text = to_text(facts, summary)
         row = rounds[-1].rows[-1]
-        steps = next_steps(settings=self._settings, repo=self._call.repo, row=row, facts=facts)
+        steps = next_steps(
+            settings=self._settings, repo=self._call.repo, row=row, model=training.model, pages=drift.pages
+        )
         return Story(summary, f"{text}\n{steps}", holds(facts))
 
     def _entities(self) -> int:

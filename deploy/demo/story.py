@@ -13,6 +13,7 @@ import numpy as np
 from deploy.demo.asking import Round, Row
 from deploy.demo.truth import Verdict
 from deploy.question import short
+from features.nouns import KeyValue
 from features.settings import Settings
 from features.verify import VerifyReport
 from monitoring.drift_report import DriftReport
@@ -135,37 +136,38 @@ def drift_lines(drift: DriftReport) -> list[str]:
     ]
 
 
-def next_steps(*, settings: Settings, repo: Path, row: Row, facts: Facts) -> str:
+def next_steps(*, settings: Settings, repo: Path, row: Row, model: str, pages: Sequence[str]) -> str:
     """What to try next, ready to be pasted."""
     is_default = repo.name == "feature_repo"
     option, make_option = ("", "") if is_default else (f" --repo {repo}", f" REPO={repo}")
-    keys = " ".join(f"--{short(key)} {shlex.quote(str(value))}" for key, value in row.entity.items())
-    fields = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in row.request.items())
-    asked = " ".join(part for part in (keys, fields) if part)
-    kinds = {str: "text", int: "integer"}
-    message = {
-        "model": facts.training.model,
-        "entity": {key: {kinds[type(value)]: str(value)} for key, value in row.entity.items()},
-    }
+    scorer = f"{settings.scorer.host}:{settings.scorer.port}"
+    asked = [f"--{short(key)} {shlex.quote(str(value))}" for key, value in {**row.entity, **row.request}.items()]
+    message = {"model": model, "entity": to_message(row.entity), "request": to_message(row.request)}
     arguments = [repr(dict(row.entity)), *([f"request={dict(row.request)!r}"] if row.request else [])]
     return "\n".join(
         [
             "",
             "Try next",
             f"  make up{make_option}",
-            f"  .venv/bin/millstream{option} score {asked}",
-            f"  grpcurl -plaintext -d '{json.dumps(message)}' {settings.scorer.host}:{settings.scorer.port} "
+            f"  .venv/bin/millstream{option} score {' '.join(asked)}",
+            f"  grpcurl -plaintext -d {shlex.quote(json.dumps({k: v for k, v in message.items() if v}))} {scorer} "
             "millstream.scoring.v1.Scoring/Score",
             "  .venv/bin/python - <<'EOF'",
             "  from millstream import Client",
             "",
-            f'  with Client("{settings.scorer.host}:{settings.scorer.port}") as client:',
+            f'  with Client("{scorer}") as client:',
             f"      answer = client.score({', '.join(arguments)})",
             "      print(answer.decision, answer.score)",
             "      print(answer.model, answer.version, answer.as_of)",
             "  EOF",
             f"  MLflow, after make up: {settings.registry.uri}",
-            *(f"  drift report: {page}" for page in facts.drift.pages),
+            *(f"  drift report: {page}" for page in pages),
             f"  make down{make_option}",
         ]
     )
+
+
+def to_message(values: Mapping[str, KeyValue | float | bool | None]) -> dict[str, dict[str, object]]:
+    """Keys or fields as the protocol's values in JSON; null is left out."""
+    kinds = {str: "text", bool: "flag", int: "integer", float: "number"}
+    return {name: {kinds[type(value)]: value} for name, value in values.items() if value is not None}

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import shlex
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf import json_format
 
+from deploy.demo.asking import Row
 from deploy.demo.calendar import slices
 from deploy.demo.state import forget_demo_mark, make_room, mark_as_demo
+from deploy.demo.story import next_steps
 from deploy.demo.truth import roc_auc_either_way
+from deploy.question import pair_up
+from features.settings import Settings
+from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
@@ -57,3 +66,34 @@ def test_a_ranking_counts_in_the_direction_that_ranks() -> None:
     assert roc_auc_either_way(labels, np.array([1.0, 2.0, 3.0, 4.0])) == 1.0
     assert roc_auc_either_way(labels, np.array([4.0, 3.0, 2.0, 1.0])) == 1.0
     assert roc_auc_either_way(labels, np.array([1.0, np.nan, np.nan, 4.0])) == pytest.approx(0.875)
+
+
+STEPS = next_steps(
+    settings=Settings(),
+    repo=Path("domains/pumps"),
+    row=Row({"pump_id": 7, "site": "it's"}, {"load": 0.5}),
+    model="failure",
+    pages=("var/pumps/reports/drift.html",),
+)
+
+
+def test_the_grpcurl_call_is_a_request_of_the_protocol() -> None:
+    """Pasted into a shell, its argument is the JSON of a ScoreRequest that names the entity."""
+    (line,) = [line for line in STEPS.splitlines() if "grpcurl" in line]
+    words = shlex.split(line)
+    assert words[-2:] == ["127.0.0.1:50051", "millstream.scoring.v1.Scoring/Score"]
+    request = json_format.Parse(words[words.index("-d") + 1], pb.ScoreRequest())
+    assert (request.model, request.entity["pump_id"].integer, request.entity["site"].text) == ("failure", 7, "it's")
+    assert request.request["load"].number == 0.5
+
+
+def test_the_commands_are_those_of_the_domain() -> None:
+    """Each names the domain's folder, and the question can be read back."""
+    lines = [line.strip() for line in STEPS.splitlines()]
+    assert "make up REPO=domains/pumps" in lines
+    (line,) = [line for line in lines if " score " in line]
+    words = shlex.split(line)
+    assert words[:4] == [".venv/bin/millstream", "--repo", "domains/pumps", "score"]
+    assert dict(pair_up(words[4:])) == {"pump": "7", "site": "it's", "load": "0.5"}
+    begin, end = lines.index(".venv/bin/python - <<'EOF'") + 1, lines.index("EOF")
+    ast.parse(textwrap.dedent("\n".join(STEPS.splitlines()[begin:end])))
