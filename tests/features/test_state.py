@@ -46,17 +46,7 @@ def test_the_stored_form_of_version_1_never_changes() -> None:
         + b"\x01\0\0\0"
         + q(2)
     )
-    body = (
-        q(40)
-        + b"\x08"
-        + q(1, 7)
-        + b"\x08"
-        + q(-150)
-        + b"\x02\0\0\0"
-        + q(0, 2)
-        + b"\x08"
-        + q(1, 100, 1, -250)
-    )
+    body = q(40) + b"\x08" + q(1, 7) + b"\x08" + q(-150) + b"\x02\0\0\0" + q(0, 2) + b"\x08" + q(1, 100, 1, -250)
     assert kernel.encode(state) == head + body
     assert kernel.head(state) == head == head_of(head + body)
 
