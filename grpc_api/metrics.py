@@ -63,7 +63,7 @@ class ScorerMetrics:
         )
         self.model_info = Gauge(
             "millstream_scorer_model_info",
-            "1 for the version of each model that serves.",
+            "1 for the version of each model that serves, 0 for those that served before.",
             ("model", "version", "digest"),
             registry=registry,
         )

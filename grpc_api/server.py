@@ -62,6 +62,7 @@ class Scorer:
         kernels = make_kernels(plan)
         models = Models()
         self._meter = Meter(metrics)
+        self._told: dict[str, tuple[str, str, str]] = {}
         servicer = health.HealthServicer(experimental_non_blocking=True)
         self._metrics = metrics
         self._readiness = Readiness(models=models, servicer=servicer, metrics=metrics)
@@ -112,8 +113,11 @@ class Scorer:
         self._readiness.update(self._watch)
 
     def _swapped(self, model: ServedModel) -> None:
-        self._metrics.model_info.remove_by_labels({"model": model.name})
-        self._metrics.model_info.labels(model.name, model.version, model.digest).set(1)
+        labels = (model.name, model.version, model.digest)
+        before, self._told[model.name] = self._told.get(model.name), labels
+        if before is not None:
+            self._metrics.model_info.labels(*before).set(0)
+        self._metrics.model_info.labels(*labels).set(1)
         self._update()
 
 

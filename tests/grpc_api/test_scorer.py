@@ -15,7 +15,7 @@ from features.vector import MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.pointer import pointer_file
 from millstream import BatchRow, CallRefusedError, Client, RowFailure, ScoreResult, ServerUnavailableError
-from tests.grpc_api.shop import HOUR_US, NOON_US, PAIRS, SPEND, Shop, open_shop, point_at, publish, write_bundle
+from tests.grpc_api.shop import HOUR_US, NOON_US, PAIRS, PLAN, SPEND, Shop, open_shop, point_at, publish, write_bundle
 from tests.waiting import wait_until
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,11 +64,11 @@ def test_as_of_behind_the_state_is_noted(running: Running) -> None:
 
 
 def test_an_unknown_entity_is_scored_and_noted(running: Running) -> None:
-    """Its features are missing, each with a note; the policy here gives the model NaN."""
+    """Its features are missing, and what is computed from them, each with a note; the policy here gives the model NaN."""
     result = running[1].score({"buyer": "nobody"}, request={"basket": 1.0})
 
     assert {(note.feature, note.reason, note.defaulted) for note in result.notes} == {
-        (f"spend:{name}", "unknown_entity", False) for name in SPEND.feature_names
+        (name, "unknown_entity", False) for name in PLAN.service("buyers").feature_names
     }
     assert result.newest_feature_age is None
     assert result.raw_score == 0.0

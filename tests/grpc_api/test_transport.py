@@ -105,7 +105,7 @@ def test_calls_are_counted_and_timed(running: tuple[Shop, Client]) -> None:
     by_model = {"model": "buys", "version": "1", "arm": "champion"}
     assert shop.sample("millstream_scorer_scores_total", decision="buys", **by_model) == 2
     assert shop.sample("millstream_scorer_scores_total", decision="leaves", **by_model) == 1
-    assert shop.sample("millstream_scorer_notes_total", reason="unknown_entity") == 4
+    assert shop.sample("millstream_scorer_notes_total", reason="unknown_entity") == 5
     assert shop.sample("millstream_scorer_feature_age_seconds_count") == 2
 
 
