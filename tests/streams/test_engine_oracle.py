@@ -1,0 +1,75 @@
+"""The law from end to end: whatever happened on the way, the stored states say what plain SQL says of the records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.aggregates import AGGREGATES
+from features.decode import Decoder
+from features.feast_layout import entity_key
+from features.kernel import ViewKernel
+from features.plan import AggregatePlan
+from tests.features.oracle import oracle
+from tests.streams.engine_world import Worker, World, run
+from tests.streams.shop import HOUR_US, SOURCE, Record, plan, view
+from tests.streams.test_engine_laws import follow, partitions, steps
+
+WINDOWS = ((HOUR_US, HOUR_US // 12), (24 * HOUR_US, HOUR_US), (None, None))
+EVERY = msgspec.structs.replace(
+    view(),
+    features=tuple(
+        AggregatePlan(name=f"{function}_{window}", function=function, column="price", window_us=window, hop_us=hop)
+        for function in AGGREGATES
+        for window, hop in WINDOWS
+    ),
+)
+
+
+def sent(records_of: list[list[Record]]) -> pa.Table:
+    """Valid events with their columns as they were sent, as the oracle takes them."""
+    decoder = Decoder(SOURCE)
+    rows = []
+    for records in records_of:
+        decoded = decoder.decode([record.value for record in records], [record.timestamp * 1_000 for record in records])
+        for raw, event_us in zip(decoded.raw, decoded.event_us, strict=True):
+            if raw is not None:
+                rows.append({"account": raw[0], "price": raw[2], "event_us": event_us})
+    schema = pa.schema([("account", pa.string()), ("price", pa.float64()), ("event_us", pa.int64())])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+@given(partitions(), steps, st.integers(1, 2), st.integers(1, 30 * HOUR_US))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_stored_states_finish_to_what_sql_says(
+    records_of: list[list[Record]], story: list[Any], n_shards: int, later_us: int
+) -> None:
+    """Every aggregate, just after each entity's newest event and some time later, bit for bit."""
+    world = World(plan("shop", EVERY), records_of, n_shards=n_shards)
+
+    async def tell(world: World) -> None:
+        workers = [Worker(world), Worker(world, cache_entities=3)]
+        await follow(world, workers, story, 0)
+        for worker in workers:
+            worker.standing = {}
+            await worker.finish()
+
+    run(world, tell)
+    kernel, events, stored = ViewKernel(EVERY, SOURCE), sent(records_of), world.stored(EVERY.name)
+    accounts = sorted(set(events.column("account").to_pylist()))
+    assert len(stored) == len(accounts)
+    asked, at_us, finished = [], [], []
+    for account in accounts:
+        state = kernel.decode(stored[entity_key("shop", EVERY.keys, [account])])
+        assert state.newest_us is not None
+        for instant in (state.newest_us + 1, state.newest_us + later_us):
+            asked.append(account)
+            at_us.append(instant)
+            finished.append(kernel.finish(state, instant))
+    values, _ = oracle(EVERY, SOURCE, events, {"account": asked}, at_us)
+    for place, name in enumerate(EVERY.feature_names):
+        assert [row[place] for row in finished] == values[name], name
