@@ -44,7 +44,7 @@ DRAIN_S: Final = 10.0
 class Scorer:
     """A running scorer: its threads and its server, started and stopped together.
 
-    ``port`` is where it listens, which settings may leave to the machine (0).
+    ``port`` is where it listens, which settings may leave to the machine (0); ``core`` answers without a transport.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Scorer:
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
         self._fetcher = Fetcher(open_reader=open_reader, watch=self._watch)
-        core = Core(
+        self.core = Core(
             plan=plan,
             kernels=kernels,
             services=all_inputs(declarations),
@@ -87,7 +87,7 @@ class Scorer:
             max_batch_rows=settings.max_batch_rows,
         )
         self._pool = CallPool(settings.threads, name="scorer")
-        self._server = build_server(core=core, health_servicer=servicer, meter=self._meter, pool=self._pool)
+        self._server = build_server(core=self.core, health_servicer=servicer, meter=self._meter, pool=self._pool)
         self._servicer = servicer
         self.port = listen(self._server, settings.host, settings.port)
 

@@ -45,7 +45,7 @@ def build_server(*, core: Core, health_servicer: health.HealthServicer, meter: M
         "GetFeatures": lambda data, _: core.get_features(data),
     }
     handlers = {
-        name: grpc.unary_unary_rpc_method_handler(_Method(name, handler, meter)) for name, handler in methods.items()
+        name: grpc.unary_unary_rpc_method_handler(Method(name, handler, meter)) for name, handler in methods.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -54,7 +54,7 @@ def build_server(*, core: Core, health_servicer: health.HealthServicer, meter: M
     return server
 
 
-class _Method:
+class Method:
     """One RPC: refuse what is too late, call, count, and turn errors into statuses."""
 
     def __init__(self, name: str, handler: Handler, meter: Meter) -> None:

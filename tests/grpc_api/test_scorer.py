@@ -14,6 +14,7 @@ from features.sigmoid import sigmoid
 from features.vector import MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.pointer import pointer_file
+from grpc_api.status import DeadlinePassedError
 from millstream import BatchRow, CallRefusedError, Client, RowFailure, ScoreResult, ServerUnavailableError
 from tests.grpc_api.shop import HOUR_US, NOON_US, PAIRS, PLAN, SPEND, Shop, open_shop, point_at, publish, write_bundle
 from tests.waiting import wait_until
@@ -64,7 +65,7 @@ def test_as_of_behind_the_state_is_noted(running: Running) -> None:
 
 
 def test_an_unknown_entity_is_scored_and_noted(running: Running) -> None:
-    """Its features are missing, and what is computed from them, each with a note; the policy here gives the model NaN."""
+    """Its features are missing, and what needs them, each with a note; the policy here gives the model NaN."""
     result = running[1].score({"buyer": "nobody"}, request={"basket": 1.0})
 
     assert {(note.feature, note.reason, note.defaulted) for note in result.notes} == {
@@ -291,10 +292,15 @@ def test_features_name_the_states_that_were_read(running: Running) -> None:
     assert [[(p.partition, p.offset) for p in view.positions] for view in found.views] == [[(0, 1)], [(0, 0)]]
 
 
-def test_a_deadline_that_has_passed_is_refused(running: Running) -> None:
-    """The caller hears that it may try again."""
-    with pytest.raises(ServerUnavailableError, match="DEADLINE_EXCEEDED"):
-        running[1].score({"buyer": "ann"}, deadline_s=0.0)
+def test_a_batch_that_nobody_waits_for_any_more_stops(running: Running) -> None:
+    """Between chunks; here before the third."""
+    shop = running[0]
+    wanted = iter([True, True, False])
+    rows = [pb.BatchRow(entity={"buyer": pb.Value(text="ann")})] * 500
+    with pytest.raises(DeadlinePassedError):
+        shop.scorer.core.score_batch(pb.ScoreBatchRequest(rows=rows).SerializeToString(), lambda: next(wanted))
+
+    assert len(shop.records.records) == 200
 
 
 def test_no_model_is_unavailable_not_wrong(tmp_path: Path) -> None:

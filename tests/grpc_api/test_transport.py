@@ -20,8 +20,11 @@ from features.errors import (
     StateCorruptError,
     StoreUnavailableError,
 )
+from grpc_api.meter import Meter
+from grpc_api.metrics import ScorerMetrics
 from grpc_api.served_model import Declarations
 from grpc_api.status import STATUS_OF, UNKNOWN, Code, DeadlinePassedError, UnknownNameError, status_of
+from grpc_api.transport import Method
 from millstream import BatchRow, Client, RowFailure, ScoreResult, ServerBrokenError, ServerUnavailableError
 from tests.grpc_api.shop import DECLARATIONS, Shop, open_shop, publish
 from tests.waiting import wait_until
@@ -107,6 +110,35 @@ def test_calls_are_counted_and_timed(running: tuple[Shop, Client]) -> None:
     assert shop.sample("millstream_scorer_scores_total", decision="leaves", **by_model) == 1
     assert shop.sample("millstream_scorer_notes_total", reason="unknown_entity") == 5
     assert shop.sample("millstream_scorer_feature_age_seconds_count") == 2
+
+
+class LateContext:
+    """Of a call whose deadline has passed."""
+
+    aborted: tuple[grpc.StatusCode, str] | None = None
+
+    def time_remaining(self) -> float:
+        return 0.0
+
+    def abort(self, code: grpc.StatusCode, details: str) -> None:
+        self.aborted = code, details
+        raise ConnectionAbortedError
+
+
+def test_a_call_whose_deadline_has_passed_is_refused_before_any_work() -> None:
+    """The handler is not called; the refusal is counted."""
+    metrics = ScorerMetrics()
+    meter = Meter(metrics)
+    context = LateContext()
+    method = Method("Score", lambda data, _: pytest.fail("it was worked on"), meter)
+    with pytest.raises(ConnectionAbortedError):
+        method(b"", context)
+    meter.start()
+    meter.stop()
+
+    assert context.aborted == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline: passed before the answer was ready")
+    labels = {"method": "Score", "code": "DEADLINE_EXCEEDED"}
+    assert metrics.registry.get_sample_value("millstream_scorer_requests_total", labels) == 1
 
 
 def test_a_stopping_server_ends_the_calls_in_flight(tmp_path: Path) -> None:
