@@ -89,13 +89,13 @@ class Timings:
         return median(self.per_second)
 
 
-def bench_score() -> dict[str, Any]:
+def bench_score(*, n_entities: int = N_ENTITIES, rounds: int = ROUNDS) -> dict[str, Any]:
     """Run it; ``passed`` says whether the scorer's p50 is within twice the echo's."""
     with tempfile.TemporaryDirectory(prefix="millstream-bench-") as folder, ExitStack() as running:
-        ours, state_bytes = start_scorer(Path(folder), running)
+        ours, state_bytes = start_scorer(Path(folder), running, n_entities)
         echo = start_echo(Path(folder), running, ours)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            mine, bare = runner.run(compare(ours.address, echo.address))
+            mine, bare = runner.run(compare(ours.address, echo.address, n_entities, rounds))
     ratio = mine.p50_ms / bare.p50_ms
     return {
         "score_p50_ms": round(mine.p50_ms, 4),
@@ -107,14 +107,14 @@ def bench_score() -> dict[str, Any]:
         "echo_p99_ms": round(bare.p99_ms, 4),
         "in_flight": IN_FLIGHT,
         "cores": os.cpu_count(),
-        "traffic": f"{N_ENTITIES} entities in random order, {state_bytes} bytes of state and 12 features each, "
+        "traffic": f"{n_entities} entities in random order, {state_bytes} bytes of state and 12 features each, "
         "200 trees of 31 leaves, a record of each score sent to the broker",
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "passed": ratio <= MAX_RATIO,
     }
 
 
-def start_scorer(folder: Path, running: ExitStack) -> tuple[BenchProcess, int]:
+def start_scorer(folder: Path, running: ExitStack, n_entities: int) -> tuple[BenchProcess, int]:
     """Store, broker and model, and our server on top; and the mean size of a state."""
     valkey = running.enter_context(ValkeyServer(folder / "valkey"))
     tansu = running.enter_context(TansuServer(folder / "tansu"))
@@ -123,7 +123,7 @@ def start_scorer(folder: Path, running: ExitStack) -> tuple[BenchProcess, int]:
     (view,) = PLAN.views
     kernel, now_us = ViewKernel(view, PLAN.source(view.topic)), time.time_ns() // 1_000
     states = make_states(kernel, now_us, generator)
-    state_bytes = asyncio.run(fill_store(valkey.settings, kernel, states, N_ENTITIES))
+    state_bytes = asyncio.run(fill_store(valkey.settings, kernel, states, n_entities))
     var = folder / "var"
     save_plan(PLAN, var / PLAN.project / "plan.json")
     publish_model(var / PLAN.project, kernel, states, now_us, generator)
@@ -151,9 +151,9 @@ def request_of(user: int) -> bytes:
     return pb.ScoreRequest(entity={"user_id": pb.Value(integer=user)}).SerializeToString()
 
 
-async def compare(ours: str, echo: str) -> tuple[Timings, Timings]:
+async def compare(ours: str, echo: str, n_entities: int, rounds: int) -> tuple[Timings, Timings]:
     """Ask both the same, in turns."""
-    users = np.random.default_rng(11).permutation(N_ENTITIES).tolist()
+    users = np.random.default_rng(11).permutation(n_entities).tolist()
     requests = [request_of(user) for user in users]
     async with grpc.aio.insecure_channel(ours) as channel, grpc.aio.insecure_channel(echo) as other:
         calls = [
@@ -163,7 +163,7 @@ async def compare(ours: str, echo: str) -> tuple[Timings, Timings]:
         streams = [cycle(requests), cycle(requests)]
         for call, stream in zip(calls, streams, strict=True):
             await ask_together(call, islice(stream, WARM_UP_CALLS))
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for call, stream, timing in zip(calls, streams, timings, strict=True):
                 timing.alone_s += await ask_alone(call, islice(stream, CALLS_ALONE))
             for call, stream, timing in zip(calls, streams, timings, strict=True):
