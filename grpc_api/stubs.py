@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     stale = stale_stubs()
     for name in stale:
-        print(f"{GENERATED / name} is stale: run `make stubs`", file=sys.stderr)  # noqa: T201 - a command's output
+        print(f"{GENERATED / name} is stale: run `python -m grpc_api.stubs`", file=sys.stderr)  # noqa: T201 - a command's output
     return 1 if stale else 0
 
 
