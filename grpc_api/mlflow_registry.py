@@ -1,21 +1,15 @@
-"""The registry as model sync sees it: which version is champion, and its bundle. Only here is MLflow imported."""
+"""The registry as model sync sees it: which version is champion, and its bundle; this room's only use of MLflow."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from features.errors import RegistryUnavailableError
+from features.mlflow_client import open_client
 
-_ENVIRONMENT: Final = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # with its defaults a call hangs for minutes on a server that is gone
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-}
 _ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 
 
@@ -42,13 +36,9 @@ class MlflowRegistry:
     """An MLflow server, or its database."""
 
     def __init__(self, uri: str, *, alias: str) -> None:
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        from mlflow import MlflowClient  # takes seconds
-
         self._uri = uri
         self._alias = alias
-        self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._client: Any = open_client(uri)
 
     def champion(self, model: str) -> Registered | None:
         """See `Registry`."""

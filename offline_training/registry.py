@@ -11,7 +11,7 @@ import msgspec
 
 from features.bundle import Bundle, Manifest
 from features.errors import RegistryUnavailableError
-from offline_training.mlflow_client import open_client
+from features.mlflow_client import open_client
 
 CHAMPION = "champion"
 BUNDLE_FOLDER = "bundle"

@@ -1,4 +1,4 @@
-"""MLflow's client, opened without what MLflow brings along: Feast, telemetry, progress bars, waits of minutes."""
+"""MLflow's client for trainer and model sync, without what it brings along: Feast, telemetry, waits of minutes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ _ENVIRONMENT = {
 
 
 def open_client(uri: str) -> Any:
-    """A client of the server (http) or database (sqlite) at this address; what the environment sets already wins."""
+    """Open a client of a registry; what the environment sets already wins.
+
+    Parameters
+    ----------
+    uri
+        Address of the server (http), or of its database (sqlite).
+
+    Returns
+    -------
+    mlflow.MlflowClient
+        Nothing was asked of the server yet.
+
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient  # takes seconds: only who needs a registry pays them
