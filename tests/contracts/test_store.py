@@ -149,6 +149,7 @@ async def test_calls_side_by_side_get_their_own_answers(store: Store) -> None:
     assert states == [[b"of " + key for key in chunk] for chunk in keys]
 
 
+@pytest.mark.faults
 async def test_writers_that_race_lose_nothing(site: Site, store: Store) -> None:
     """Two clients, each adding 40 times by compare and set, arrive at 80; neither needs to own the entity."""
     await store.write_birth(BIRTH)

@@ -60,6 +60,7 @@ def adopted_logs(run: Millstream) -> set[str]:
         reader.close()
 
 
+@pytest.mark.faults
 def test_the_loop_runs_and_survives_a_restart(millstream: Millstream) -> None:
     """From an empty folder to a proven score; `down` and `up` (the broker forgets its log) lose and skip nothing."""
     run = millstream

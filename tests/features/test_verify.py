@@ -196,6 +196,7 @@ def test_a_record_waits_until_the_lake_covers_it(world: World) -> None:
     assert report.mismatched == 0
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("place", range(len(VIEW.features)))
 def test_one_bit_of_a_record_is_found(world: World, place: int) -> None:
     """The last bit of any value of a vector."""
@@ -246,6 +247,7 @@ def test_an_event_that_the_stream_counted_twice_is_named(world: World) -> None:
     assert f"{LOGS[0]}/0/45 was counted twice" in report.mismatches[0].detail
 
 
+@pytest.mark.faults
 def test_an_event_deleted_from_the_lake_is_named(world: World) -> None:
     """The file says how many rows it had."""
     served(world)
@@ -256,6 +258,7 @@ def test_an_event_deleted_from_the_lake_is_named(world: World) -> None:
     assert "offsets 30 to 30" in report.lake_faults[0]
 
 
+@pytest.mark.faults
 def test_an_event_doubled_in_the_lake_is_named(world: World) -> None:
     """Readers count it once, so no number changes; the fault is reported all the same."""
     served(world)
@@ -266,6 +269,7 @@ def test_an_event_doubled_in_the_lake_is_named(world: World) -> None:
     assert report.lake_faults[0].startswith("doubled")
 
 
+@pytest.mark.faults
 def test_an_event_changed_in_the_lake_is_named(world: World) -> None:
     """Though raw value and columns were changed alike, the row is not what was written."""
     served(world)

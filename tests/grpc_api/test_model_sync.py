@@ -105,6 +105,7 @@ def other_declarations() -> Plan:
     )
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("problem", "bundle"),
     [
@@ -157,6 +158,7 @@ def test_a_refused_version_is_tried_again_later(bench: Bench) -> None:
     assert bench.version == "1"
 
 
+@pytest.mark.faults
 def test_a_registry_that_is_down_changes_nothing(bench: Bench) -> None:
     """And is said to be down, until it is up again."""
     bench.registry.register("1")

@@ -64,6 +64,7 @@ def test_as_of_behind_the_state_is_noted(running: Running) -> None:
     assert result.newest_feature_age == timedelta(hours=-2)
 
 
+@pytest.mark.faults
 def test_an_unknown_entity_is_scored_and_noted(running: Running) -> None:
     """Its features are missing, and what needs them, each with a note; the policy here gives the model NaN."""
     result = running[1].score({"buyer": "nobody"}, request={"basket": 1.0})
@@ -322,6 +323,7 @@ def test_several_models_serve_beside_each_other(tmp_path: Path) -> None:
             client.score({"buyer": "ann"})
 
 
+@pytest.mark.faults
 def test_a_bundle_that_may_not_serve_is_refused_and_the_old_one_goes_on(running: Running) -> None:
     """Here a file of it was altered after it was sealed."""
     shop, client = running

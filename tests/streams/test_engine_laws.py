@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def ends_after(n_checks: int) -> Any:
     return check
 
 
+@pytest.mark.faults
 @given(partitions(), steps, st.sampled_from([0, 3_600_000]), st.integers(1, 2))
 @LAWS
 def test_whatever_happens_every_event_counts_once(
