@@ -18,8 +18,14 @@ from features.errors import UnavailableError
 LOOPBACK = "127.0.0.1"
 PORTS = range(15_000, 32_000)  # below the range that outgoing connections take, so that a restart finds its port free
 POLL_S = 0.02
+FEAST_LEAVES = frozenset({"PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR"})
 LOG_BYTES = 50_000_000
 """A longer log is put aside (one is kept) when its process starts."""
+
+
+def inherited() -> dict[str, str]:
+    """The environment, without what importing Feast leaves in it: children would count into files of this process."""
+    return {name: value for name, value in os.environ.items() if name not in FEAST_LEAVES}
 
 
 class Server(ABC):
@@ -102,7 +108,7 @@ class Server(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment()},
+                env={**inherited(), **self.environment()},
                 start_new_session=True,
             )
 

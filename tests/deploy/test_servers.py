@@ -12,7 +12,7 @@ import redis
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from deploy.server_process import Server, free_port, port_is_free
+from deploy.server_process import Server, free_port, inherited, port_is_free
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer, answers_redis
 from features.errors import UnavailableError
 from tests.waiting import wait_until
@@ -142,3 +142,12 @@ def test_a_taken_port_is_not_given_away() -> None:
     free = free_port()
     assert free_port(free) == free
     assert free_port(free, taken=frozenset({free})) != free
+
+
+def test_a_child_does_not_inherit_what_feast_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing Feast tells prometheus_client to count into files of that process; children have pages of their own."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")
+    monkeypatch.setenv("MILLSTREAM_VAR", "kept")
+    environment = inherited()
+    assert "PROMETHEUS_MULTIPROC_DIR" not in environment
+    assert environment["MILLSTREAM_VAR"] == "kept"
