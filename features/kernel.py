@@ -8,6 +8,7 @@ strictly before the instant that it is seen at.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import itemgetter
@@ -22,6 +23,7 @@ from features.state import ADD, MAX, MIN, Head, Ring, State, StateCodec
 _CODE = {"add": ADD, "min": MIN, "max": MAX}
 _ONE, _VALUE, _TIME = 0, 1, 2
 _LIFT = {"one": _ONE, "value": _VALUE, "time": _TIME}
+_FEW = 4  # events, from which on merging them first pays
 
 
 Held: TypeAlias = tuple[tuple[int, int], ...]
@@ -83,6 +85,7 @@ class ViewKernel:
         self._identities = [IDENTITY[accumulator.monoid] for accumulator in accumulators]
         self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in accumulators)
         self._rings = _plan_rings(view, slot_of)
+        self._grain_us = math.gcd(*(ring.hop_us for ring in self._rings)) or 1
         self._ever = _held(view, slot_of, None)
         self._spans, self._outputs = _plan_outputs(view, source, slot_of, self._rings, self._ever)
         self.codec = StateCodec(
@@ -142,12 +145,7 @@ class ViewKernel:
         if offset <= state.positions.get(partition, -1):
             return False
         state.positions[partition] = offset
-        row = [
-            identity
-            if (value := columns[column]) is None
-            else (value if lift == _VALUE else 1 if lift == _ONE else event_us)
-            for lift, column, identity in self._lifts
-        ]
+        row = self._row(columns, event_us)
         newest_us = state.newest_us
         if newest_us is None:
             state.newest_us, state.tip = event_us, row
@@ -159,6 +157,69 @@ class ViewKernel:
         else:
             self._fold(state, event_us, row, newest_us)
         return True
+
+    def apply_many(
+        self,
+        state: State,
+        partition: Partition,
+        offsets: Sequence[int],
+        event_us: Sequence[int],
+        rows: Sequence[Sequence[Any] | None],
+        indexes: Sequence[int],
+    ) -> int:
+        """Fold some events of a batch in, each unless it has been; the state ends as if each had gone through `apply`.
+
+        Events that share all their tiles are merged first and folded once, which is what makes a busy entity cheap.
+
+        Parameters
+        ----------
+        state
+            Changed in place.
+        partition
+            Where the batch is from.
+        offsets, event_us, rows
+            The batch, as parallel sequences; see `apply`.
+        indexes
+            Which of the batch, by ascending offset; their rows are not None.
+
+        Returns
+        -------
+        int
+            How many were not fenced.
+
+        """
+        if len(indexes) < _FEW:
+            return sum(self.apply(state, partition, offsets[i], event_us[i], rows[i] or ()) for i in indexes)
+        applied = state.positions.get(partition, -1)
+        if offsets[indexes[0]] <= applied:
+            indexes = [i for i in indexes if offsets[i] > applied]
+            if not indexes:
+                return 0
+        state.positions[partition] = offsets[indexes[-1]]
+        before_us, settled = state.newest_us, state.tip
+        newest_us = max(map(event_us.__getitem__, indexes))
+        if before_us is not None and before_us >= newest_us:
+            newest_us = before_us
+        else:
+            state.newest_us, state.tip = newest_us, self._identities.copy()
+            if before_us is not None:
+                self._fold(state, before_us, settled, newest_us)
+        at_tip: list[int] = []
+        tiles: dict[int, list[int]] = {}
+        for i in indexes:
+            at_us = event_us[i]
+            if at_us == newest_us:
+                at_tip.append(i)
+            elif (tile := at_us // self._grain_us) in tiles:
+                tiles[tile].append(i)
+            else:
+                tiles[tile] = [i]
+        if at_tip:
+            _merge(state.tip, self._tip, self._merged_row([rows[i] or () for i in at_tip], [newest_us] * len(at_tip)))
+        for tile, group in tiles.items():
+            row = self._merged_row([rows[i] or () for i in group], [event_us[i] for i in group])
+            self._fold(state, tile * self._grain_us, row, newest_us)
+        return len(indexes)
 
     def finish(self, state: State, at_us: int) -> list[FeatureValue]:
         """Values of all features, seen at an instant.
@@ -207,6 +268,39 @@ class ViewKernel:
                     partial = max(values, default=EMPTY_MAX)
                     merged.append(tip[slot] if tip_in and tip[slot] > partial else partial)
         return [finish(pick(merged), at_us, scale) for pick, finish, scale in self._outputs]
+
+    def _row(self, columns: Sequence[Any], event_us: int) -> list[int]:
+        """One event, lifted: an integer for each slot, the identity where the column is null."""
+        return [
+            identity
+            if (value := columns[column]) is None
+            else (value if lift == _VALUE else 1 if lift == _ONE else event_us)
+            for lift, column, identity in self._lifts
+        ]
+
+    def _merged_row(self, rows: Sequence[Sequence[Any]], event_us: Sequence[int]) -> list[int]:
+        """Several events, lifted and merged into one row."""
+        if len(rows) == 1:
+            return self._row(rows[0], event_us[0])
+        lifted: dict[tuple[int, int], list[int]] = {}
+        merged = []
+        for (lift, column, identity), (code, _) in zip(self._lifts, self._tip, strict=True):
+            values = lifted.get((lift, column))
+            if values is None:
+                if lift == _VALUE:
+                    values = [value for row in rows if (value := row[column]) is not None]
+                elif lift == _ONE:
+                    values = [1 for row in rows if row[column] is not None]
+                else:
+                    values = [at for row, at in zip(rows, event_us, strict=True) if row[column] is not None]
+                lifted[lift, column] = values
+            if code == ADD:
+                merged.append(sum(values))
+            elif code == MIN:
+                merged.append(min(values, default=identity))
+            else:
+                merged.append(max(values, default=identity))
+        return merged
 
     def _fold(self, state: State, event_us: int, row: list[int], newest_us: int) -> None:
         """Merge a row into since-ever and into its tile of each ring, and drop what no window covers any more."""

@@ -62,6 +62,25 @@ def test_any_order_of_arrival_gives_the_same_bytes(data: st.DataObject) -> None:
     assert written(fold(data.draw(interleavings(events)))) == written(fold(events))
 
 
+@given(event_sets(), st.lists(st.integers(1, 12), min_size=1), st.integers(0, 5))
+@settings(max_examples=300, deadline=None)
+def test_any_split_into_batches_gives_the_same_bytes(events: list[Event], sizes: list[int], rewind: int) -> None:
+    """A batch of one partition folded at once, and some of it again, ends as one event at a time does."""
+    state = KERNEL.new_state()
+    applied = 0
+    for partition in sorted({event.partition for event in events}):
+        queue = [event for event in events if event.partition == partition]
+        at = turn = 0
+        while at < len(queue):
+            batch = queue[max(0, at - rewind) : at + sizes[turn % len(sizes)]]
+            at, turn = at + sizes[turn % len(sizes)], turn + 1
+            columns: list[tuple[object, ...] | None] = [event.columns for event in batch]
+            offsets, times = [event.offset for event in batch], [event.event_us for event in batch]
+            applied += KERNEL.apply_many(state, partition, offsets, times, columns, range(len(batch)))
+    assert applied == len(events)
+    assert written(state) == written(fold(events))
+
+
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_any_crash_and_replay_gives_the_same_bytes(data: st.DataObject) -> None:
