@@ -173,13 +173,12 @@ class ViewWriter:
         """What is to be written of a chunk: the entities that an event changed."""
         partition, offsets, event_us, rows = events
         kernel, row_of, horizon_us = self._kernel, self._feast_row, self._horizon_us
-        apply, finish, encode = kernel.apply, kernel.finish, kernel.encode
+        apply_many, finish, encode = kernel.apply_many, kernel.finish, kernel.encode
         writes = []
         fenced = late = 0
         for touched, entity in chunk:
-            state, applied = entity.state, 0
-            for i in touched.indexes:
-                applied += apply(state, partition, offsets[i], event_us[i], rows[i])  # type: ignore[arg-type]  # valid
+            state = entity.state
+            applied = apply_many(state, partition, offsets, event_us, rows, touched.indexes)
             fenced += len(touched.indexes) - applied
             if not applied:
                 continue
