@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import prometheus_client  # noqa: F401 - before Feast, which would have it count into files: tests read values at once
 import pytest
 
 from deploy.production_servers import kafka_is_installed, redis_is_installed
