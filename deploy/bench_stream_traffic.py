@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -15,6 +16,7 @@ from features.errors import BrokerUnavailableError
 from features.feast_layout import FeastRow, KeyLayout
 from features.kernel import ViewKernel
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
+from features.redis_link import open_link
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.store import AdoptedLog, Birth, StateWrite
@@ -29,6 +31,8 @@ BIRTH: Final = "bench"
 PAST_LOG: Final = "AAAAAAAAQACAAAAAAAAAAQ"
 N_TEMPLATES: Final = 200
 CHUNK: Final = 100
+SETTLE_S: Final = 120.0
+REWRITING: Final = re.compile(rb"aof_rewrite_(in_progress|scheduled):1")
 SECOND_US: Final = 1_000_000
 WINDOWS_US: Final = {
     "hour": (3_600 * SECOND_US, 300 * SECOND_US),
@@ -118,7 +122,19 @@ async def fill_store(settings: StoreSettings, now_us: int, log: str) -> int:
         await store.adopt_log(AdoptedLog(topic=TOPIC, log=log, start={}))
     finally:
         await store.close()
+    await _settle(settings)
     return sum(len(state) for state, _ in templates) // len(templates)
+
+
+async def _settle(settings: StoreSettings) -> None:
+    """Wait until the store has rewritten its file after the filling, which no worker would meet."""
+    link = await open_link(settings)
+    try:
+        async with asyncio.timeout(SETTLE_S):
+            while REWRITING.search(await link.call(b"INFO", b"persistence")):  # noqa: ASYNC110 - the server tells no event
+                await asyncio.sleep(0.1)
+    finally:
+        link.close()
 
 
 async def _fill(
