@@ -61,11 +61,11 @@ def attempt(check: str, look: Callable[[], str]) -> Finding:
     """One check; the refusal of an engine's part is a finding."""
     try:
         return Finding(check, True, look())
-    except MillstreamError as error:
+    except (MillstreamError, NotWellError) as error:
         return Finding(check, False, str(error))
 
 
-class NotWellError(MillstreamError):
+class NotWellError(Exception):
     """A check that found something wrong, in its own words."""
 
 

@@ -36,7 +36,7 @@ FAMILIES: tuple[tuple[type[MillstreamError], ExitCode], ...] = (
 )
 
 
-class StepFailedError(MillstreamError):
+class StepFailedError(Exception):
     """A step that ran as a process of its own and ended with this exit code."""
 
     def __init__(self, message: str, code: int) -> None:

@@ -15,7 +15,7 @@ import psutil
 from deploy.exit_codes import StepFailedError
 from deploy.leftovers import end_leftovers
 from deploy.stack_file import StackFile, is_supervised, read_stack, remove_stack
-from features.errors import MillstreamError, UnavailableError
+from features.errors import UnavailableError
 from features.settings import Settings
 
 UP_DEADLINE_S = 420.0
@@ -74,7 +74,7 @@ def await_up(state_dir: Path, process: subprocess.Popen[bytes] | None, note: Cal
     raise UnavailableError("stack", f"not up after {UP_DEADLINE_S:.0f} s; see {state_dir / 'logs'}")
 
 
-def why_it_failed(state_dir: Path) -> MillstreamError:
+def why_it_failed(state_dir: Path) -> UnavailableError | StepFailedError:
     """What the supervisor left word of."""
     stack = read_stack(state_dir)
     if stack is not None and stack.state == "failed":

@@ -71,14 +71,14 @@ class Supervisor:
         """Start all, tend it until told to stop, and end it; how it went is left in ``stack.json`` if it went wrong."""
         ended = end_leftovers(self._state_dir)
         log.info("supervisor", project=self._project, pid=os.getpid(), leftovers_ended=ended)
-        failure: MillstreamError | None = None
+        failure: Exception | None = None
         try:
             self._start_all()
             while not self._stop.wait(TICK_S):
                 self._tend()
         except StoppedError:
             log.info("stopped_while_starting")
-        except MillstreamError as error:
+        except (MillstreamError, StepFailedError) as error:
             log.error("stack_failed", problem=str(error))
             failure = error
         lost = self._end_all()
@@ -138,7 +138,7 @@ class Supervisor:
         try:
             self._await([self._children[BROKER].server])
             self._prepare("--keep-plan")
-        except MillstreamError as error:
+        except (MillstreamError, StepFailedError) as error:
             log.error("topics_not_renewed", problem=str(error))
             return
         for name, child in self._children.items():

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import prometheus_client  # noqa: F401 - before Feast, which would have it count into files: tests read values at once
 import pytest
+import structlog
 
 from deploy.production_servers import kafka_is_installed, redis_is_installed
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer
 
 IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(autouse=True)
+def process_as_it_was() -> Iterator[None]:
+    """What a test does to the whole process ends with it: how it logs, and what Feast's import tells Prometheus."""
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    handlers, level = list(logging.root.handlers), logging.root.level
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
