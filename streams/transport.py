@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -46,8 +46,8 @@ class Fetched(NamedTuple):
 class LogWatch(Protocol):
     """Tells whether topics still are the logs that the lanes were started on."""
 
-    async def same_logs(self, connections: object) -> bool:
-        """False when one is another log now, or that cannot be told: nothing fetched may be used then."""
+    async def same_logs(self, topics: Collection[str]) -> bool:
+        """False when one is another log now, or that cannot be told: nothing fetched before may be used then."""
         ...
 
 
@@ -84,12 +84,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
-    async def fetch(self, wanted: frozenset[TP]) -> tuple[dict[TP, Fetched], object]:
-        """Records of these partitions, as soon as there are any, and which broker connections they came over."""
-        fetched, connections = await self.call_thread(self._fetch, wanted)
-        return fetched, connections
+    async def fetch(self, wanted: frozenset[TP]) -> dict[TP, Fetched]:
+        """Records of these partitions, as soon as there are any."""
+        fetched: dict[TP, Fetched] = await self.call_thread(self._fetch, wanted)
+        return fetched
 
-    async def _fetch(self, wanted: frozenset[TP]) -> tuple[dict[TP, Fetched], object]:
+    async def _fetch(self, wanted: frozenset[TP]) -> dict[TP, Fetched]:
         consumer = self._ensure_consumer()
         found = await self._fetch_records(consumer, wanted, timeout=POLL_S, max_records=consumer._max_poll_records)
         assignment = consumer._subscription.subscription.assignment
@@ -100,7 +100,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
                 heard = (state.timestamp or 0) > self._stood_at_ms.get(at, 0)
                 end = state.highwater if heard else None
                 fetched[at] = Fetched(found.get(at, []), state.position, end)
-        return fetched, frozenset((node, id(connection)) for node, connection in consumer._client._conns.items())
+        return fetched
 
     async def stand_at(self, offsets: Mapping[TP, int]) -> None:
         """Seek; what was fetched ahead from elsewhere is dropped by the client."""
@@ -178,9 +178,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         has_room = await lanes.room(POLL_S)
         term = lanes.term
         wanted = frozenset(TP(lane.topic, lane.partition) for lane in lanes.running()) if has_room else None
-        fetched, connections = await self._thread.fetch(wanted or NOWHERE)
-        some = any(records for records, _, _ in fetched.values())
-        if some and lanes.term == term and not await self.app.log_watch.same_logs(connections):
+        fetched = await self._thread.fetch(wanted or NOWHERE)
+        topics = {at.topic for at, (records, _, _) in fetched.items() if records}
+        if topics and lanes.term == term and not await self.app.log_watch.same_logs(topics):
             lanes.restart()
         for at, (records, next_offset, end) in fetched.items():
             lane = lanes.lanes.get((at.topic, at.partition))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -65,8 +65,8 @@ class Watch:
 
     same = True
 
-    async def same_logs(self, connections: object) -> bool:
-        assert connections
+    async def same_logs(self, topics: Collection[str]) -> bool:
+        assert topics
         return self.same
 
 
