@@ -32,7 +32,7 @@ def watch_of(broker: Broker) -> LogWatch:
 
 
 async def test_a_topic_made_anew_is_noticed_at_the_very_next_fetch() -> None:
-    """However soon it comes after one that was fine: an answer from before a fetch proves nothing of what it brought."""
+    """However soon after a fine one: an answer from before a fetch proves nothing of what it brought."""
     broker = Broker()
     watch = watch_of(broker)
     assert await watch.same_logs({TOPIC})
