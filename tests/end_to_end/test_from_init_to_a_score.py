@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from deploy.instants import parse_instant
 from features.plan import load_plan
 from features.redis_reader import RedisReader
 from features.settings import load_settings
+from millstream import Client
 from tests.end_to_end.millstream import Millstream
 from tests.waiting import wait_until
 
@@ -47,7 +49,12 @@ def some_customers(run: Millstream) -> list[str]:
 
 def features_of(run: Millstream, customers: list[str]) -> dict[str, Any]:
     """What is served of some customers, as of one instant."""
-    return {key: run("features", "--customer", key, "--as-of", AS_OF)["features"] for key in customers}
+    scorer = load_settings(project="bookshop", var=run.var).scorer
+    with Client(f"{scorer.host}:{scorer.port}") as client:
+        return {
+            key: client.get_features({"customer_id": key}, service="churn", as_of=parse_instant("", AS_OF)).values
+            for key in customers
+        }
 
 
 def adopted_logs(run: Millstream) -> set[str]:
@@ -87,6 +94,7 @@ def test_the_loop_runs_and_survives_a_restart(millstream: Millstream) -> None:
     }
     assert run("doctor")["ok"]
     before, logs = features_of(run, customers), adopted_logs(run)
+    assert run("features", "--customer", customers[0], "--as-of", AS_OF)["features"] == before[customers[0]]
 
     # Down and up: the broker has forgotten, nobody else has.
     assert run("down")["stopped"]
