@@ -110,7 +110,7 @@ class Supervisor:
     def _await(self, servers: Iterable[Server]) -> None:
         for server in servers:
             deadline_s = time.monotonic() + server.ready_deadline_s
-            while not server.is_ready():
+            while not (server.is_running and server.is_ready()):  # another's server may answer on a port lost to it
                 if time.monotonic() > deadline_s:
                     raise NotServingError(
                         server.name, f"not ready after {server.ready_deadline_s:.0f} s; {server.log_end()}"

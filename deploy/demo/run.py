@@ -22,9 +22,10 @@ from deploy.logs import configure_logs
 from deploy.metrics_page import read_metrics
 from deploy.progress import progress_bar
 from deploy.replay import History, Replayer, load_history, recorded_topics
+from deploy.served import wait_until_served
 from deploy.stack import start_stack, stop_stack, worker_ports
 from features.domain import Domain, load_domain
-from features.errors import DomainError, NotServingError
+from features.errors import DomainError
 from features.lake import open_lake
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan, load_plan
@@ -37,7 +38,6 @@ from offline_training.training import train
 
 SUMMARY = Path("demo") / "summary.json"
 STILL_S = 60.0
-SERVE_DEADLINE_S = 90.0
 POLL_S = 0.1
 
 
@@ -155,24 +155,11 @@ class Demo:
         self._call.note("training")
         report = train(self._settings, self._plan, self._domain, model=self._domain.demo.model, say=self._say)
         if report.promoted:
-            self._await_champion(report)
+            wait_until_served(self._settings.scorer, report.model, report.version)
         return report
 
     def _say(self, text: str) -> None:
         self._call.note(f"  {text}")
-
-    def _await_champion(self, report: TrainingReport) -> None:
-        deadline_s = time.monotonic() + SERVE_DEADLINE_S
-        while time.monotonic() < deadline_s:
-            page = read_metrics(self._settings.scorer.metrics_port)
-            if (
-                page is not None
-                and page.value("millstream_scorer_model_info", model=report.model, version=report.version)
-                and page.value("millstream_scorer_model_ready", model=report.model)
-            ):
-                return
-            time.sleep(POLL_S)
-        raise NotServingError("scorer", f"{report.model} version {report.version} does not serve; see the logs")
 
     def _ask(self, as_of: datetime, *, single: bool) -> Round:
         rows = rows_at(self._lake, self._plan, self._domain, as_of)

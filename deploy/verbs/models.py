@@ -17,9 +17,13 @@ def train(call: Invocation, model: MODEL = None) -> Outcome:
     """Train a model on the lake, prove it, publish it; champion once its gates pass, else exit 1."""
     import msgspec
 
+    from deploy.served import wait_until_served
+    from deploy.stack_file import is_supervised
     from offline_training.training import train as run_training
 
     report = run_training(call.settings, call.plan, call.domain, model=model, say=call.note)
+    if report.promoted and is_supervised(call.state_dir):
+        wait_until_served(call.settings.scorer, report.model, report.version)
     code = ExitCode.OK if report.promoted else ExitCode.FAILED
     return Outcome(msgspec.to_builtins(report), "\n".join(report.lines()), code)
 
