@@ -50,7 +50,7 @@ class Supervisor:
         self._state_dir = settings.state_dir(project).resolve()
         self._project = project
         self._stop = stop
-        ports = Ports(os.environ)
+        ports = self._ports = Ports(os.environ)
         self._servers, overrides = choose_neighbours(settings, self._state_dir, ports, os.environ)
 
         def take(part: str, field: str) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,41 @@ def taken() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def test_a_taken_port_is_replaced(taken: int) -> None:
+@pytest.fixture
+def opened() -> Iterator[Callable[[Ports], Ports]]:
+    """Lets go of the ports in the end."""
+    with ExitStack() as stack:
+
+        def keep(ports: Ports) -> Ports:
+            stack.callback(ports.close)
+            return ports
+
+        yield keep
+
+
+def test_a_taken_port_is_replaced(taken: int, opened: Callable[[Ports], Ports]) -> None:
     """No port is given twice."""
-    ports = Ports({})
+    ports = opened(Ports({}))
     given = [ports.take("MILLSTREAM_SCORER__PORT", taken) for _ in range(5)] + [ports.take("", 0)]
     assert taken not in given
     assert len(set(given)) == len(given)
     free = free_port()
-    assert Ports({}).take("MILLSTREAM_SCORER__PORT", free) == free
+    assert opened(Ports({})).take("MILLSTREAM_SCORER__PORT", free) == free
 
 
-def test_a_port_that_was_asked_for_is_not_replaced(taken: int) -> None:
+def test_two_stacks_that_start_together_get_different_ports(opened: Callable[[Ports], Ports]) -> None:
+    """Nothing listens on either port yet; a stack that has gone has let go of its own."""
+    one, other, free = opened(Ports({})), opened(Ports({})), free_port()
+    assert one.take("", free) == free
+    assert other.take("", free) != free
+    one.close()
+    assert opened(Ports({})).take("", free) == free
+
+
+def test_a_port_that_was_asked_for_is_not_replaced(taken: int, opened: Callable[[Ports], Ports]) -> None:
     """Whoever names a port means it."""
     with pytest.raises(SettingsError, match=f"MILLSTREAM_SCORER__PORT: port {taken} is taken"):
-        Ports({"MILLSTREAM_SCORER__PORT": str(taken)}).take("MILLSTREAM_SCORER__PORT", taken)
+        opened(Ports({"MILLSTREAM_SCORER__PORT": str(taken)})).take("MILLSTREAM_SCORER__PORT", taken)
 
 
 @pytest.mark.parametrize(
@@ -49,10 +71,12 @@ def test_a_port_that_was_asked_for_is_not_replaced(taken: int) -> None:
         ({"MILLSTREAM_REGISTRY__URI": "http://mlflow:5000"}, ["valkey", "tansu"]),
     ],
 )
-def test_a_neighbour_that_is_named_is_not_started(tmp_path: Path, environ: dict[str, str], started: list[str]) -> None:
+def test_a_neighbour_that_is_named_is_not_started(
+    tmp_path: Path, opened: Callable[[Ports], Ports], environ: dict[str, str], started: list[str]
+) -> None:
     """Only what was started is passed on to the other processes."""
     settings = Settings(kafka=KafkaSettings(bootstrap_servers="kafka-1:9092,kafka-2:9092"))
-    servers, overrides = choose_neighbours(settings, tmp_path, Ports(environ), environ)
+    servers, overrides = choose_neighbours(settings, tmp_path, opened(Ports(environ)), environ)
     assert [server.name for server in servers] == started
     parts = {"valkey": "store", "tansu": "kafka", "mlflow": "registry"}
     assert list(overrides) == [parts[name] for name in started]
