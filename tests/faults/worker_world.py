@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from deploy.servers import TansuServer, ValkeyServer
-from features.bootstrap import fold_lake
+from features.bootstrap import fold_lake, start_offset
 from features.feast_layout import state_field
 from features.kernel import ViewKernel
 from features.lake import Lake, open_lake
@@ -20,7 +20,7 @@ from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import KafkaSettings
-from features.store import AdoptedLog, Birth
+from features.store import AdoptedLog, Birth, Certificate, ProgressKey
 from streams.logs import KafkaLogs
 from tests.streams.shop import BIRTH, START_US, TOPIC, plan, value
 from tests.streams.worker_process import WorkerProcess
@@ -128,14 +128,26 @@ class FaultWorld:
         return len(self.lake.read(self.plan.sources[0], valid_only=False))
 
     def confirmed(self, n: int, deadline_s: float = 60.0) -> None:
-        """Wait until the lake has that many records and progress covers them."""
-
-        def marked() -> bool:
-            marks = self.ask(lambda store: store.read_progress())
-            return sum(offset for (birth, _, _), offset in marks.items() if birth == self.birth()) >= n
-
-        wait_until(marked, deadline_s, f"{n} records confirmed")
+        """Wait until a restart would begin behind that many records; the lake holds them then."""
+        wait_until(lambda: self.restart_offsets() >= n, deadline_s, f"{n} records confirmed")
         assert self.rows() >= n
+
+    def restart_offsets(self) -> int:
+        """Where a restarted worker would begin, added up over all logs: what a birth was cut at counts as well."""
+        certificate, progress = self.ask(_certificate_and_progress)
+        return sum(
+            start_offset(
+                certificate=certificate,
+                progress=progress,
+                lake_end=self.lake.end(TOPIC, adopted.log, partition),
+                views=self.plan.views,
+                topic=TOPIC,
+                log=adopted.log,
+                partition=partition,
+            )
+            for adopted in certificate.logs
+            for partition in range(PARTITIONS)
+        )
 
     def birth(self) -> str:
         """Birth that is certified now."""
@@ -156,6 +168,10 @@ class FaultWorld:
 
 def _birth(view: str, view_hash: str, birth: str) -> Birth:
     return Birth(view=view, view_hash=view_hash, id=birth, cut={}, serving=True)
+
+
+async def _certificate_and_progress(store: RedisStore) -> tuple[Certificate, dict[ProgressKey, int]]:
+    return await store.read_certificate(), await store.read_progress()
 
 
 @contextmanager
