@@ -86,10 +86,14 @@ class Engine:
 
     def begin(self, births: Mapping[str, str]) -> None:
         """Forget all that is not confirmed, and write to these births (view → birth id) from now on."""
-        self._ledgers.clear()
+        self.forget()
         for feed in self._feeds.values():
             for writer in feed.writers:
                 writer.begin(births.get(writer.view.name, ""))
+
+    def forget(self) -> None:
+        """Forget rows that are not confirmed: they are read again, and no progress is marked behind them."""
+        self._ledgers.clear()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -105,7 +109,7 @@ class Engine:
         try:
             await self._process(batch, check)
         except BaseException:
-            self._ledgers.clear()  # rows whose states are not confirmed must never count as flushed
+            self.forget()  # rows whose states are not confirmed must never count as flushed
             raise
 
     async def flush(self, *, everything: bool = False) -> None:
@@ -118,7 +122,7 @@ class Engine:
                     taken = await self._to_lake(feed, log, partition, ledger)
                     await self._commit(feed, log, partition, taken)
         except BaseException:
-            self._ledgers.clear()
+            self.forget()
             raise
 
     def next_flush_at(self) -> float | None:

@@ -21,6 +21,7 @@ LOOK_S = 1.0
 """How often births and refused lanes are looked at again."""
 MAX_BACKOFF_S = 5.0
 DEADLINE_S = 15.0
+"""How long the neighbours may take for one look. A batch that is under way is waited for however long it takes."""
 
 log: Final = structlog.get_logger(__name__)
 
@@ -83,8 +84,7 @@ class Steward:
             self._lanes.changed.clear()
             term = self._lanes.term
             try:
-                async with asyncio.timeout(DEADLINE_S):
-                    await self.tend()
+                await self.tend()
                 backoff_s = 0.1
                 wait_s = LOOK_S
             except Exception as error:
@@ -100,9 +100,10 @@ class Steward:
     async def tend(self) -> None:
         """One look: reconnect after a failure, begin a new term, start the lanes that wait."""
         lanes = self._lanes
-        async with self._intake.lock:  # no batch may straddle two connections or two terms
+        async with self._intake.lock, asyncio.timeout(DEADLINE_S):  # no batch may straddle two connections or two terms
             term = lanes.term
             if lanes.failure is not None:
+                self._intake.engine.forget()  # or its progress might reach a store that has lost the states
                 await self._store.connect()
             certificate = await self._store.read_certificate()
             births = self._births_in(certificate)
@@ -115,7 +116,8 @@ class Steward:
                 self._births, self._term = births, term
         if lanes.term == term:
             lanes.failure = None
-            await self._start_lanes(certificate, term)
+            async with asyncio.timeout(DEADLINE_S):
+                await self._start_lanes(certificate, term)
 
     def _births_in(self, certificate: Certificate) -> dict[str, str]:
         births = {}

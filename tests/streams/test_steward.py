@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from features.errors import BrokerUnavailableError
+from features.errors import BrokerUnavailableError, StoreUnavailableError
 from features.memory_shards import MemoryShards
 from features.memory_store import MemoryStore
 from features.nouns import SCORES_TOPIC
@@ -56,6 +56,12 @@ class NoEngine:
 
     def __init__(self) -> None:
         self.begun: list[dict[str, str]] = []
+        self.forgot_at_epochs: list[int] = []
+        self.store: MemoryStore | None = None
+
+    def forget(self) -> None:
+        assert self.store is not None
+        self.forgot_at_epochs.append(self.store.epoch)
 
     def begin(self, births: dict[str, str]) -> None:
         self.begun.append(dict(births))
@@ -68,6 +74,7 @@ class Court:
         self.shards = MemoryShards()
         self.store, self.admin = MemoryStore(self.shards), MemoryStore(self.shards)
         self.broker, self.lake, self.engine = Broker(), LakeEnd(), NoEngine()
+        self.engine.store = self.store
         self.lanes = Assignment(max_rows_waiting=1)
         self.intake = Intake(
             engine=self.engine,  # type: ignore[arg-type]  # a fake
@@ -212,3 +219,41 @@ async def test_no_engine_is_begun_beside_a_batch(court: Court) -> None:
         assert court.engine.begun == []
     await tending
     assert court.engine.begun == [{VIEW.name: BIRTH}]
+
+
+async def test_a_batch_that_takes_long_is_no_neighbour_that_is_down(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is for neighbours: however long a batch is under way, the steward waits and the term goes on."""
+    monkeypatch.setattr("streams.steward.DEADLINE_S", 0.0)
+    await court.certify()
+    await court.adopt()
+    court.lanes.assign({(TOPIC, 0)})
+    term = court.lanes.term
+    async with court.intake.lock:
+        with court.runs():
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert (court.lanes.term, court.lanes.failure) == (term, "starting")
+    monkeypatch.setattr("streams.steward.DEADLINE_S", 15.0)
+    with court.runs():
+        await wait_until_async(lambda: court.lane().state == "seeking")
+    assert court.lanes.term == term
+
+
+async def test_nothing_unconfirmed_outlives_a_connection(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the old connection are forgotten before there is a new one, even where the store then fails to answer."""
+    await court.certify()
+    await court.adopt()
+    court.lanes.assign({(TOPIC, 0)})
+    await court.steward.tend()
+    court.lanes.fail("store: cut")
+
+    async def fails() -> None:
+        raise StoreUnavailableError("store", "no answer")
+
+    monkeypatch.setattr(court.store, "read_certificate", fails)
+    with pytest.raises(StoreUnavailableError):
+        await court.steward.tend()
+    assert court.engine.forgot_at_epochs == [0, 1]
+    assert court.store.epoch == 2
