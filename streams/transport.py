@@ -124,6 +124,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     """Fetches batches, seeks to start offsets, commits what is safe."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._refused: dict[tuple[str, int], str] = {}
+
     @property
     def assigned(self) -> Assignment:
         """The lanes of the app."""
@@ -190,9 +194,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             if records:
                 await self._hand_over(lane, term, records, next_offset)
             elif end is not None and end < next_offset:  # Kafka says out of range, Tansu says nothing
-                lane.refuse(
-                    f"{at.topic}/{at.partition}: log {lane.log} ends at {end}, below the position {next_offset}"
-                )
+                self._refuse(lane, f"log {lane.log} ends at {end}, below the position {next_offset}")
 
     async def _hand_over(self, lane: Lane, term: int, records: list[Any], next_offset: int) -> None:
         batch = to_batch(
@@ -205,6 +207,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             next_offset=next_offset,
         )
         lane.fetched = next_offset
+        self._refused.pop((lane.topic, lane.partition), None)
         self.assigned.take_up(len(batch.offsets))
         message = self._batch_message(TP(lane.topic, lane.partition), batch)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
@@ -232,7 +235,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         for at, offset in dict(error.args[0]).items():
             lane = self.assigned.lanes.get((at.topic, at.partition))
             if lane is not None:
-                lane.refuse(f"{at.topic}/{at.partition}: the broker holds no offset {offset} of log {lane.log}")
+                self._refuse(lane, f"the broker holds no offset {offset} of log {lane.log}")
+
+    def _refuse(self, lane: Lane, problem: str) -> None:
+        """Refuse a lane's position. The steward tries it again every second, so it is said once, not each time."""
+        at = (lane.topic, lane.partition)
+        if self._refused.get(at) != problem:
+            self._refused[at] = problem
+            log.error("not read", topic=lane.topic, partition=lane.partition, problem=problem)
+        lane.refuse(f"{lane.topic}/{lane.partition}: {problem}")
 
 
 class BatchTransport(driver.Transport):  # type: ignore[misc]  # Faust is untyped
