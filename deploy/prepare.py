@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.exit_codes import exit_code_of
+from deploy.new_topics import create_topics
 from features.bootstrap import Bootstrapped, ensure_births, withdraw_births
 from features.domain import project_name
 from features.errors import MillstreamError
@@ -22,7 +23,6 @@ from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.plan import Plan, load_plan
 from features.redis_store import RedisStore
 from features.settings import Settings, load_settings
-from features.store import AdoptedLog
 from streams.logs import KafkaLogs
 
 
@@ -41,13 +41,16 @@ def read_topics(plan: Plan) -> list[str]:
 async def prepare(plan: Plan, settings: Settings) -> Prepared:
     """Create topics that are missing, adopt their logs, and give each view a birth from the lake."""
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
-    created = await asyncio.to_thread(logs.create, [*read_topics(plan), DEAD_LETTERS_TOPIC], settings.kafka.partitions)
-    found = await asyncio.to_thread(logs.describe, created)
     store = RedisStore(plan.project, settings.store)
     await store.connect()
     try:
-        for topic, info in found.items():
-            await store.adopt_log(AdoptedLog(topic=topic, log=info.log, start={}))
+        created = await create_topics(
+            logs,
+            store,
+            [*read_topics(plan), DEAD_LETTERS_TOPIC],
+            partitions=settings.kafka.partitions,
+            note=settings.state_dir(plan.project) / "topics-being-created.json",
+        )
         births = await ensure_births(store, open_lake(settings.lake_url(plan.project)), plan)
         await withdraw_births(store, plan)  # no worker of another plan runs yet
     finally:
