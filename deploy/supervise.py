@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.1
 PREPARE_DEADLINE_S = 300.0
 DRAIN_STILL_S = 10.0
+RENEW_AGAIN_S = 1.0
+KNOWN_FAILURES = (MillstreamError, StepFailedError)
 
 
 class StoppedError(Exception):
@@ -66,6 +68,7 @@ class Supervisor:
         }
         os.environ.update(as_environment(self._overrides))  # what was found is so for every process started here
         self._children: dict[str, Child] = {}
+        self._topics_lost, self._renew_at_s = False, 0.0
 
     def run(self) -> ExitCode:
         """Start all, tend it until told to stop, and end it; how it went is left in ``stack.json`` if it went wrong."""
@@ -78,8 +81,8 @@ class Supervisor:
                 self._tend()
         except StoppedError:
             log.info("stopped_while_starting")
-        except (MillstreamError, StepFailedError) as error:
-            log.error("stack_failed", problem=str(error))
+        except Exception as error:  # whatever it was: what was started is ended in order, and word is left
+            log.error("stack_failed", problem=str(error), exc_info=not isinstance(error, KNOWN_FAILURES))
             failure = error
         lost = self._end_all()
         if failure is not None:
@@ -93,6 +96,7 @@ class Supervisor:
         for server in self._servers:
             self._start(server)
         self._await(server for server in self._servers if server.name != "mlflow")
+        self._topics_lost = False  # a broker that has ended until now gets its topics here
         self._prepare()
         settings = load_settings(project=self._project, repo=self._repo)
         rooms = make_rooms(settings, repo=self._repo, log_dir=self._state_dir / "logs", worker_ports=self._worker_ports)
@@ -121,25 +125,34 @@ class Supervisor:
     def _tend_or_stop(self) -> None:
         if self._stop.wait(TICK_S):
             raise StoppedError
-        for child in self._children.values():
-            child.tend(time.monotonic())
+        self._restart_ended()
 
     def _tend(self) -> None:
-        restarted = [name for name, child in self._children.items() if child.tend(time.monotonic())]
-        if not restarted:
-            return
-        log.warning("restarted", processes=restarted)
-        self._publish("up")
-        if BROKER in restarted:
+        if self._restart_ended():
+            self._publish("up")
+        if self._topics_lost and time.monotonic() >= self._renew_at_s:
             self._renew_topics()
 
+    def _restart_ended(self) -> bool:
+        """Start again what has ended, each when it is due; whether anything was."""
+        restarted = [name for name, child in self._children.items() if child.tend(time.monotonic())]
+        if restarted:
+            log.warning("restarted", processes=restarted)
+        self._topics_lost |= BROKER in restarted
+        return bool(restarted)
+
     def _renew_topics(self) -> None:
-        """A broker that comes back has forgotten its topics: make them anew, and let the workers join anew."""
+        """A broker that comes back has forgotten its topics: make them anew, and let the workers join anew.
+
+        What keeps that from being done (a store that died with the broker) is waited for, and it is tried again.
+        """
+        self._topics_lost = False  # until the broker ends once more, perhaps during the steps below
         try:
             self._await([self._children[BROKER].server])
             self._prepare("--keep-plan")
-        except (MillstreamError, StepFailedError) as error:
+        except KNOWN_FAILURES as error:
             log.error("topics_not_renewed", problem=str(error))
+            self._topics_lost, self._renew_at_s = True, time.monotonic() + RENEW_AGAIN_S
             return
         for name, child in self._children.items():
             if name.startswith("worker"):
@@ -215,16 +228,17 @@ class Supervisor:
             )
             for name, child in self._children.items()
         }
-        write_stack(
-            self._state_dir,
-            StackFile(
-                project=self._project,
-                pid=os.getpid(),
-                state=state,  # type: ignore[arg-type]  # one of the four
-                settings=self._overrides,
-                processes=processes,
-            ),
+        stack = StackFile(
+            project=self._project,
+            pid=os.getpid(),
+            state=state,  # type: ignore[arg-type]  # one of the four
+            settings=self._overrides,
+            processes=processes,
         )
+        try:
+            write_stack(self._state_dir, stack)
+        except OSError as error:  # a full disk: no reason to let go of what runs
+            log.error("stack_file_not_written", problem=str(error))
 
 
 def as_environment(overrides: Mapping[str, Mapping[str, object]]) -> dict[str, str]:

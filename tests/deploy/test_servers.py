@@ -6,7 +6,6 @@ import socket
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 import redis
 from confluent_kafka import TopicCollection
@@ -15,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from deploy.server_process import Server, free_port, inherited, port_is_free
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer, answers_redis
 from features.errors import UnavailableError
+from tests.alive import is_alive
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -99,7 +99,11 @@ class DeafServer(FailingServer):
     stop_deadline_s = 0.3
 
     def command(self) -> tuple[str, ...]:
-        return ("sh", "-c", "trap '' TERM; sleep 300 & echo $! > child; wait; wait")
+        return ("sh", "-c", "trap '' TERM; sleep 300 & echo $! > made; mv made child; wait; wait")
+
+    def spawn(self) -> None:
+        super().spawn()
+        wait_until(lambda: (self.folder / "child").exists(), what="the shell to have started")
 
 
 def test_a_server_that_ends_while_starting_is_reported_with_its_log(tmp_path: Path) -> None:
@@ -121,15 +125,10 @@ def test_stop_escalates_to_kill(tmp_path: Path) -> None:
     """A server that ignores SIGTERM is killed after its deadline."""
     server = DeafServer(tmp_path)
     server.spawn()
-    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
     begun = time.monotonic()
     server.stop()
     assert not server.is_running
     assert time.monotonic() - begun < 5
-
-
-def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_a_taken_port_is_not_given_away() -> None:

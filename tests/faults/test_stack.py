@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Iterator
 
-import psutil
+import pandas as pd
 import pytest
 
 from deploy.stack_file import StackFile, read_stack
+from tests.alive import is_alive
 from tests.end_to_end.millstream import Millstream
 from tests.waiting import wait_until
 
@@ -49,9 +50,19 @@ def count_of(run: Millstream, customer: str) -> int:
 
 
 def first_customer(run: Millstream) -> str:
-    import pyarrow.parquet as pq
+    return str(purchases(run)["customer_id"].iloc[0])
 
-    return str(pq.read_table(run.repo / "data" / "purchases.parquet").column("customer_id")[0].as_py())
+
+def first_customer_of(run: Millstream, begin: str, end: str) -> tuple[str, int]:
+    """The first customer to buy in a span of time, and how often."""
+    log = purchases(run)
+    inside = log[(log["purchased_at"] >= begin) & (log["purchased_at"] < end)]["customer_id"]
+    customer = str(inside.iloc[0])
+    return customer, int((inside == customer).sum())
+
+
+def purchases(run: Millstream) -> pd.DataFrame:
+    return pd.read_parquet(run.repo / "data" / "purchases.parquet")
 
 
 def test_a_process_that_dies_is_started_again(millstream: Millstream) -> None:
@@ -62,7 +73,7 @@ def test_a_process_that_dies_is_started_again(millstream: Millstream) -> None:
     for name in ("worker", "scorer", "valkey"):
         os.kill(stack_of(run).processes[name].pid, signal.SIGKILL)
     wait_until(
-        lambda: all(stack_of(run).processes[name].restarts == 1 for name in ("worker", "scorer", "valkey")),
+        lambda: all(stack_of(run).processes[name].restarts >= 1 for name in ("worker", "scorer", "valkey")),
         deadline_s=DEADLINE_S,
         what="the supervisor to start them again",
     )
@@ -75,8 +86,10 @@ def test_a_process_that_dies_is_started_again(millstream: Millstream) -> None:
 def test_a_broker_that_dies_gets_its_topics_again(millstream: Millstream) -> None:
     """Its log is gone, which is another log: it is adopted, the workers join anew, and new events count."""
     run = millstream
-    before = count_of(run, first_customer(run))
-    os.kill(stack_of(run).processes["tansu"].pid, signal.SIGKILL)
+    customer, month = first_customer_of(run, "1997-04-01", "1997-05-01")
+    before = count_of(run, customer)
+    for name in ("tansu", "valkey"):  # with the store, so that the first try to make the topics anew may fail
+        os.kill(stack_of(run).processes[name].pid, signal.SIGKILL)
     wait_until(
         lambda: stack_of(run).processes["worker"].restarts > stack_of(run).processes["tansu"].restarts >= 1,
         deadline_s=DEADLINE_S,
@@ -84,7 +97,7 @@ def test_a_broker_that_dies_gets_its_topics_again(millstream: Millstream) -> Non
     )
     wait_until(lambda: healthy(run), deadline_s=DEADLINE_S, what="the stack to be healthy")
     assert run("replay", "--from", "1997-04-01", "--until", "1997-05-01", "--wait")["events"] > 0
-    assert count_of(run, first_customer(run)) >= before
+    assert count_of(run, customer) == before + month
 
 
 def test_what_a_killed_supervisor_leaves_does_not_stand_in_the_way(millstream: Millstream) -> None:
@@ -96,7 +109,7 @@ def test_what_a_killed_supervisor_leaves_does_not_stand_in_the_way(millstream: M
     wait_until(lambda: run("status", expect=None)["state"] == "down", deadline_s=DEADLINE_S)
     run("up")
     assert stack_of(run).pid != left.pid
-    assert not any(psutil.pid_exists(info.pid) for info in left.processes.values())
+    assert not any(is_alive(info.pid) for info in left.processes.values())
     assert count_of(run, first_customer(run)) == before
 
 
@@ -108,5 +121,5 @@ def test_records_that_nobody_read_are_not_lost_in_silence(millstream: Millstream
     run("replay", "--from", "1997-05-01", "--until", "1997-06-01")
     refused = run("down", expect=1)
     assert "before all of its records were applied" in refused["error"]["message"]
-    assert not any(psutil.pid_exists(info.pid) for info in running.processes.values())
+    assert not any(is_alive(info.pid) for info in running.processes.values())
     assert not run("down")["stopped"]
