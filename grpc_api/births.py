@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from features.errors import NotServingError, UnavailableError
+from features.errors import NotServingError, StoreUnavailableError, UnavailableError
 from features.plan import ViewPlan
 from features.store import Birth, Certificate, StoreReader
 
@@ -86,6 +86,7 @@ class BirthWatch:
         self._on_change = on_change
         self._interval_s = interval_s
         self._births = Births()
+        self._problem: UnavailableError | None = None
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
@@ -97,12 +98,18 @@ class BirthWatch:
         """The births that may be read now."""
         return self._births
 
+    def check(self) -> None:
+        """Raise StoreUnavailableError while the last look found no store: nobody else need wait to find the same."""
+        if self._problem is not None:
+            raise StoreUnavailableError(self._problem.neighbour, self._problem.problem)
+
     def read(self, reader: StoreReader) -> Births:
         """Look at the certificate through this connection; StoreUnavailableError when it is cut off.
 
         Each new connection does this before its first read, because the store behind it may be another one.
         """
         births = Births.of(reader.read_certificate(), self._views)
+        self._problem = None
         self._set(births)
         return births
 
@@ -132,6 +139,7 @@ class BirthWatch:
             self.read(self._reader)
         except UnavailableError as error:
             logger.warning("certificate_not_readable", problem=str(error))
+            self._problem = error
             self._lose()
         except Exception:
             logger.exception("certificate_not_understood")

@@ -88,6 +88,7 @@ class Fetcher:
                 self._drop(reader)
                 if time.monotonic() - begin_s > LOST_S:
                     raise  # the store hangs: asking once more would only double the wait
+        self._watch.check()
         reader = self._open_reader()
         try:
             births = self._watch.read(reader)

@@ -20,6 +20,8 @@ logger: Final = structlog.get_logger(__name__)
 TICK_S: Final = 0.01
 FLUSH_S: Final = 10.0
 COMPLAIN_S: Final = 60.0
+STALL_S: Final = 10.0
+"""With records in its queue and none delivered for so long, a client is replaced."""
 
 
 class RecordSink(Protocol):
@@ -34,7 +36,9 @@ class KafkaRecords:
     """Sends records to the broker, in the order taken and none twice (idempotent producer).
 
     A request only puts its score in a queue; a thread writes the records. When the broker is away its client's queue
-    fills; what no longer fits is dropped and counted.
+    fills; what no longer fits is dropped and counted. A client that delivers nothing is replaced, and its queue sent
+    by the next: librdkafka 2 never recovers from a broker that has forgotten its producer id (it raises its epoch for
+    ever, without an error), and fatal errors end any idempotent producer.
     """
 
     def __init__(
@@ -48,17 +52,19 @@ class KafkaRecords:
         self._failed = metrics.records.labels("failed")
         self._waiting: deque[Scored] = deque()
         self._complain_after_s = 0.0
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap_servers,
-                "enable.idempotence": True,
-                "linger.ms": 10,
-                "queue.buffering.max.messages": queue_records,
-                "delivery.report.only.error": True,
-                "error_cb": self._on_error,
-                "log_level": 0,  # it would write to stderr twice a second while the broker is away
-            }
-        )
+        self._client = {
+            "bootstrap.servers": bootstrap_servers,
+            "enable.idempotence": True,
+            "linger.ms": 10,
+            "queue.buffering.max.messages": queue_records,
+            "delivery.report.only.error": True,
+            "error_cb": self._on_error,
+            "log_level": 0,  # it would write to stderr twice a second while the broker is away
+        }
+        self._producer = Producer(self._client)
+        self._n_produced = self._n_settled = 0
+        self._settled_at_s = time.monotonic()
+        self._unsent: deque[bytes] = deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
         self._thread.start()
@@ -84,13 +90,15 @@ class KafkaRecords:
         while not self._closing.wait(TICK_S):
             self._send_waiting()
             self._producer.poll(0)
+            if self._is_stalled(time.monotonic()):
+                self._replace_client()
         self._send_waiting()
 
     def _send_waiting(self) -> None:
         while self._waiting:
             scored = self._waiting.popleft()
             try:
-                self._producer.produce(self._topic, self._encode(to_record(scored)), on_delivery=self._on_failure)
+                self._produce(self._encode(to_record(scored)))
             except (BufferError, KafkaException):
                 self._dropped.inc()
             except Exception:
@@ -99,9 +107,35 @@ class KafkaRecords:
             else:
                 self._queued.inc()
 
-    def _on_failure(self, error: KafkaError | None, _message: Any) -> None:
-        """The client gave one record up."""
-        if error is not None:
+    def _produce(self, record: bytes) -> None:
+        self._producer.produce(self._topic, record, on_delivery=self._on_failure)
+        self._n_produced += 1
+
+    def _is_stalled(self, now_s: float) -> bool:
+        """Whether the client holds records and has settled none (delivered or given up) for `STALL_S`."""
+        n_held = len(self._producer)
+        n_settled = self._n_produced - n_held
+        if n_settled != self._n_settled or not n_held:
+            self._n_settled, self._settled_at_s = n_settled, now_s
+        return now_s - self._settled_at_s > STALL_S
+
+    def _replace_client(self) -> None:
+        stalled, self._producer = self._producer, Producer(self._client)
+        self._n_produced = self._n_settled = 0
+        self._settled_at_s = time.monotonic()
+        stalled.purge()
+        stalled.flush(0)  # tells of each record that it held, see `_on_failure`
+        logger.warning("records_client_replaced", unsent=len(self._unsent))
+        while self._unsent:
+            self._produce(self._unsent.popleft())
+
+    def _on_failure(self, error: KafkaError | None, message: Any) -> None:
+        """The client gave one record up; one that never left a client that was replaced is sent by the next."""
+        if error is None:
+            return
+        if error.code() == KafkaError._PURGE_QUEUE:
+            self._unsent.append(message.value())
+        else:
             self._failed.inc()
 
     def _on_error(self, error: KafkaError) -> None:

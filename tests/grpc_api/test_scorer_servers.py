@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from deploy.servers import TansuServer, ValkeyServer
-from features.nouns import ScoreRecord
+from features.nouns import SCORES_TOPIC, ScoreRecord
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import ScorerSettings, StoreSettings
@@ -25,6 +26,9 @@ from tests.grpc_api.shop import BIRTH, PLAN, SPEND, Shop, publish, stock
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
+
+STORE_S = 1.0
+"""How long the scorers of these tests wait for the store."""
 
 Running = tuple[Shop, Client]
 
@@ -64,7 +68,7 @@ def own_valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
 def running(own_valkey: ValkeyServer, tmp_path: Path) -> Iterator[Running]:
     """A scorer on that store."""
     publish(tmp_path / "models", "1")
-    settings = own_valkey.settings.model_copy(update={"timeout_s": 1.0})
+    settings = own_valkey.settings.model_copy(update={"timeout_s": STORE_S})
     shop = Shop(tmp_path / "models", open_reader=lambda: RedisReader(PLAN.project, settings))
     shop.scorer.start()
     with Client(shop.address) as client:
@@ -80,6 +84,13 @@ def answers(client: Client) -> bool:
         return False
     assert not any(note.reason == "unknown_entity" for note in result.notes)
     return True
+
+
+def refused_within(client: Client, seconds: float) -> bool:
+    """Whether a question is refused that soon."""
+    asked_s = time.monotonic()
+    assert not answers(client)
+    return time.monotonic() - asked_s < seconds
 
 
 def test_a_store_is_asked_for_single_rows_and_for_batches(running: Running) -> None:
@@ -126,12 +137,16 @@ def test_a_store_that_comes_back_empty_is_not_a_store_of_new_customers(
 
 @pytest.mark.faults
 def test_a_store_that_hangs_costs_one_time_out(own_valkey: ValkeyServer, running: Running) -> None:
-    """And the calls behind it none: within the second the births are known to be out of sight."""
+    """And the calls behind it none: within seconds the births are out of sight, and all calls are refused at once."""
     client = running[1]
     assert answers(client)
     own_valkey.pause()
     with pytest.raises(ServerUnavailableError):
         client.score({"buyer": "ann"}, deadline_s=4.0)
+    wait_until(lambda: refused_within(client, STORE_S / 2), what="the births to be out of sight")
+    asked_s = time.monotonic()
+    assert not any(answers(client) for _ in range(20))
+    assert time.monotonic() - asked_s < 20 * STORE_S / 2
     own_valkey.resume()
 
     wait_until(lambda: answers(client))
@@ -194,6 +209,17 @@ def read_topic(bootstrap: str, topic: str, n: int) -> list[ScoreRecord]:
     return [msgspec.json.decode(message.value(), type=ScoreRecord) for message in messages]
 
 
+def has_records(bootstrap: str, topic: str) -> bool:
+    """Whether the only partition of a topic holds any record."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topic}-look", "log_level": 0})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    try:
+        message = consumer.poll(1.0)
+    finally:
+        consumer.close()
+    return message is not None and message.error() is None
+
+
 def test_a_record_on_the_topic_equals_the_answer(tansu: TansuServer, own_valkey: ValkeyServer, tmp_path: Path) -> None:
     """One a row, in order, with numbers whole to the last bit."""
     topic = "grpc_api-records"
@@ -249,3 +275,34 @@ def test_a_broker_that_is_away_costs_records_and_no_request(own_valkey: ValkeySe
     assert all(isinstance(result, ScoreResult) for result in results)
     assert left == 20
     assert (outcome("queued"), outcome("dropped"), outcome("failed")) == (20, 80, 20)
+
+
+@pytest.mark.faults
+def test_records_go_on_after_a_broker_that_forgot(own_valkey: ValkeyServer, tmp_path: Path) -> None:
+    """The embedded broker comes back empty under a scorer that lives on: scores from then on leave records again."""
+    publish(tmp_path / "models", "1")
+    with TansuServer(tmp_path / "tansu") as broker:
+        create_topics(broker.bootstrap_servers, [SCORES_TOPIC], 1)
+        metrics = ScorerMetrics()
+        records = KafkaRecords(bootstrap_servers=broker.bootstrap_servers, queue_records=1_000, metrics=metrics)
+        shop = Shop(
+            tmp_path / "models",
+            open_reader=lambda: RedisReader(PLAN.project, own_valkey.settings),
+            records=records,
+            metrics=metrics,
+        )
+        shop.scorer.start()
+        with Client(shop.address) as client:
+            for _ in range(3):
+                client.score({"buyer": "ann"})
+            assert len(read_topic(broker.bootstrap_servers, SCORES_TOPIC, 3)) == 3
+            broker.restart()
+            create_topics(broker.bootstrap_servers, [SCORES_TOPIC], 1)
+
+            def asked_and_recorded() -> bool:
+                client.score({"buyer": "ann"})
+                return has_records(broker.bootstrap_servers, SCORES_TOPIC)
+
+            wait_until(asked_and_recorded, 60, "a record of a new score")
+        shop.scorer.stop(drain_s=1.0)
+        records.close()
