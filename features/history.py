@@ -37,9 +37,8 @@ class History:
         self._source = source
         columns = [events.column(declared_name(key.name)) for key in view.keys]
         self._known = [_distinct(column) for column in columns]
-        combined = _combine(columns, self._known)
-        self._entities = np.unique(combined[combined != UNKNOWN])
-        codes = _positions(self._entities, combined)
+        self._combinations: list[Int64s] = []
+        codes = self._learn(columns)
         event_us = events.column("event_us").to_numpy()
         order = np.lexsort((event_us, codes))
         self._order = order[np.searchsorted(codes[order], 0) :]
@@ -56,7 +55,21 @@ class History:
             if column.type != known.type:
                 column = column.cast(known.type)
             columns.append(column)
-        return _positions(self._entities, _combine(columns, self._known))
+        codes = None
+        for column, known, combinations in zip(columns, self._known, self._combinations, strict=True):
+            codes = _positions(combinations, _combined(codes, column, known))
+        assert codes is not None, "a view has at least one key"
+        return codes
+
+    def _learn(self, columns: list[pa.ChunkedArray[Any]]) -> Int64s:
+        """Entities of the events, by number. Key after key, the combinations that occur are numbered densely anew."""
+        codes = None
+        for column, known in zip(columns, self._known, strict=True):
+            combined = _combined(codes, column, known)
+            self._combinations.append(np.unique(combined[combined != UNKNOWN]))
+            codes = _positions(self._combinations[-1], combined)
+        assert codes is not None, "a view has at least one key"
+        return codes
 
     def before(self, codes: Int64s, at_us: Int64s) -> Int64s:
         """Row of each entity's first event at or after an instant: where a range strictly before it ends."""
@@ -108,19 +121,13 @@ def _distinct(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
     return values
 
 
-def _combine(columns: list[pa.ChunkedArray[Any]], known: list[pa.Array[Any]]) -> Int64s:
-    """One number for each combination of keys; UNKNOWN where a key is null or not known."""
-    combined: Int64s | None = None
-    for column, values in zip(columns, known, strict=True):
-        found = pc.index_in(column, value_set=values).fill_null(UNKNOWN).to_numpy().astype(np.int64)
-        if combined is None:
-            combined = found
-            continue
-        both = (combined != UNKNOWN) & (found != UNKNOWN)
-        combined = np.where(both, combined * max(len(values), 1) + found, UNKNOWN)
-    if combined is None:
-        raise ValueError("a view has at least one key")
-    return combined
+def _combined(codes: Int64s | None, column: pa.ChunkedArray[Any], known: pa.Array[Any]) -> Int64s:
+    """One number for each pair of a code and a key; UNKNOWN where the key is null, or either is not known."""
+    found: Int64s = pc.index_in(column, value_set=known).fill_null(UNKNOWN).to_numpy().astype(np.int64)
+    if codes is None:
+        return found
+    both = (codes != UNKNOWN) & (found != UNKNOWN)
+    return np.where(both, codes * max(len(known), 1) + found, UNKNOWN)
 
 
 def _positions(ascending: Int64s, wanted: Int64s) -> Int64s:

@@ -369,3 +369,30 @@ def test_the_lake_feeds_the_backfill(tmp_path: Any) -> None:
     )
     assert cells(columns) == {name: bits(column) for name, column in values_.items()}
     assert sum(newest is not None for newest in newest_us) > 300
+
+
+def test_many_keys_of_many_values_are_kept_apart() -> None:
+    """Five keys of 2^13 values: more combinations than a 64-bit number tells apart, and no two share events."""
+    n, names = 2**13, [f"k{i}" for i in range(5)]
+    source = SourcePlan(
+        topic="hops",
+        timestamp_column="at",
+        max_ahead_us=0,
+        columns=(
+            *(ColumnPlan(name=name, type="int64", nullable=False) for name in names),
+            ColumnPlan(name="at", type="timestamp", nullable=False),
+        ),
+    )
+    view = ViewPlan(
+        name="hops",
+        topic="hops",
+        keys=tuple(EntityKeyPlan(name=name, type="int64") for name in names),
+        features=(AggregatePlan(name="n", function="count", column="at"),),
+        ttl_us=0,
+        hash="00112233445566ff",
+    )
+    same = np.append(np.arange(n), 0)
+    keys = {**dict.fromkeys(names, same), "k0": np.append(np.arange(n), n // 2)}  # the last is 2^64 beyond the first
+    events = pa.table({**keys, "at": [1] * (n + 1), "event_us": [1] * (n + 1)})
+    columns = backfill(view, source, events, keys, np.full(n + 1, 5))
+    assert columns.values["n"].tolist() == [1] * (n + 1)
