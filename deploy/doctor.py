@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
 
@@ -18,6 +18,7 @@ from features.domain import load_domain
 from features.errors import MillstreamError
 from features.nouns import SCORES_TOPIC
 from features.plan import load_plan
+from features.redis_link import address_of, is_unix
 from features.settings import Settings
 from streams.logs import KafkaLogs
 
@@ -114,6 +115,8 @@ def stack_findings(call: Invocation) -> Iterator[Finding]:
 def check_broker(settings: Settings) -> str:
     """The broker answers and tells topic ids."""
     logs = KafkaLogs(settings.kafka.bootstrap_servers).describe([SCORES_TOPIC])
+    if SCORES_TOPIC not in logs:
+        raise NotWellError(f"{settings.kafka.bootstrap_servers} has no topic {SCORES_TOPIC}; run `millstream up`")
     return f"{settings.kafka.bootstrap_servers}, {SCORES_TOPIC} is log {logs[SCORES_TOPIC].log}"
 
 
@@ -135,12 +138,15 @@ def preferred_ports(settings: Settings) -> list[int]:
 def check_store(settings: Settings) -> str:
     """The store neither evicts nor forgets."""
     store = settings.store
+    where: dict[str, Any] = (
+        {"unix_socket_path": store.host} if is_unix(store) else {"host": store.host, "port": store.port}
+    )
     try:
-        with redis.Redis(host=store.host, port=store.port, password=store.password, socket_timeout=STORE_S) as client:
+        with redis.Redis(**where, password=store.password, db=store.database, socket_timeout=STORE_S) as client:
             policy = client.config_get("maxmemory-policy")["maxmemory-policy"]
             durable = client.config_get("appendonly")["appendonly"]
     except redis.RedisError as error:
-        raise NotWellError(f"{store.host}:{store.port}: {error}") from error
+        raise NotWellError(f"{address_of(store)}: {error}") from error
     if policy != "noeviction":
         raise NotWellError(f"maxmemory-policy is {policy}: features would vanish in silence; set noeviction")
-    return f"{store.host}:{store.port}, noeviction, append-only file {'on' if durable == 'yes' else 'off'}"
+    return f"{address_of(store)}, noeviction, append-only file {'on' if durable == 'yes' else 'off'}"

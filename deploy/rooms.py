@@ -76,7 +76,7 @@ def make_rooms(settings: Settings, *, repo: Path, log_dir: Path, worker_ports: S
         *workers,
         room("scorer", ["scorer"], scorer.port, lambda: answers_tcp(scorer.port)),
         room("model-sync", ["models", "sync"], None, lambda: True),
-        room("monitor", ["monitor"], monitor.metrics_port, lambda: answers_http(monitor.metrics_port, "/healthz")),
+        room("monitor", ["monitor"], monitor.metrics_port, lambda: answers_http(monitor.metrics_port, "/readyz")),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from deploy.servers import answers_kafka, answers_redis
 from deploy.stack import worker_ports
 from deploy.stack_file import ProcessInfo, StackFile, is_supervised, read_stack
 from features.settings import Settings
+from grpc_api.pointer import POINTER, models_dir
 
 
 class ProcessStatus(NamedTuple):
@@ -72,6 +74,7 @@ def stack_status(settings: Settings, project: str) -> StatusReport:
     stack = read_stack(state_dir)
     if stack is None or not is_supervised(state_dir):
         return StatusReport(project, running=False, state="down")
+    serving = served_models(stack, settings)
     lanes = [lane for port in worker_ports(settings, project) for lane in read_positions(port)]
     return StatusReport(
         project,
@@ -79,9 +82,18 @@ def stack_status(settings: Settings, project: str) -> StatusReport:
         state=stack.state,
         processes=tuple(process_status(name, info) for name, info in stack.processes.items()),
         behind=sum(max(0, (lane.end or 0) - (lane.committed or 0)) for lane in lanes),
-        problems=tuple(sorted({lane.problem for lane in lanes if lane.problem})),
-        serving=served_models(stack, settings),
+        problems=(*sorted({lane.problem for lane in lanes if lane.problem}), *unserved(state_dir, serving)),
+        serving=serving,
     )
+
+
+def unserved(state_dir: Path, serving: Mapping[str, str]) -> list[str]:
+    """Models that have a champion here, of which the scorer can answer with none."""
+    champions = {file.parent.name for file in models_dir(state_dir).glob(f"*/{POINTER}")}
+    return [
+        f"model {model} has a champion and does not serve; see the scorer's log"
+        for model in sorted(champions - serving.keys())
+    ]
 
 
 def process_status(name: str, info: ProcessInfo) -> ProcessStatus:
@@ -102,7 +114,7 @@ def is_ready(name: str, port: int) -> bool:
         return answers_http(port, "/health")
     if name.startswith("worker"):
         return answers_http(port, "/readyz")
-    return answers_http(port, "/healthz") if name == "monitor" else answers_tcp(port)
+    return answers_http(port, "/readyz") if name == "monitor" else answers_tcp(port)
 
 
 def served_models(stack: StackFile, settings: Settings) -> dict[str, str]:
