@@ -17,17 +17,17 @@ def test_a_worker_killed_in_mid_replay_loses_nothing(tmp_path: Path) -> None:
     """Killed twice while it reads, and started again: every event is in its state once, and in the lake once."""
     with fault_world(tmp_path) as world:
         world.ready()
-        world.send(30_000)
+        world.send(90_000)
         for _ in range(2):
             worker = world.worker(chunk_entities=10)
             worker.spawn()
             before = world.rows()
             wait_until(lambda w=worker, n=before: w.applied(TOPIC) > n + 1_000, 60)
             worker.kill()
-        assert world.rows() < 30_000
+        assert world.rows() < 90_000
         worker.start()
-        world.confirmed(30_000)
-        assert world.compare(30_000) == 400
+        world.confirmed(90_000)
+        assert world.compare(90_000) == 400
 
 
 def test_a_worker_woken_after_its_session_changes_nothing(tmp_path: Path) -> None:

@@ -53,10 +53,10 @@ def test_a_damaged_state_stops_the_worker_for_all_to_see(tmp_path: Path) -> None
 
         world.ask(damage)
         world.send(3_000)
-        worker = world.worker(stall_s=15.0)  # longer than it takes to join the group
+        worker = world.worker(stall_s=30.0)  # longer than it takes to join the group
         worker.spawn()
         wait_until(lambda: "feature state" in worker.problems(), 60)
-        wait_until(lambda: not worker.is_running, 60)
+        wait_until(lambda: not worker.is_running, 90)
         assert worker.exit_code == EXIT_STALLED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import count
 
 from features.bootstrap import birth_of, start_offset
 from features.clock import FrozenClock
@@ -44,7 +45,7 @@ class MemoryLake:
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
         covered = self.covered[log, partition]
-        return max(covered) + 1 if covered else None
+        return next(offset for offset in count(min(covered)) if offset not in covered) if covered else None
 
 
 class Worker:

@@ -172,7 +172,7 @@ async def test_late_events_and_fenced_ones_are_counted() -> None:
 
 
 async def test_an_entity_without_a_usable_key_does_not_hurt_the_others() -> None:
-    """A null join key, or one that Feast's key cannot hold, is counted; the other events go in."""
+    """An event whose join key is null is counted; the other events go in."""
     source = SourcePlan(
         topic=SOURCE.topic,
         timestamp_column=SOURCE.timestamp_column,
