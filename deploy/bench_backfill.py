@@ -63,36 +63,38 @@ class Workload(NamedTuple):
     at_us: npt.NDArray[np.int64]
 
 
-def bench_backfill() -> dict[str, Any]:
+def bench_backfill(
+    *, n_events: int = N_EVENTS, n_observations: int = N_OBSERVATIONS, n_entities: int = N_ENTITIES
+) -> dict[str, Any]:
     """Run the bench; ``passed`` says whether the slower of both kinds of traffic stayed below the bar."""
-    seconds = {name: measure(workload) for name, workload in workloads()}
+    seconds = {name: measure(load) for name, load in workloads(n_events, n_observations, n_entities)}
     slowest = max(seconds.values())
     return {
-        "events": N_EVENTS,
-        "observations": N_OBSERVATIONS,
+        "events": n_events,
+        "observations": n_observations,
         "features": len(VIEW.features),
         "seconds": round(slowest, 2),
         "seconds_by_traffic": {name: round(taken, 2) for name, taken in seconds.items()},
         "cores": 1,
-        "traffic": f"{' and '.join(seconds)} over {N_ENTITIES} entities; seconds are of the slower",
+        "traffic": f"{' and '.join(seconds)} over {n_entities} entities; seconds are of the slower",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "passed": slowest < MAX_SECONDS,
     }
 
 
-def workloads() -> Iterator[tuple[str, Workload]]:
+def workloads(n_events: int, n_observations: int, n_entities: int) -> Iterator[tuple[str, Workload]]:
     """Skewed traffic, where few entities have many events, and even traffic, where no range is in a cache."""
     generator = np.random.default_rng(7)
-    rank = np.arange(1, N_ENTITIES + 1)
+    rank = np.arange(1, n_entities + 1)
     skewed = rank**-1.1 / (rank**-1.1).sum()
     for name, chances in (("zipf 1.1", skewed), ("uniform", None)):
         yield (
             name,
             Workload(
-                entities=generator.choice(N_ENTITIES, N_EVENTS, p=chances),
-                event_us=np.sort(BEGIN_US + generator.integers(0, SPAN_US, N_EVENTS)),
-                asked=generator.choice(N_ENTITIES, N_OBSERVATIONS, p=chances),
-                at_us=BEGIN_US + generator.integers(0, SPAN_US, N_OBSERVATIONS),
+                entities=generator.choice(n_entities, n_events, p=chances),
+                event_us=np.sort(BEGIN_US + generator.integers(0, SPAN_US, n_events)),
+                asked=generator.choice(n_entities, n_observations, p=chances),
+                at_us=BEGIN_US + generator.integers(0, SPAN_US, n_observations),
             ),
         )
 
@@ -121,7 +123,7 @@ def fill_lake(lake: Lake, workload: Workload) -> None:
     stamps = np.datetime_as_string(workload.event_us.astype("datetime64[us]")).tolist()
     numbers = workload.entities.tolist()
     for partition in range(N_PARTITIONS):
-        mine = range(partition, N_EVENTS, N_PARTITIONS)
+        mine = range(partition, len(numbers), N_PARTITIONS)
         for begin in range(0, len(mine), BATCH_ROWS):
             rows = mine[begin : begin + BATCH_ROWS]
             values = [
@@ -143,7 +145,7 @@ def payer(number: int) -> str:
 def refuse_wrong(columns: ViewColumns, workload: Workload) -> None:
     """Speed counts only for right numbers: recount some observations by hand."""
     counts = columns.values["count_None"]
-    for row in range(0, N_OBSERVATIONS, N_OBSERVATIONS // 20):
+    for row in range(0, len(counts), len(counts) // 20):
         before = (workload.entities == workload.asked[row]) & (workload.event_us < workload.at_us[row])
         if counts[row] != before.sum():
             raise AssertionError(f"observation {row}: counted {counts[row]}, there are {before.sum()}")

@@ -23,7 +23,6 @@ import numpy as np
 
 from deploy.bench_stream_traffic import (
     EXPONENT,
-    N_ACCOUNTS,
     PARTITIONS,
     PLAN,
     TOPIC,
@@ -41,6 +40,7 @@ from streams.logs import KafkaLogs
 
 N_EVENTS: Final = 300_000
 N_EVENTS_PLAIN: Final = 60_000
+N_ACCOUNTS: Final = 100_000
 BAR: Final = 30_000
 DEADLINE_S: Final = 300.0
 POLL_S: Final = 0.1
@@ -82,7 +82,9 @@ class BenchWorker(Server):
         return answers_tcp(self.port)
 
 
-def bench_stream() -> dict[str, Any]:
+def bench_stream(
+    *, n_events: int = N_EVENTS, n_events_plain: int = N_EVENTS_PLAIN, n_accounts: int = N_ACCOUNTS
+) -> dict[str, Any]:
     """Run it; ``passed`` says whether the worker reached the bar."""
     servers_core, worker_core = cores()
     with tempfile.TemporaryDirectory(prefix="millstream-bench-") as name, ExitStack() as running:
@@ -93,8 +95,8 @@ def bench_stream() -> dict[str, Any]:
         logs = KafkaLogs(tansu.bootstrap_servers)
         logs.create([TOPIC, SCORES_TOPIC, DEAD_LETTERS_TOPIC], PARTITIONS)
         now_us = time.time_ns() // 1_000
-        state_bytes = asyncio.run(fill_store(valkey.settings, now_us, logs.describe([TOPIC])[TOPIC].log))
-        send_events(tansu.bootstrap_servers, zipf_accounts(N_EVENTS, np.random.default_rng(11)), now_us)
+        state_bytes = asyncio.run(fill_store(valkey.settings, n_accounts, now_us, logs.describe([TOPIC])[TOPIC].log))
+        send_events(tansu.bootstrap_servers, zipf_accounts(n_events, n_accounts, np.random.default_rng(11)), now_us)
         environment = {
             "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": tansu.bootstrap_servers,
             "MILLSTREAM_STORE__PORT": str(valkey.port),
@@ -105,25 +107,25 @@ def bench_stream() -> dict[str, Any]:
         with on_core(worker_core):
             worker = running.enter_context(BenchWorker(folder / "worker", environment))
         with on_core(servers_core):
-            per_second = measure(worker)
+            per_second = measure(worker, n_events)
         worker.stop()
         with on_core(worker_core):
-            plain_per_second = plain_faust(tansu.bootstrap_servers)
+            plain_per_second = plain_faust(tansu.bootstrap_servers, n_events_plain)
     return {
         "events_per_second": round(per_second),
         "plain_faust_events_per_second": round(plain_per_second),
         "ratio": round(per_second / plain_per_second, 2),
         "bar": BAR,
-        "events": N_EVENTS,
+        "events": n_events,
         "cores": os.cpu_count(),
-        "traffic": f"Zipf({EXPONENT}) over {N_ACCOUNTS} accounts, {PARTITIONS} partitions, 3 windows of count, sum, "
+        "traffic": f"Zipf({EXPONENT}) over {n_accounts} accounts, {PARTITIONS} partitions, 3 windows of count, sum, "
         f"min and max, {state_bytes} bytes of state each; worker on one core, broker and store on another",
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "passed": per_second >= BAR,
     }
 
 
-def measure(worker: BenchWorker) -> float:
+def measure(worker: BenchWorker, n_events: int) -> float:
     """Events a second from the first fetch to the last confirmed write; a look late at both ends counts against it."""
     looked_s, began_s, deadline_s = time.perf_counter(), None, time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline_s:
@@ -131,15 +133,15 @@ def measure(worker: BenchWorker) -> float:
         if began_s is None and any(lane.state == "running" for lane in lanes):
             began_s = looked_s
         looked_s = time.perf_counter()
-        if began_s is not None and sum(lane.committed or 0 for lane in lanes) == N_EVENTS:
-            return N_EVENTS / (looked_s - began_s)
+        if began_s is not None and sum(lane.committed or 0 for lane in lanes) == n_events:
+            return n_events / (looked_s - began_s)
         time.sleep(POLL_S)
     raise NotServingError("worker", f"has not confirmed all events after {DEADLINE_S:.0f} s; see {worker.log_file}")
 
 
-def plain_faust(bootstrap_servers: str) -> float:
+def plain_faust(bootstrap_servers: str, n_events: int) -> float:
     """Events a second of an agent that does nothing."""
-    command = (sys.executable, "-m", "deploy.bench_plain_faust", bootstrap_servers, TOPIC, str(N_EVENTS_PLAIN))
+    command = (sys.executable, "-m", "deploy.bench_plain_faust", bootstrap_servers, TOPIC, str(n_events))
     environment = {**os.environ, "PYTHONPATH": import_path()}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=True

@@ -22,7 +22,6 @@ from features.settings import StoreSettings
 from features.store import AdoptedLog, Birth, StateWrite
 
 TOPIC: Final = "bench"
-N_ACCOUNTS: Final = 100_000
 EXPONENT: Final = 1.1
 SPAN_US: Final = 3_600_000_000
 """Event time that the events are spread over, so that tiles are begun and dropped all along."""
@@ -67,11 +66,11 @@ PLAN: Final = Plan(
 )
 
 
-def zipf_accounts(n_events: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+def zipf_accounts(n_events: int, n_accounts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
     """Who spends, event by event: Zipf over all accounts."""
-    weights = 1.0 / np.arange(1, N_ACCOUNTS + 1) ** EXPONENT
-    ranks = generator.choice(N_ACCOUNTS, n_events, p=weights / weights.sum())
-    return generator.permutation(N_ACCOUNTS)[ranks]
+    weights = 1.0 / np.arange(1, n_accounts + 1) ** EXPONENT
+    ranks = generator.choice(n_accounts, n_events, p=weights / weights.sum())
+    return generator.permutation(n_accounts)[ranks]
 
 
 def account_id(number: int) -> str:
@@ -108,16 +107,17 @@ def send_events(bootstrap_servers: str, accounts: npt.NDArray[np.int64], now_us:
         raise BrokerUnavailableError("broker", f"{len(failed)} events were not taken")
 
 
-async def fill_store(settings: StoreSettings, now_us: int, log: str) -> int:
+async def fill_store(settings: StoreSettings, n_accounts: int, now_us: int, log: str) -> int:
     """Give every account a state whose tiles are all full, and certify; the mean size of a state in bytes."""
     kernel, layout, row = ViewKernel(VIEW, SOURCE), KeyLayout(PLAN.project, VIEW.keys), FeastRow(VIEW)
     templates = list(_templates(kernel, row, now_us - SPAN_US))
     store = RedisStore(PLAN.project, settings)
     await store.connect()
     try:
-        for begin in range(0, N_ACCOUNTS, 10 * CHUNK):
-            chunks = [range(at, at + CHUNK) for at in range(begin, begin + 10 * CHUNK, CHUNK)]
-            await asyncio.gather(*(_fill(store, layout, templates, chunk) for chunk in chunks))
+        accounts = range(n_accounts)
+        for begin in range(0, n_accounts, 10 * CHUNK):
+            chunks = [accounts[at : at + CHUNK] for at in range(begin, begin + 10 * CHUNK, CHUNK)]
+            await asyncio.gather(*(_fill(store, layout, templates, chunk) for chunk in chunks if chunk))
         await store.write_birth(Birth(view=VIEW.name, view_hash=VIEW.hash, id=BIRTH, cut={}, serving=True))
         await store.adopt_log(AdoptedLog(topic=TOPIC, log=log, start={}))
     finally:

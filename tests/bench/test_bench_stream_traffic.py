@@ -22,7 +22,7 @@ def test_every_window_is_full_when_the_events_begin() -> None:
 
 def test_few_have_many_events_and_many_have_few() -> None:
     """Zipf with exponent 1.1: the first of 100,000 has about a seventh of all."""
-    numbers = traffic.zipf_accounts(50_000, np.random.default_rng(1))
+    numbers = traffic.zipf_accounts(50_000, 100_000, np.random.default_rng(1))
     _, counts = np.unique(numbers, return_counts=True)
     assert 0.1 < counts.max() / 50_000 < 0.2
     assert (counts == 1).mean() > 0.5
