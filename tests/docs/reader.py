@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.pages import Block, blocks_of
+from tests.docs.grpcurl import grpcurl
+from tests.docs.pages import ROOT, Block, blocks_of
 from tests.docs.transcript import fits
 
 DEADLINE_S = 300.0
@@ -26,7 +27,9 @@ class Reader:
         (folder / ".venv").symlink_to(sys.prefix)
 
     def read(self, page: Path) -> int:
-        """Do what a page says; how many blocks were run or compared."""
+        """Do what a page says, with the stack up; how many blocks were run or compared."""
+        if self.domain is not None:
+            self.millstream("up")
         return sum(self._do(block) for block in blocks_of(page))
 
     def millstream(self, *arguments: str) -> str:
@@ -37,11 +40,17 @@ class Reader:
         match block.tag.split():
             case ["sh", "run"]:
                 self._printed = self._run(["sh", "-euc", self._addressed(block.text)], str(block))
+            case ["sh", "make"]:
+                self._printed = self._run(
+                    ["make", "--no-print-directory", "-C", str(ROOT), *make_words(block)], str(block)
+                )
+            case ["sh", "grpcurl"]:
+                self._printed = grpcurl(self._addressed(block.text))
             case ["python", "run"]:
                 self._printed = self._run([".venv/bin/python", "-c", self._addressed(block.text)], str(block))
             case ["diff", "run", file]:
                 self._edit(self.folder / file, block)
-            case ["text", ("output" | "like") as how]:
+            case ["text" | "json", ("output" | "like") as how]:
                 shown = f"{block} shows\n{block.text}\nbut there came\n{self._printed}"
                 assert fits(block.text, self._printed, any_number=how == "like"), shown
             case _:
@@ -62,8 +71,9 @@ class Reader:
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
-        return own | ({} if self.domain is None else {"MILLSTREAM_REPO": self.domain})
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("MILLSTREAM_", "MAKE"))}
+        here = {"MILLSTREAM_VAR": str(self.folder / "var")}
+        return own | here | ({} if self.domain is None else {"MILLSTREAM_REPO": str(self.folder / self.domain)})
 
     def _addressed(self, text: str) -> str:
         stack = self.folder / "var" / (self.domain or "") / "stack.json"
@@ -80,3 +90,10 @@ class Reader:
         text = file.read_text()
         assert text.count(before) == 1, f"{block}: its lines are {text.count(before)} times in {file.name}"
         file.write_text(text.replace(before, after))
+
+
+def make_words(block: Block) -> list[str]:
+    """The words behind ``make`` in a block of one call of it."""
+    make, *words = block.text.split()
+    assert make == "make", f"{block} is no call of make"
+    return words

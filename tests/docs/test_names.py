@@ -28,7 +28,7 @@ from tests.docs.pages import PAGES, ROOT, all_blocks, blocks_of, code_of, rows_o
 
 DOCS = ROOT / "docs"
 ROOMS = ("features", "streams", "grpc_api", "offline_training", "monitoring", "deploy", "millstream")
-TAGS = re.compile(r"(sh|python)( run)?|diff run \S+|text( output| like)?|mermaid|json")
+TAGS = re.compile(r"(sh|python)( run)?|sh (make|grpcurl)|diff run \S+|text( output| like| demo)?|mermaid|json( like)?")
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VERBS: dict[str, Any] = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]  # it is a group
 OPEN_VERBS = {"score", "features"}

@@ -51,6 +51,20 @@ class Millstream:
         assert isinstance(data, dict)
         return data
 
+    def said(self, *arguments: str, deadline_s: float = 300.0) -> str:
+        """What a verb prints for people; AssertionError unless it ends well."""
+        done = subprocess.run(
+            [sys.executable, "-m", "millstream", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=deadline_s,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stderr}\n{done.stdout}{self.logs()}"
+        return done.stdout
+
     def logs(self) -> str:
         """How the logs of the stack end."""
         files = sorted(self.var.glob("*/logs/*.log"))

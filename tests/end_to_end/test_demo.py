@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import blocks_of
+from tests.docs.transcript import fits
 from tests.end_to_end.millstream import ROOT, Millstream
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -25,9 +27,12 @@ KEYS = {
 def test_the_demo_tells_the_story(tmp_path: Path) -> None:
     """Real purchases, from two commands: counted, trained on, served, proven, watched."""
     run = Millstream(ROOT / "feature_repo", tmp_path / "var")
-    story = run("demo", deadline_s=840.0)
-    written = json.loads((tmp_path / "var" / "demo" / "summary.json").read_text())
-    assert written == story
+    account, next_steps = run.said("demo", deadline_s=840.0).split("\n\nTry next\n")
+    (shown,) = [block.text for block in blocks_of(ROOT / "README.md") if block.tag == "text demo"]
+    assert fits(shown, account, any_number=True), f"the README shows\n{shown}\nbut there came\n{account}"
+    assert "grpcurl -plaintext" in next_steps
+    assert str(tmp_path / "var" / "churn" / "reports" / "drift-churn-1.html") in next_steps
+    story = json.loads((tmp_path / "var" / "demo" / "summary.json").read_text())
     assert set(story) == {"events", "events_per_second", "dead_letters", "entities", *KEYS}
     for part, keys in KEYS.items():
         assert set(story[part]) == set(keys.split())
