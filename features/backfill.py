@@ -2,7 +2,7 @@
 
 The second execution of the window arithmetic. It shares with the stream the aggregates' declarations and their
 last rounding step; how events reach a window is its own: the events of an entity are sorted by time, a window is a
-range of them, and integers merge by prefix sums and sparse tables, so that no event is visited twice.
+range of them, and partials of ranges come from prefix sums, sparse tables and wavelet matrices, not from events.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.aggregates import AGGREGATES, Accumulator
+from features.aggregates import Accumulator, Merged, aggregate_of
 from features.history import History
-from features.plan import SourcePlan, ViewPlan
-from features.range_merge import Int64s, Ranges, merge_ranges
+from features.history_merge import Window, merge_windows
+from features.plan import AggregatePlan, SourcePlan, ViewPlan
+from features.range_merge import Int64s, Ranges
 
-Window = tuple[int, int] | None
-"""(length, hop); None is since ever."""
+EVER = Window(None, None)
 
 
 class ViewColumns(NamedTuple):
@@ -75,49 +75,46 @@ def backfill(
     codes = history.codes({key.name: keys[key.name] for key in view.keys})
     order = np.lexsort((at_us, codes))  # neighbours look at the same events, which are in the cache then
     codes, seen_us = codes[order], at_us[order].astype(np.int64)
-    windows = {_window(feature.window_us, feature.hop_us) for feature in view.features} | {None}
-    ranges = {window: history.ranges_before(codes, seen_us, _starts_us(seen_us, window)) for window in windows}
-    merged = _merge_all(view, history, ranges)
+    ranges = {
+        window: history.ranges_before(codes, seen_us, _starts_us(seen_us, window))
+        for window in dict.fromkeys([*map(_window, view.features), EVER])
+    }
+    merged = _merge_all(view, history, ranges, seen_us)
     values, valid = {}, {}
     for feature in view.features:
-        aggregate = AGGREGATES[feature.function]
-        window = _window(feature.window_us, feature.hop_us)
+        aggregate, window = aggregate_of(feature.function), _window(feature)
         partials = [merged[window, accumulator] for accumulator in aggregate.accumulators(feature.column)]
         scale = 10 ** (source.column(feature.column).decimals or 0)
         column, there = aggregate.finish_many(partials, seen_us, scale)
         if column.dtype == np.float64:
             column = np.where(there, column, np.nan)
         values[feature.name], valid[feature.name] = _unsorted(column, order), _unsorted(there, order)
-    return ViewColumns(values, valid, _unsorted(history.newest_us(ranges[None]), order))
+    return ViewColumns(values, valid, _unsorted(history.newest_us(ranges[EVER]), order))
 
 
-def _window(length_us: int | None, hop_us: int | None) -> Window:
-    return None if length_us is None or hop_us is None else (length_us, hop_us)
+def _window(feature: AggregatePlan) -> Window:
+    return Window(feature.window_us, feature.hop_us, feature.weights)
 
 
 def _starts_us(at_us: Int64s, window: Window) -> Int64s | None:
     """First instants that sawtooth windows cover: `features.windows.window_start_us` for a column."""
-    if window is None:
+    if window.length_us is None or window.hop_us is None:
         return None
-    length_us, hop_us = window
-    return (at_us - length_us) // hop_us * hop_us
+    return (at_us - window.length_us) // window.hop_us * window.hop_us
 
 
 def _merge_all(
-    view: ViewPlan, history: History, ranges: Mapping[Window, Ranges]
-) -> dict[tuple[Window, Accumulator], npt.NDArray[Any]]:
+    view: ViewPlan, history: History, ranges: Mapping[Window, Ranges], seen_us: Int64s
+) -> dict[tuple[Window, Accumulator], Merged]:
     """Partials of every window and accumulator that some feature needs; one pass over the events an accumulator."""
-    needed: dict[Accumulator, list[Window]] = {}
+    needed: dict[Accumulator, dict[Window, Ranges]] = {}
     for feature in view.features:
-        for accumulator in AGGREGATES[feature.function].accumulators(feature.column):
-            windows = needed.setdefault(accumulator, [])
-            window = _window(feature.window_us, feature.hop_us)
-            if window not in windows:
-                windows.append(window)
+        window = _window(feature)
+        for accumulator in aggregate_of(feature.function).accumulators(feature.column):
+            needed.setdefault(accumulator, {})[window] = ranges[window]
     merged = {}
     for accumulator, windows in needed.items():
-        rows = history.lifted(accumulator)
-        partials = merge_ranges(accumulator.monoid, rows, [ranges[window] for window in windows])
+        partials = merge_windows(history, accumulator, windows, seen_us)
         merged.update({(window, accumulator): part for window, part in zip(windows, partials, strict=True)})
     return merged
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +11,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.aggregates import IDENTITY, Accumulator
+from features.aggregates.distinct_set import stable_hash, stable_hashes
 from features.decode import quantise
 from features.lake import declared_name
 from features.plan import NUMERIC, SourcePlan, ViewPlan
-from features.range_merge import Int64s, Ranges
+from features.range_merge import Int64s, Ranges, prefix_sums
+from features.range_weighted import Tiles
 
 UNKNOWN = -1
 """Code of an entity without events; newest event time where there is none."""
+
+
+class Present(NamedTuple):
+    """What the events that have a column hold in it, and how many of them stand before each event."""
+
+    values: npt.NDArray[Any]
+    before: Int64s
+
+    def ranges(self, ranges: Ranges) -> Ranges:
+        """The same ranges of events, counted among those alone."""
+        return Ranges(self.before[ranges.low], self.before[ranges.high])
 
 
 class History:
@@ -88,27 +101,72 @@ class History:
         return np.where(ever.high > ever.low, padded[ever.high - 1], UNKNOWN)
 
     def lifted(self, accumulator: Accumulator) -> Int64s:
-        """What each event contributes to an accumulator; the identity where its column is null."""
-        column = self._source.column(accumulator.column)
-        stored = self._events.column(declared_name(column.name))
+        """What each event contributes to an accumulator of integers; the identity where its column is null.
+
+        For squares it is the value itself: they may need more than 64 bits.
+        """
+        present = self._present(accumulator.column)
+        if accumulator.lift == "one":
+            return present.astype(np.int64)
+        if accumulator.lift == "time":
+            times: Int64s = np.where(present, self._event_us, IDENTITY[accumulator.monoid])
+            return times
+        values: Int64s = np.where(present, self._quantised(accumulator.column), IDENTITY[accumulator.monoid])
+        return values
+
+    def values(self, column: str) -> Present:
+        """Quantised values of the events that have the column."""
+        present = self._present(column)
+        return Present(self._quantised(column)[present], prefix_sums(present.astype(np.int64)))
+
+    def hashes(self, column: str) -> Present:
+        """Stable hashes of the values of the events that have the column."""
+        declared, present = self._source.column(column), self._present(column)
+        stored = self._stored(column)
+        if declared.type == "string":
+            known = stored.combine_chunks().dictionary_encode()
+            texts = np.array([stable_hash(text) for text in known.dictionary.to_pylist()], np.uint64)
+            hashes = texts[known.indices.to_numpy(zero_copy_only=False)[self._order][present].astype(np.int64)]
+        elif declared.decimals is not None:
+            hashes = stable_hashes(self._quantised(column)[present])
+        elif pa.types.is_floating(stored.type):
+            hashes = stable_hashes(stored.to_numpy()[self._order][present])
+        else:
+            whole = stored.cast(pa.int64()).fill_null(0).to_numpy()
+            hashes = stable_hashes(whole[self._order][present])
+        return Present(hashes, prefix_sums(present.astype(np.int64)))
+
+    def tiles(self, hop_us: int) -> Tiles:
+        """The tiles that there are, by entity and time."""
+        numbers, entities = self._event_us // hop_us, self._places // self._stride
+        fresh = np.ones(len(numbers), np.bool_)
+        fresh[1:] = (numbers[1:] != numbers[:-1]) | (entities[1:] != entities[:-1])
+        starts = np.flatnonzero(fresh)
+        return Tiles(starts, numbers[starts])
+
+    def _stored(self, column: str) -> Any:
+        return self._events.column(declared_name(column))
+
+    def _present(self, column: str) -> npt.NDArray[np.bool_]:
+        """Which events have the column."""
+        stored = self._stored(column)
         present: npt.NDArray[np.bool_] = pc.is_valid(stored).to_numpy()
         if pa.types.is_floating(stored.type):
-            numbers = stored.to_numpy()
-            present &= ~np.isnan(numbers)
-        if accumulator.lift == "one":
-            return present[self._order].astype(np.int64)
-        if accumulator.lift == "time":
-            lifted: Int64s = np.where(present[self._order], self._event_us, IDENTITY[accumulator.monoid])
-            return lifted
+            present = present & ~np.isnan(stored.to_numpy())
+        return present[self._order]
+
+    def _quantised(self, name: str) -> Int64s:
+        """Values as the decoder quantises them, 0 where null."""
+        column, stored = self._source.column(name), self._stored(name)
         if column.type not in NUMERIC:
             raise ValueError(f"column {column.name} holds {column.type}, which has no value to merge")
-        scale = column.decimals or 0
+        decimals = column.decimals or 0
+        quantised: Int64s
         if pa.types.is_floating(stored.type):
-            quantised = quantise(np.where(present, numbers, 0.0), scale).astype(np.int64)
+            quantised = quantise(np.nan_to_num(stored.to_numpy(), nan=0.0), decimals).astype(np.int64)
         else:
-            quantised = stored.fill_null(pa.scalar(0, stored.type)).to_numpy() * 10**scale
-        values: Int64s = np.where(present, quantised, IDENTITY[accumulator.monoid])[self._order]
-        return values
+            quantised = stored.fill_null(pa.scalar(0, stored.type)).to_numpy() * 10**decimals
+        return quantised[self._order]
 
     @property
     def _stride(self) -> int:

@@ -1,6 +1,6 @@
 """The window arithmetic of the stream: one event at a time into one entity's state.
 
-A state is the fold of the set of valid events at or below its positions. Each event is lifted to a row of integers
+A state is the fold of the set of valid events at or below its positions. Each event is lifted to a row of partials
 (`features.aggregates.accumulator`); rows merge by commutative monoids into tiles, one per hop, so that no order,
 batch or crash shows. Events at exactly the newest time stand aside in the tip, because a window covers what is
 strictly before the instant that it is seen at.
@@ -10,48 +10,29 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from operator import mul
+from typing import Any, NamedTuple
 
-from features.aggregates import AGGREGATES, EMPTY_MAX, EMPTY_MIN, IDENTITY, Accumulator
+from features.aggregates import CELLS, EMPTY_CELL, EMPTY_MAX, EMPTY_MIN, IDENTITY, Accumulator, CellMonoid
+from features.aggregates.ordered_value import order_key
 from features.feast_layout import FeastRow
+from features.kernel_plan import KernelPlan
 from features.nouns import FeatureValue, Partition
 from features.plan import SourcePlan, ViewPlan
-from features.state import ADD, MAX, MIN, Head, Ring, State, StateCodec
+from features.ring import ADD, FIRST_CELL, MAX, MERGE_CELLS, MIN, Held, Ring
+from features.state import Head, State, StateCodec
 
-_CODE = {"add": ADD, "min": MIN, "max": MAX}
-_ONE, _VALUE, _TIME = 0, 1, 2
-_LIFT = {"one": _ONE, "value": _VALUE, "time": _TIME}
+_ONE, _VALUE, _SQUARE, _TIME = range(4)
+_LIFT = {"one": _ONE, "value": _VALUE, "square": _SQUARE, "time": _TIME}
 _FEW = 4  # events, from which on merging them first pays
 
 
-Held: TypeAlias = tuple[tuple[int, int], ...]
-"""What a tile, or since-ever, holds of an event's row: (code of the monoid, slot in the row) of each cell."""
+class _CellLift(NamedTuple):
+    """How a slot of cells is filled from an event."""
 
-
-class _RingPlan(NamedTuple):
-    """The tiles of one hop: how long they are kept, and what they hold."""
-
-    hop_us: int
-    keep_us: int
-    held: Held
-
-
-class _Span(NamedTuple):
-    """One window over one ring: which cells of each tile to merge. ``ring`` None means since ever."""
-
-    ring: int | None
-    length_us: int
-    cells: tuple[int, ...]
-
-
-class _Output(NamedTuple):
-    """One feature: what picks its merged integers from those of all spans, and the function that ends them."""
-
-    pick: Callable[[Sequence[int]], Sequence[int]]
-    finish: Callable[[Sequence[int], int, int], FeatureValue]
-    scale: int
+    monoid: CellMonoid
+    column: int
 
 
 class ViewKernel:
@@ -74,25 +55,19 @@ class ViewKernel:
     def __init__(self, view: ViewPlan, source: SourcePlan) -> None:
         self.view = view
         self.row = FeastRow(view)
-        accumulators = _distinct(
-            accumulator
-            for feature in view.features
-            for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
-        )
-        slot_of = {accumulator: slot for slot, accumulator in enumerate(accumulators)}
+        layout = KernelPlan(view, source)
         ordinal = {column.name: i for i, column in enumerate(source.columns)}
-        self._tip: Held = tuple((_CODE[a.monoid], slot) for slot, a in enumerate(accumulators))
-        self._identities = [IDENTITY[accumulator.monoid] for accumulator in accumulators]
-        self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in accumulators)
-        self._rings = _plan_rings(view, slot_of)
+        integers = [accumulator for accumulator in layout.slots if not accumulator.is_cell]
+        cells = layout.slots[len(integers) :]
+        self._identities: list[Any] = [_identity(accumulator) for accumulator in layout.slots]
+        self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in integers)
+        self._cell_lifts = tuple(_CellLift(CELLS[a.monoid], ordinal[a.column]) for a in cells)
+        self._ordered = any(lift.monoid.ordered for lift in self._cell_lifts)
+        self._tip, self._rings, self._ever = layout.tip, layout.rings, layout.ever
         self._grain_us = math.gcd(*(ring.hop_us for ring in self._rings)) or 1
-        self._ever = _held(view, slot_of, None)
-        self._spans, self._outputs = _plan_outputs(view, source, slot_of, self._rings, self._ever)
+        self._spans, self._outputs = layout.spans, layout.outputs
         self.codec = StateCodec(
-            view_hash=view.hash,
-            n_slots=len(accumulators),
-            n_ever=len(self._ever),
-            ring_widths=tuple(len(ring.held) for ring in self._rings),
+            view_hash=view.hash, tip=self._tip, ever=self._ever, rings=[ring.held for ring in self._rings]
         )
 
     def new_state(self) -> State:
@@ -103,7 +78,7 @@ class ViewKernel:
             newest_us=None,
             tip=self._identities.copy(),
             ever=[self._identities[slot] for _, slot in self._ever],
-            rings=[Ring(len(ring.held)) for ring in self._rings],
+            rings=[Ring.empty(ring.n_cells) for ring in self._rings],
         )
 
     def encode(self, state: State) -> bytes:
@@ -145,7 +120,7 @@ class ViewKernel:
         if offset <= state.positions.get(partition, -1):
             return False
         state.positions[partition] = offset
-        row = self._row(columns, event_us)
+        row = self._row(columns, event_us, partition, offset)
         newest_us = state.newest_us
         if newest_us is None:
             state.newest_us, state.tip = event_us, row
@@ -215,9 +190,9 @@ class ViewKernel:
             else:
                 tiles[tile] = [i]
         if at_tip:
-            _merge(state.tip, self._tip, self._merged_row([rows[i] or () for i in at_tip], [newest_us] * len(at_tip)))
+            _merge(state.tip, self._tip, self._merged_row(at_tip, partition, offsets, event_us, rows))
         for tile, group in tiles.items():
-            row = self._merged_row([rows[i] or () for i in group], [event_us[i] for i in group])
+            row = self._merged_row(group, partition, offsets, event_us, rows)
             self._fold(state, tile * self._grain_us, row, newest_us)
         return len(indexes)
 
@@ -243,22 +218,36 @@ class ViewKernel:
         at_us = max(at_us, newest_us)
         tip_counts = at_us > newest_us
         tip = state.tip
-        merged: list[int] = []
-        for ring_at, length_us, wanted in self._spans:
+        merged: list[Any] = []
+        for ring_at, length_us, wanted, weights in self._spans:
             if ring_at is None:
-                for cell in wanted:
-                    code, slot = self._ever[cell]
-                    partial = state.ever[cell]
+                for column in wanted:
+                    code, slot = self._ever[column]
+                    partial = state.ever[column]
                     merged.append(_merged(code, partial, tip[slot]) if tip_counts else partial)
                 continue
-            (hop_us, _, held), ring = self._rings[ring_at], state.rings[ring_at]
-            cells, width = ring.cells, ring.width
+            (hop_us, _, held, n_cells), ring = self._rings[ring_at], state.rings[ring_at]
+            integers, n_integers, n_tiles = ring.integers, len(held) - n_cells, len(ring.tiles)
             first = (at_us - length_us) // hop_us
-            begin = bisect_left(ring.tiles, first) * width
+            begin = bisect_left(ring.tiles, first)
             tip_in = tip_counts and newest_us // hop_us >= first
-            for cell in wanted:
-                code, slot = held[cell]
-                values = cells[begin + cell :: width]
+            if weights:
+                now = at_us // hop_us
+                of_tile = [weights[now - tile] for tile in ring.tiles[begin:]]
+                of_tip = weights[now - newest_us // hop_us] if tip_in else 0
+                for column in wanted:
+                    total = sum(map(mul, integers[column * n_tiles + begin : (column + 1) * n_tiles], of_tile))
+                    merged.append(total + of_tip * tip[held[column][1]])
+                continue
+            for column in wanted:
+                code, slot = held[column]
+                if code >= FIRST_CELL:
+                    cells = ring.cells[column - n_integers][begin:]
+                    if tip_in:
+                        cells.append(tip[slot])
+                    merged.append(MERGE_CELLS[code](cells))
+                    continue
+                values = integers[column * n_tiles + begin : (column + 1) * n_tiles]
                 if code == ADD:
                     merged.append(sum(values, tip[slot] if tip_in else 0))
                 elif code == MIN:
@@ -269,44 +258,67 @@ class ViewKernel:
                     merged.append(tip[slot] if tip_in and tip[slot] > partial else partial)
         return [finish(pick(merged), at_us, scale) for pick, finish, scale in self._outputs]
 
-    def _row(self, columns: Sequence[Any], event_us: int) -> list[int]:
-        """One event, lifted: an integer for each slot, the identity where the column is null."""
-        return [
+    def _row(self, columns: Sequence[Any], event_us: int, partition: Partition, offset: int) -> list[Any]:
+        """One event, lifted: a partial for each slot, the identity where the column is null."""
+        row: list[Any] = [
             identity
             if (value := columns[column]) is None
-            else (value if lift == _VALUE else 1 if lift == _ONE else event_us)
+            else (value if lift == _VALUE else 1 if lift == _ONE else event_us if lift == _TIME else value * value)
             for lift, column, identity in self._lifts
         ]
+        if self._cell_lifts:
+            row += self._cells([columns], [order_key(event_us, *partition, offset)] if self._ordered else ())
+        return row
 
-    def _merged_row(self, rows: Sequence[Sequence[Any]], event_us: Sequence[int]) -> list[int]:
-        """Several events, lifted and merged into one row."""
-        if len(rows) == 1:
-            return self._row(rows[0], event_us[0])
+    def _merged_row(
+        self,
+        indexes: Sequence[int],
+        partition: Partition,
+        offsets: Sequence[int],
+        event_us: Sequence[int],
+        rows: Sequence[Sequence[Any] | None],
+    ) -> list[Any]:
+        """Some events of a batch, lifted and merged into one row."""
+        if len(indexes) == 1:
+            (i,) = indexes
+            return self._row(rows[i] or (), event_us[i], partition, offsets[i])
+        chosen = [rows[i] or () for i in indexes]
         lifted: dict[tuple[int, int], list[int]] = {}
-        merged = []
-        for (lift, column, identity), (code, _) in zip(self._lifts, self._tip, strict=True):
+        merged: list[Any] = []
+        for (lift, column, identity), (code, _) in zip(self._lifts, self._tip, strict=False):  # integers come first
             values = lifted.get((lift, column))
             if values is None:
-                if lift == _VALUE:
-                    values = [value for row in rows if (value := row[column]) is not None]
-                elif lift == _ONE:
-                    values = [1 for row in rows if row[column] is not None]
-                else:
-                    values = [at for row, at in zip(rows, event_us, strict=True) if row[column] is not None]
-                lifted[lift, column] = values
+                values = lifted[lift, column] = _lifted(lift, column, chosen, [event_us[i] for i in indexes])
             if code == ADD:
                 merged.append(sum(values))
             elif code == MIN:
                 merged.append(min(values, default=identity))
             else:
                 merged.append(max(values, default=identity))
+        if self._cell_lifts:
+            orders = [order_key(event_us[i], *partition, offsets[i]) for i in indexes] if self._ordered else ()
+            merged += self._cells(chosen, orders)
         return merged
 
-    def _fold(self, state: State, event_us: int, row: list[int], newest_us: int) -> None:
+    def _cells(self, rows: Sequence[Sequence[Any]], orders: Sequence[bytes]) -> list[bytes]:
+        """The slots of cells of some events."""
+        cells = []
+        for monoid, column in self._cell_lifts:
+            values = [value for row in rows if (value := row[column]) is not None]
+            if not values:
+                cells.append(EMPTY_CELL)
+            elif monoid.ordered and len(values) < len(rows):
+                there = [order for row, order in zip(rows, orders, strict=True) if row[column] is not None]
+                cells.append(monoid.lift(values, there))
+            else:
+                cells.append(monoid.lift(values, orders))
+        return cells
+
+    def _fold(self, state: State, event_us: int, row: list[Any], newest_us: int) -> None:
         """Merge a row into since-ever and into its tile of each ring, and drop what no window covers any more."""
         if self._ever:
             _merge(state.ever, self._ever, row)
-        for (hop_us, keep_us, held), ring in zip(self._rings, state.rings, strict=True):
+        for (hop_us, keep_us, held, _), ring in zip(self._rings, state.rings, strict=True):
             first = (newest_us - keep_us) // hop_us
             tiles = ring.tiles
             if tiles and tiles[0] < first:
@@ -316,75 +328,32 @@ class ViewKernel:
                 ring.merge(tile, held, row)
 
 
-def _merged(code: int, one: int, other: int) -> int:
+def _identity(accumulator: Accumulator) -> int | bytes:
+    return EMPTY_CELL if accumulator.is_cell else IDENTITY[accumulator.monoid]
+
+
+def _lifted(lift: int, column: int, rows: Sequence[Sequence[Any]], event_us: Sequence[int]) -> list[int]:
+    """What some events contribute to a slot of integers; nothing of those whose column is null."""
+    if lift == _VALUE:
+        return [value for row in rows if (value := row[column]) is not None]
+    if lift == _ONE:
+        return [1 for row in rows if row[column] is not None]
+    if lift == _SQUARE:
+        return [value * value for row in rows if (value := row[column]) is not None]
+    return [at for row, at in zip(rows, event_us, strict=True) if row[column] is not None]
+
+
+def _merged(code: int, one: Any, other: Any) -> Any:
     if code == ADD:
         return one + other
     if code == MIN:
         return min(one, other)
-    return max(one, other)
+    if code == MAX:
+        return max(one, other)
+    return MERGE_CELLS[code]((one, other))
 
 
-def _merge(into: list[int], held: Held, row: list[int]) -> None:
+def _merge(into: list[Any], held: Held, row: Sequence[Any]) -> None:
     """Merge a row into a list that holds these slots of it."""
-    for cell, (code, slot) in enumerate(held):
-        into[cell] = _merged(code, into[cell], row[slot])
-
-
-def _distinct(accumulators: Any) -> tuple[Accumulator, ...]:
-    """Each once, in order of first use."""
-    return tuple(dict.fromkeys(accumulators))
-
-
-def _held(view: ViewPlan, slot_of: dict[Accumulator, int], hop_us: int | None) -> Held:
-    """What the features of one hop need of a row (None: since ever), by ascending slot."""
-    needed = {
-        accumulator
-        for feature in view.features
-        if feature.hop_us == hop_us
-        for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
-    }
-    return tuple((_CODE[a.monoid], slot_of[a]) for a in sorted(needed, key=slot_of.__getitem__))
-
-
-def _plan_rings(view: ViewPlan, slot_of: dict[Accumulator, int]) -> tuple[_RingPlan, ...]:
-    """One ring per hop, shortest first, kept as long as the longest window over it."""
-    keep: dict[int, int] = {}
-    for feature in view.features:
-        if feature.hop_us is not None and feature.window_us is not None:
-            keep[feature.hop_us] = max(keep.get(feature.hop_us, 0), feature.window_us)
-    return tuple(_RingPlan(hop, keep[hop], _held(view, slot_of, hop)) for hop in sorted(keep))
-
-
-def _plan_outputs(
-    view: ViewPlan,
-    source: SourcePlan,
-    slot_of: dict[Accumulator, int],
-    rings: tuple[_RingPlan, ...],
-    ever: Held,
-) -> tuple[tuple[_Span, ...], tuple[_Output, ...]]:
-    """Spans, each merging a slot once, and for each feature which of the merged integers it takes."""
-    ring_at = {ring.hop_us: i for i, ring in enumerate(rings)}
-    needed: dict[tuple[int | None, int], list[int]] = {}
-    keys: list[tuple[tuple[int | None, int], tuple[int, ...]]] = []
-    for feature in view.features:
-        at = None if feature.hop_us is None else ring_at[feature.hop_us]
-        slots = [slot for _, slot in (ever if at is None else rings[at].held)]
-        key = (at, feature.window_us or 0)
-        accumulators = AGGREGATES[feature.function].accumulators(feature.column)
-        cells = tuple(slots.index(slot_of[accumulator]) for accumulator in accumulators)
-        wanted = needed.setdefault(key, [])
-        wanted += [cell for cell in cells if cell not in wanted]
-        keys.append((key, cells))
-    spans, base, n_merged = [], {}, 0
-    for key, wanted in needed.items():
-        spans.append(_Span(key[0], key[1], tuple(wanted)))
-        base[key] = n_merged
-        n_merged += len(wanted)
-    outputs = []
-    for feature, (key, cells) in zip(view.features, keys, strict=True):
-        picked = tuple(base[key] + needed[key].index(cell) for cell in cells)
-        scale = 10 ** (source.column(feature.column).decimals or 0)
-        # a slice of one, or an itemgetter of several: both make a sequence without a frame of Python's
-        pick = itemgetter(slice(picked[0], picked[0] + 1)) if len(picked) == 1 else itemgetter(*picked)
-        outputs.append(_Output(pick, AGGREGATES[feature.function].finish, scale))
-    return tuple(spans), tuple(outputs)
+    for place, (code, slot) in enumerate(held):
+        into[place] = _merged(code, into[place], row[slot])

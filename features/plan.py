@@ -63,7 +63,8 @@ class EntityKeyPlan(PlanStruct, frozen=True, kw_only=True):
 class AggregatePlan(PlanStruct, frozen=True, kw_only=True):
     """One feature of a view: a function of a column over a window.
 
-    ``window_us`` and ``hop_us`` are None together, for a feature since ever.
+    ``window_us`` and ``hop_us`` are None together, for a feature since ever. ``weights``, where sums are weighted, are
+    those of a tile by its age in hops.
     """
 
     name: str
@@ -71,6 +72,7 @@ class AggregatePlan(PlanStruct, frozen=True, kw_only=True):
     column: str
     window_us: int | None = None
     hop_us: int | None = None
+    weights: tuple[int, ...] = ()
 
 
 class ViewPlan(PlanStruct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from features.aggregates import IDENTITY, Monoid
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
 _HALF = 32
+_QUARTER = 26
 _LOW_HALF = 2**_HALF - 1
 
 
@@ -57,13 +58,33 @@ def _sums(values: Int64s, ranges: Sequence[Ranges]) -> list[npt.NDArray[Any]]:
     longest = max((int((r.high - r.low).max(initial=0)) for r in ranges), default=0)
     largest = int(np.abs(values).max(initial=0))
     if largest * longest < 2**63:
-        prefix = _prefix(values)
+        prefix = prefix_sums(values)
         return [prefix[r.high] - prefix[r.low] for r in ranges]
-    upper, lower = _prefix(values >> _HALF), _prefix(values & _LOW_HALF)
+    upper, lower = prefix_sums(values >> _HALF), prefix_sums(values & _LOW_HALF)
     return [_joined(upper[r.high] - upper[r.low], lower[r.high] - lower[r.low]) for r in ranges]
 
 
-def _prefix(values: Int64s) -> Int64s:
+def merge_squares(values: Int64s, ranges: Sequence[Ranges]) -> list[npt.NDArray[Any]]:
+    """Sums of squares of the rows of each range; magnitudes of ``values`` are below 2^52.
+
+    Examples
+    --------
+    >>> merge_squares(np.array([3, -2**51]), [Ranges(np.array([0, 0]), np.array([1, 2]))])[0].tolist()
+    [9, 5070602400912917605986812821513]
+
+    """
+    if int(np.abs(values).max(initial=0)) < 2**31:
+        return _sums(values * values, ranges)
+    upper, lower = values >> _QUARTER, values & (2**_QUARTER - 1)
+    parts = (_sums(part, ranges) for part in (upper * upper, 2 * upper * lower, lower * lower))
+    return [
+        high.astype(object) * 2 ** (2 * _QUARTER) + middle.astype(object) * 2**_QUARTER + low.astype(object)
+        for high, middle, low in zip(*parts, strict=True)
+    ]
+
+
+def prefix_sums(values: Int64s) -> Int64s:
+    """Sum of the rows before each row, and of all; they wrap around."""
     prefix = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=prefix[1:])
     return prefix

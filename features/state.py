@@ -1,14 +1,19 @@
 """The feature state of one entity in one view, and the bytes that it is stored as.
 
-Stored form, little-endian, version 1::
+Stored form, little-endian, version 2::
 
-    head    u8 version · 8 bytes view hash · u32 repair · u16 n · n × (16 bytes log, i32 partition, i64 offset), sorted
-    body    i64 newest event time
-            tip and since-ever, each: u8 width · values
-            per ring: u32 n tiles · n × i64 tile number · u8 width · n rows of values
+    head      u8 version · 8 bytes view hash · u32 repair
+              u16 n · n × (16 bytes log, i32 partition, i64 offset), sorted
+    body      i64 newest event time
+              tip and since-ever, each: integers · cells
+              per ring: u32 n tiles · n × i64 tile number
+                        u8 width of each column of integers · those columns, n values each · cells of each other column
+    integers  u8 width · values
+    cells     n × u16 length · bytes
 
-A value has 8 bytes; a list in which one does not fit is stored with the next multiple of 8 that holds all of it, so
-that sums are exact at any size.
+An integer has 8 bytes; a column in which one does not fit is stored with the next multiple of 8 that holds all of it,
+so that sums are exact at any size, and a wide one leaves the others narrow. Cells are partials that are no integers
+(`features.aggregates.cells`); their columns come after those of integers.
 """
 
 from __future__ import annotations
@@ -16,84 +21,21 @@ from __future__ import annotations
 import base64
 import struct
 from array import array
-from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from features.errors import PlanMismatchError, StateCorruptError
 from features.nouns import Partition
+from features.ring import FIRST_CELL, Held, Integers, Ring
 
-VERSION: Final = 1
+VERSION: Final = 2
 _HEAD = struct.Struct("<B8sIH")
 _POSITION = struct.Struct("<16siq")
 _NEWEST = struct.Struct("<q")
 _COUNT = struct.Struct("<I")
 
-Integers: TypeAlias = "array[int] | list[int]"
-"""The cells of a ring: an ``array('q')`` while every value fits, a list from the first that does not."""
-
-ADD, MIN, MAX = 0, 1, 2
-"""Codes of the monoids."""
-
-
-class Ring:
-    """The sparse tiles of one hop: ascending tile numbers, and a row of ``width`` integers for each in ``cells``."""
-
-    __slots__ = ("cells", "tiles", "width")
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.tiles: array[int] = array("q")
-        self.cells: Integers = array("q")
-
-    def merge(self, tile: int, slots: Sequence[tuple[int, int]], row: Sequence[int]) -> None:
-        """Merge a row into a tile, made where it is not there yet. ``slots`` pairs monoid code and place in the row."""
-        tiles = self.tiles
-        at = len(tiles) - 1
-        if at < 0 or tiles[at] != tile:
-            if at < 0 or tiles[at] < tile:
-                at += 1
-                fresh = True
-            else:
-                at = bisect_left(tiles, tile)
-                fresh = tiles[at] != tile
-            if fresh:
-                tiles.insert(at, tile)
-                self._insert(at * self.width, [row[slot] for _, slot in slots])
-                return
-        cell = at * self.width
-        cells = self.cells
-        for code, slot in slots:
-            value = row[slot]
-            if code == ADD:
-                try:
-                    cells[cell] += value
-                except OverflowError:
-                    self.cells = cells = list(cells)
-                    cells[cell] += value
-            elif code == MIN:
-                if value < cells[cell]:
-                    cells[cell] = value
-            elif value > cells[cell]:
-                cells[cell] = value
-            cell += 1
-
-    def drop_before(self, tile: int) -> None:
-        """Drop all tiles below this one."""
-        if self.tiles and self.tiles[0] < tile:
-            n = bisect_left(self.tiles, tile)
-            del self.tiles[:n]
-            del self.cells[: n * self.width]
-
-    def _insert(self, cell: int, values: list[int]) -> None:
-        if type(self.cells) is array:
-            try:
-                self.cells[cell:cell] = array("q", values)
-                return
-            except OverflowError:
-                self.cells = list(self.cells)
-        self.cells[cell:cell] = values  # type: ignore[call-overload]  # a list by now
+Buffer: TypeAlias = "bytes | array[int]"
 
 
 class State:
@@ -111,8 +53,8 @@ class State:
         positions: dict[Partition, int],
         repair: int,
         newest_us: int | None,
-        tip: list[int],
-        ever: list[int],
+        tip: list[Any],
+        ever: list[Any],
         rings: list[Ring],
     ) -> None:
         self.positions = positions
@@ -131,6 +73,23 @@ class Head(NamedTuple):
     size: int
 
 
+class _Shape(NamedTuple):
+    """How many partials of a row, or columns of a ring, are integers and how many cells.
+
+    ``narrow`` are the widths of integers that all have 8 bytes, ``row`` is one such row with its width.
+    """
+
+    n_integers: int
+    n_cells: int
+    narrow: bytes
+    row: struct.Struct
+
+
+def _shape(held: Held) -> _Shape:
+    n_integers = sum(code < FIRST_CELL for code, _ in held)
+    return _Shape(n_integers, len(held) - n_integers, bytes((8,)) * n_integers, struct.Struct(f"<B{n_integers}q"))
+
+
 class StateCodec:
     """Turns the states of one view into bytes and back.
 
@@ -138,16 +97,16 @@ class StateCodec:
     ----------
     view_hash
         16 hexadecimal digits.
-    n_slots, n_ever, ring_widths
-        Length of the tip, of the since-ever row, and of a row of each ring.
+    tip, ever, rings
+        What the tip, since-ever and each ring hold.
 
     """
 
-    def __init__(self, *, view_hash: str, n_slots: int, n_ever: int, ring_widths: tuple[int, ...]) -> None:
+    def __init__(self, *, view_hash: str, tip: Held, ever: Held, rings: Sequence[Held]) -> None:
         self._hash = bytes.fromhex(view_hash)
-        self._n_slots = n_slots
-        self._n_ever = n_ever
-        self._ring_widths = ring_widths
+        self._tip = _shape(tip)
+        self._ever = _shape(ever)
+        self._rings = [_shape(held) for held in rings]
 
     def head(self, state: State) -> bytes:
         """Version, view hash, repair counter and positions; empty for a state that was never written."""
@@ -166,13 +125,17 @@ class StateCodec:
         """Bytes as stored; ``state`` holds at least one event."""
         if state.newest_us is None:
             raise ValueError("a state without events is not stored")
-        parts = [self.head(state), _NEWEST.pack(state.newest_us)]
-        _put(parts, state.tip)
-        _put(parts, state.ever)
-        for ring in state.rings:
-            parts.append(_COUNT.pack(len(ring.tiles)))
-            parts.append(ring.tiles.tobytes())
-            _put(parts, ring.cells)
+        parts: list[Buffer] = [self.head(state), _NEWEST.pack(state.newest_us)]
+        _put_row(parts, state.tip, self._tip)
+        _put_row(parts, state.ever, self._ever)
+        for ring, shape in zip(state.rings, self._rings, strict=True):
+            tiles, integers = ring.tiles, ring.integers
+            if type(integers) is array:
+                parts += (_COUNT.pack(len(tiles)), tiles, shape.narrow, integers)
+            else:
+                parts += (_COUNT.pack(len(tiles)), tiles, *_packed_columns(integers, shape.n_integers, len(tiles)))
+            for cells in ring.cells:
+                _put_cells(parts, cells)
         return b"".join(parts)
 
     def decode_head(self, data: bytes) -> Head:
@@ -207,25 +170,27 @@ class StateCodec:
         try:
             repair, positions, at = self.decode_head(data)
             (newest_us,) = _NEWEST.unpack_from(data, at)
-            view = memoryview(data)
-            tip, at = _take(view, at + _NEWEST.size, self._n_slots)
-            ever, at = _take(view, at, self._n_ever)
+            tip, at = _take_row(data, at + _NEWEST.size, self._tip)
+            ever, at = _take_row(data, at, self._ever)
             rings = []
-            for width in self._ring_widths:
-                ring = Ring(width)
+            for shape in self._rings:
                 (n_tiles,) = _COUNT.unpack_from(data, at)
-                at += _COUNT.size
-                ring.tiles.frombytes(view[at : at + 8 * n_tiles])
-                at += 8 * n_tiles
-                ring.cells, at = _take(view, at, n_tiles * width)
-                rings.append(ring)
+                tiles, at = _take(data, at + 4, n_tiles, 8)
+                begin, at = at, at + shape.n_integers
+                if data[begin:at] == shape.narrow:
+                    integers, at = _take(data, at, n_tiles * shape.n_integers, 8)
+                else:
+                    integers, at = _take_columns(data, at, n_tiles, data[begin:at])
+                cells = []
+                for _ in range(shape.n_cells):
+                    column, at = _take_cells(data, at, n_tiles)
+                    cells.append(column)
+                rings.append(Ring(tiles, integers, cells))
             if at != len(data):
                 raise StateCorruptError("feature state", f"has {len(data)} bytes, its parts end at {at}")
         except (struct.error, ValueError, IndexError) as error:
             raise StateCorruptError("feature state", f"is cut short at {len(data)} bytes ({error})") from error
-        return State(
-            positions=positions, repair=repair, newest_us=newest_us, tip=list(tip), ever=list(ever), rings=rings
-        )
+        return State(positions=positions, repair=repair, newest_us=newest_us, tip=tip, ever=ever, rings=rings)
 
 
 def head_of(data: bytes) -> bytes:
@@ -258,31 +223,78 @@ def log_text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _put(parts: list[bytes], values: Integers) -> None:
-    """Append width and values."""
-    if type(values) is array:
-        parts.append(b"\x08")
-        parts.append(values.tobytes())
-        return
+def _put_row(parts: list[Buffer], row: list[Any], shape: _Shape) -> None:
+    """Append a row of partials: integers, then cells."""
+    integers = row[: shape.n_integers] if shape.n_cells else row
     try:
-        packed = struct.pack(f"<B{len(values)}q", 8, *values) if values else b"\x08"
+        parts.append(shape.row.pack(8, *integers))
     except struct.error:
+        width, packed = _packed(integers)
+        parts += (bytes((width,)), packed)
+    if shape.n_cells:
+        _put_cells(parts, row[shape.n_integers :])
+
+
+def _take_row(data: bytes, at: int, shape: _Shape) -> tuple[list[Any], int]:
+    """Read a row of partials, and where it ends."""
+    row: list[Any]
+    if data[at] == 8:
+        _, *row = shape.row.unpack_from(data, at)
+        at += shape.row.size
+    else:
+        integers, at = _take(data, at + 1, shape.n_integers, data[at])
+        row = list(integers)
+    if shape.n_cells:
+        cells, at = _take_cells(data, at, shape.n_cells)
+        row += cells
+    return row, at
+
+
+def _packed_columns(integers: Integers, n_columns: int, n_tiles: int) -> tuple[Buffer, ...]:
+    """The widths of columns, and each with its own."""
+    packed = [_packed(integers[at * n_tiles : (at + 1) * n_tiles]) for at in range(n_columns)]
+    return bytes(width for width, _ in packed), *(column for _, column in packed)
+
+
+def _take_columns(data: bytes, at: int, n: int, widths: bytes) -> tuple[list[int], int]:
+    """Read columns of n integers, each of its own width; all of them, and where they end."""
+    integers: list[int] = []
+    for width in widths:
+        column, at = _take(data, at, n, width)
+        integers += column
+    return integers, at
+
+
+def _packed(values: Integers) -> tuple[int, Buffer]:
+    """Width of integers, and their bytes."""
+    try:
+        return 8, array("q", values)
+    except OverflowError:
         width = max(value.bit_length() for value in values) // 64 * 8 + 8
-        packed = bytes([width]) + b"".join(value.to_bytes(width, "little", signed=True) for value in values)
-    parts.append(packed)
+        return width, b"".join(value.to_bytes(width, "little", signed=True) for value in values)
 
 
-def _take(data: memoryview, at: int, n: int) -> tuple[Integers, int]:
-    """Read width and n values; the column and where it ends."""
-    width = data[at]
-    at += 1
+def _take(data: bytes, at: int, n: int, width: int) -> tuple[Any, int]:
+    """Read n integers of a width; the column and where it ends."""
     end = at + width * n
     if width == 8:
-        values = array("q")
-        values.frombytes(data[at:end])
-        if len(values) != n:
-            raise ValueError(f"{n} values wanted, {len(values)} there")
-        return values, end
+        return array("q", data[at:end]), end
     if width % 8 or not width or end > len(data):
-        raise ValueError(f"width {width} at byte {at - 1}")
+        raise ValueError(f"width {width} at byte {at}")
     return [int.from_bytes(data[i : i + width], "little", signed=True) for i in range(at, end, width)], end
+
+
+def _put_cells(parts: list[Buffer], cells: Sequence[bytes]) -> None:
+    """Append lengths and bytes."""
+    parts.append(array("H", map(len, cells)))
+    parts += cells
+
+
+def _take_cells(data: bytes, at: int, n: int) -> tuple[list[bytes], int]:
+    """Read n lengths and as many cells; the column and where it ends."""
+    end = at + 2 * n
+    cells = []
+    for length in array("H", data[at:end]):
+        cells.append(data[end : end + length])
+        end += length
+    return cells, end

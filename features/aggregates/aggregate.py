@@ -11,15 +11,45 @@ import numpy.typing as npt
 from features.aggregates.accumulator import Accumulator
 from features.plan import ValueType
 
-Merged: TypeAlias = npt.NDArray[Any]
-"""Partials of many windows: int64, or Python integers (dtype object) where one does not fit."""
+Merged: TypeAlias = Any
+"""Partials of many windows, by monoid.
+
+Sums and extremes are int64, or Python integers (dtype object) where one does not fit; ``first`` and ``last`` are
+int64, ``EMPTY_MAX`` where there is none; ``buckets`` are a `RangeOrder`, ``distinct`` a `RangeDistinct`.
+"""
 
 Column: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 """Finished values of many windows, and which of them are not null."""
 
 
+class RangeOrder(Protocol):
+    """The bucket numbers of the values of many windows, by rank."""
+
+    @property
+    def n(self) -> npt.NDArray[np.int64]:
+        """How many values each window has."""
+        ...
+
+    def at(self, rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The bucket of the value of that rank, from 0, in each window; anything where the window is empty."""
+        ...
+
+
+class RangeDistinct(Protocol):
+    """The distinct values of many windows."""
+
+    @property
+    def n(self) -> npt.NDArray[np.int64]:
+        """How many each window has, exactly."""
+        ...
+
+    def histograms(self, windows: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """How many HyperLogLog registers hold each rank, a row for each of these windows."""
+        ...
+
+
 class Aggregate(Protocol):
-    """A function of the events in a window, computed from merged integers and rounded once."""
+    """A function of the events in a window, computed from merged partials and rounded once."""
 
     @property
     def name(self) -> str:
@@ -36,12 +66,17 @@ class Aggregate(Protocol):
         """Whether the column must hold numbers."""
         ...
 
-    def accumulators(self, column: str) -> tuple[Accumulator, ...]:
-        """Which integers must be kept, in the order that `finish` takes them."""
+    @property
+    def weighted(self) -> bool:
+        """Whether sums are weighted by the age of their tile: then `apply` makes weights, and a window is needed."""
         ...
 
-    def finish(self, merged: Sequence[int], at_us: int, scale: int) -> int | float | None:
-        """Value of one window, from its merged integers; None is null."""
+    def accumulators(self, column: str) -> tuple[Accumulator, ...]:
+        """Which partials must be kept, in the order that `finish` takes them."""
+        ...
+
+    def finish(self, merged: Sequence[Any], at_us: int, scale: int) -> int | float | None:
+        """Value of one window, from its merged partials; None is null."""
         ...
 
     def finish_many(self, merged: Sequence[Merged], at_us: npt.NDArray[np.int64], scale: int) -> Column:

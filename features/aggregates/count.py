@@ -18,6 +18,7 @@ class Count:
     name = "count"
     value_type: ValueType = "int64"
     numeric = False
+    weighted = False
 
     def accumulators(self, column: str) -> tuple[Accumulator, ...]:
         """One counter."""

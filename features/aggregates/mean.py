@@ -19,6 +19,7 @@ class Mean:
     name = "mean"
     value_type: ValueType = "float64"
     numeric = True
+    weighted = False
 
     def accumulators(self, column: str) -> tuple[Accumulator, ...]:
         """A total and a counter."""

@@ -19,6 +19,7 @@ class Min:
     name = "min"
     value_type: ValueType = "float64"
     numeric = True
+    weighted = False
 
     def accumulators(self, column: str) -> tuple[Accumulator, ...]:
         """One extreme."""

@@ -20,6 +20,7 @@ class SecondsSinceFirst:
     name = "seconds_since_first"
     value_type: ValueType = "float64"
     numeric = False
+    weighted = False
 
     def accumulators(self, column: str) -> tuple[Accumulator, ...]:
         """One event time."""

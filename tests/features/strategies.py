@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from features.aggregates import AGGREGATES
+from features.aggregates import AGGREGATES, aggregate_of
+from features.aggregates.ewma import decay_weights
 from features.nouns import Partition
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, SourcePlan, ViewPlan
 
@@ -39,15 +41,35 @@ WINDOWS = ((10, 1), (60, 10), (100, 10), (35, 5), (None, None))
 """(window, hop) in microseconds: small, so that tails, hops and evictions are crossed often."""
 
 
+FUNCTIONS = (*AGGREGATES, "p1", "p75")
+"""Every registered aggregate, and some of those that are there by rule."""
+
+
+def features_of(
+    function: str, column: str, windows: Sequence[tuple[int | None, int | None]]
+) -> Iterator[AggregatePlan]:
+    """One feature for each window that the aggregate takes, weights as `apply` makes them where there are some."""
+    weighted = aggregate_of(function).weighted
+    for window, hop in windows:
+        if weighted and (window is None or hop is None):
+            continue
+        yield AggregatePlan(
+            name=f"{function}_{column}_{window}",
+            function=function,
+            column=column,
+            window_us=window,
+            hop_us=hop,
+            weights=decay_weights(window, hop, -(-window // 4)) if weighted and window and hop else (),
+        )
+
+
 def whole_view() -> ViewPlan:
     """Return a view with every aggregate over every window, on every column that the aggregate takes."""
     features = [
-        AggregatePlan(
-            name=f"{function}_{column}_{window}", function=function, column=column, window_us=window, hop_us=hop
-        )
-        for function, aggregate in AGGREGATES.items()
-        for column in (("level", "units") if aggregate.numeric else ("level", "label"))
-        for window, hop in WINDOWS
+        feature
+        for function in FUNCTIONS
+        for column in (("level", "units") if aggregate_of(function).numeric else ("level", "label"))
+        for feature in features_of(function, column, WINDOWS)
     ]
     return ViewPlan(
         name="levels",
@@ -72,7 +94,7 @@ def event_sets(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
                 st.integers(-5, 300),
                 quantised,
                 quantised,
-                st.one_of(st.none(), st.just("x")),
+                st.sampled_from([None, "x", "y", "ü"]),
             ),
             max_size=max_size,
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -33,12 +36,12 @@ def small_state() -> tuple[ViewKernel, State]:
     return kernel, state
 
 
-def test_the_stored_form_of_version_1_never_changes() -> None:
+def test_the_stored_form_of_version_2_never_changes() -> None:
     """Golden bytes, written out by hand from the layout in the module's docstring."""
     kernel, state = small_state()
     q = lambda *values: b"".join(value.to_bytes(8, "little", signed=True) for value in values)  # noqa: E731 - shorthand
     head = (
-        b"\x01"
+        b"\x02"
         + bytes.fromhex("00112233445566ff")
         + b"\0\0\0\0"
         + b"\x01\0"
@@ -46,9 +49,32 @@ def test_the_stored_form_of_version_1_never_changes() -> None:
         + b"\x01\0\0\0"
         + q(2)
     )
-    body = q(40) + b"\x08" + q(1, 7) + b"\x08" + q(-150) + b"\x02\0\0\0" + q(0, 2) + b"\x08" + q(1, 100, 1, -250)
+    body = q(40) + b"\x08" + q(1, 7) + b"\x08" + q(-150) + b"\x02\0\0\0" + q(0, 2) + b"\x08\x08" + q(1, 1, 100, -250)
     assert kernel.encode(state) == head + body
     assert kernel.head(state) == head == head_of(head + body)
+
+
+def test_cells_and_wide_columns_have_their_own_widths() -> None:
+    """Golden bytes of the other kinds: a sum of squares of 16 bytes, an ordered value, counts per bucket, a set."""
+    functions = ("var", "last", "median", "count_distinct")
+    features = [
+        AggregatePlan(name=function, function=function, column="level", window_us=100, hop_us=10)
+        for function in functions
+    ]
+    kernel = ViewKernel(msgspec.structs.replace(SMALL, features=tuple(features)), SOURCE)
+    state = kernel.new_state()
+    for offset, (event_us, level) in enumerate([(5, -(2**40)), (6, -(2**40)), (40, None)]):
+        kernel.apply(state, (LOGS[0], 1), offset, event_us, ("d", event_us, level, None, None))
+    order = (2**63 + 6).to_bytes(8, "big") + LOGS[0].encode() + (1).to_bytes(4, "big") + (1).to_bytes(8, "big")
+    last = order + (-(2**40)).to_bytes(8, "little", signed=True)
+    bucket = (-1219).to_bytes(2, "little", signed=True)
+    hashed = bytes.fromhex("00" + "6b3eaee3d2f3c27e")
+    integers = b"\x08\x08\x10" + struct.pack("<qq", 2, -(2**41)) + (2**81).to_bytes(16, "little")
+    cells = struct.pack("<H", len(last)) + last + b"\x04\0\x01" + bucket + b"\x02" + b"\x09\0" + hashed
+    tip = b"\x08" + bytes(24) + bytes(6)
+    body = struct.pack("<q", 40) + tip + b"\x08" + b"\x01\0\0\0" + bytes(8) + integers + cells
+    assert kernel.encode(state) == kernel.head(state) + body
+    assert kernel.encode(kernel.decode(kernel.encode(state))) == kernel.encode(state)
 
 
 def test_a_state_never_written_has_an_empty_head() -> None:
@@ -99,7 +125,7 @@ def test_another_version_and_another_view_are_refused() -> None:
     """The error names both sides."""
     kernel, state = small_state()
     data = kernel.encode(state)
-    with pytest.raises(StateCorruptError, match="version 2"):
-        kernel.decode(b"\x02" + data[1:])
+    with pytest.raises(StateCorruptError, match="version 1"):
+        kernel.decode(b"\x01" + data[1:])
     with pytest.raises(PlanMismatchError, match="ffffffffffffffff"):
         kernel.decode(data[:1] + b"\xff" * 8 + data[9:])

@@ -9,12 +9,11 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.aggregates import AGGREGATES
 from features.decode import Decoder
 from features.feast_layout import entity_key
 from features.kernel import ViewKernel
-from features.plan import AggregatePlan
 from tests.features.oracle import oracle
+from tests.features.strategies import FUNCTIONS, features_of
 from tests.streams.engine_world import Worker, World, run
 from tests.streams.shop import HOUR_US, SOURCE, Record, plan, view
 from tests.streams.test_engine_laws import follow, partitions, steps
@@ -22,11 +21,7 @@ from tests.streams.test_engine_laws import follow, partitions, steps
 WINDOWS = ((HOUR_US, HOUR_US // 12), (24 * HOUR_US, HOUR_US), (None, None))
 EVERY = msgspec.structs.replace(
     view(),
-    features=tuple(
-        AggregatePlan(name=f"{function}_{window}", function=function, column="price", window_us=window, hop_us=hop)
-        for function in AGGREGATES
-        for window, hop in WINDOWS
-    ),
+    features=tuple(feature for function in FUNCTIONS for feature in features_of(function, "price", WINDOWS)),
 )
 
 

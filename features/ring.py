@@ -1,0 +1,113 @@
+"""The sparse tiles of one hop, column by column."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from features.aggregates import CELLS, Monoid
+
+ADD, MIN, MAX = 0, 1, 2
+FIRST_CELL: Final = 3
+_CELL_MONOIDS: Final = tuple(CELLS)
+CODE: Final[dict[Monoid, int]] = {
+    "add": ADD,
+    "min": MIN,
+    "max": MAX,
+    **{monoid: FIRST_CELL + at for at, monoid in enumerate(_CELL_MONOIDS)},
+}
+"""Codes of the monoids, those of integers first."""
+MERGE_CELLS: Final = {CODE[monoid]: CELLS[monoid].merge for monoid in _CELL_MONOIDS}
+
+Held: TypeAlias = tuple[tuple[int, int], ...]
+"""What a tile, or since-ever, holds of an event's row: (code of the monoid, slot in the row); integers before cells."""
+
+Integers: TypeAlias = "array[int] | list[int]"
+"""An ``array('q')`` while every value fits, a list from the first that does not."""
+
+
+class Ring:
+    """The sparse tiles of one hop: ascending tile numbers, and for each partial that is held a column of them.
+
+    Columns of integers stand one behind the other in ``integers``, each as long as ``tiles``; those of cells are the
+    lists in ``cells``.
+    """
+
+    __slots__ = ("cells", "integers", "tiles")
+
+    def __init__(self, tiles: array[int], integers: Integers, cells: list[list[bytes]]) -> None:
+        self.tiles = tiles
+        self.integers = integers
+        self.cells = cells
+
+    @classmethod
+    def empty(cls, n_cells: int) -> Ring:
+        """No tiles yet; ``n_cells`` of the partials are cells."""
+        return cls(array("q"), array("q"), [[] for _ in range(n_cells)])
+
+    def merge(self, tile: int, held: Held, row: Sequence[Any]) -> None:
+        """Merge a row into a tile, made where it is not there yet."""
+        tiles = self.tiles
+        at = len(tiles) - 1
+        if at < 0 or tiles[at] != tile:
+            if at < 0 or tiles[at] < tile:
+                at += 1
+                fresh = True
+            else:
+                at = bisect_left(tiles, tile)
+                fresh = tiles[at] != tile
+            if fresh:
+                self._insert(at, held, row)
+                tiles.insert(at, tile)
+                return
+        self._merge_integers(at, held, row)
+        if self.cells:
+            for cells, (code, slot) in zip(self.cells, held[-len(self.cells) :], strict=True):
+                if row[slot]:
+                    cells[at] = MERGE_CELLS[code]((cells[at], row[slot]))
+
+    def drop_before(self, tile: int) -> None:
+        """Drop all tiles below this one."""
+        n_tiles, n = len(self.tiles), bisect_left(self.tiles, tile)
+        for begin in range(len(self.integers) - n_tiles, -1, -n_tiles):
+            del self.integers[begin : begin + n]
+        for cells in self.cells:
+            del cells[:n]
+        del self.tiles[:n]
+
+    def _merge_integers(self, place: int, held: Held, row: Sequence[Any]) -> None:
+        """Merge a row into the tile that stands at a place of the first column."""
+        integers, n = self.integers, len(self.tiles)
+        for code, slot in held:
+            value = row[slot]
+            if code == ADD:
+                try:
+                    integers[place] += value
+                except OverflowError:
+                    self.integers = integers = list(integers)
+                    integers[place] += value
+            elif code == MIN:
+                if value < integers[place]:
+                    integers[place] = value
+            elif code == MAX:
+                if value > integers[place]:
+                    integers[place] = value
+            else:
+                return
+            place += n
+
+    def _insert(self, at: int, held: Held, row: Sequence[Any]) -> None:
+        """Put a row into the columns, the last one first: the others are where they were then."""
+        n_integers = len(held) - len(self.cells)
+        place = at + n_integers * len(self.tiles)
+        for _, slot in held[n_integers - 1 :: -1] if n_integers else ():
+            place -= len(self.tiles)
+            try:
+                self.integers.insert(place, row[slot])
+            except OverflowError:
+                self.integers = list(self.integers)
+                self.integers.insert(place, row[slot])
+        for cells, (_, slot) in zip(self.cells, held[n_integers:], strict=True):
+            cells.insert(at, row[slot])
