@@ -17,7 +17,8 @@ from typing import Any
 from feast.transformation.udf_rehydrate import rehydrate_udf_from_source
 from feast.types import Bool, Float32, Float64, Int32, Int64, String, UnixTimestamp
 
-from features.declarations.view import check_name
+from features.aggregates import aggregate_of
+from features.declarations.aggregation import check_name
 from features.errors import DomainError
 from features.plan import ColumnType, ParameterPlan, RequestFeaturePlan, ViewPlan
 
@@ -83,9 +84,9 @@ def _inputs(where: str, view: Any, views: Mapping[str, ViewPlan]) -> dict[str, P
             raise DomainError(
                 f"{where}: sources", f"{projection.name!r} is no stream feature view", "use stream feature views"
             )
-        kinds = {f.name: f.function for f in plan.features}
+        kinds = {feature.name: aggregate_of(feature.function).value_type for feature in plan.features}
         for name in sorted(field.name for field in projection.features):
-            add(ParameterPlan(name=name, view=plan.name, type="int64" if kinds[name] == "count" else "float64"))
+            add(ParameterPlan(name=name, view=plan.name, type=kinds[name]))
     keys = {key.name for plan in views.values() for key in plan.keys}
     for source in view.source_request_sources.values():
         for field in source.schema:

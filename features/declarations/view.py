@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
@@ -12,16 +11,17 @@ from feast import KafkaSource, ValueType
 from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.types import Float64, Int32, Int64, String
 
-from features.aggregates import AGGREGATES
+from features.aggregates import aggregate_of
+from features.declarations.aggregation import HalfLives, check_name, compile_aggregation
 from features.errors import DomainError
 from features.plan import AggregatePlan, EntityKeyPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
-from features.windows import default_hop_us
+from features.plan import ValueType as PlanValueType
 
 KeyType = Literal["string", "int32", "int64"]
 
 _KEY_TYPES: Mapping[Any, KeyType] = {ValueType.STRING: "string", ValueType.INT32: "int32", ValueType.INT64: "int64"}
+_FIELDS: Mapping[PlanValueType, Any] = {"int64": Int64, "float64": Float64}
 _KEY_FIELDS: Mapping[KeyType, Any] = {"string": String, "int32": Int32, "int64": Int64}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -46,7 +46,9 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
     if view.entities == [DUMMY_ENTITY_NAME]:
         raise DomainError(f"{where}: entities", "is entityless", "name the entity whose features these are")
     keys = tuple(_compile_key(where, name, source, entities) for name in view.entities)
-    features = tuple(_compile_aggregation(where, aggregation, source) for aggregation in view.aggregations)
+    half_lives = HalfLives(where, view.tags or {})
+    features = tuple(compile_aggregation(where, item, source, half_lives) for item in view.aggregations)
+    half_lives.refuse_unused()
     if not features:
         raise DomainError(f"{where}: aggregations", "is empty", "declare at least one Aggregation")
     _check_schema(where, view, keys, features)
@@ -61,14 +63,6 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
         ttl_us=plan.ttl_us,
         hash=content_hash(_Hashed(view=plan, source=source)),
     )
-
-
-def check_name(where: str, name: str) -> None:
-    """Refuse names that would be ambiguous in ``view:feature`` or in the store's field names."""
-    if not _NAME.fullmatch(name) or "__" in name:
-        raise DomainError(
-            where, f"the name {name!r} cannot be used", "use letters, digits and single underscores, a letter first"
-        )
 
 
 def check_field_collisions(views: Iterable[ViewPlan], others: Iterable[tuple[tuple[str, ...], str, str]] = ()) -> None:
@@ -143,67 +137,13 @@ def _compile_key(where: str, name: str, source: SourcePlan, entities: Mapping[st
     return EntityKeyPlan(name=key, type=kind)
 
 
-def _compile_aggregation(where: str, aggregation: Any, source: SourcePlan) -> AggregatePlan:
-    """One aggregation: a known function of a fitting column over a sensible window."""
-    if not aggregation.name:
-        raise DomainError(
-            f"{where}: Aggregation({aggregation.function} of {aggregation.column})",
-            "has no name=, and Feast's automatic names differ between engines",
-            "name the feature",
-        )
-    where = f"{where}: feature {aggregation.name}"
-    check_name(where, aggregation.name)
-    aggregate = AGGREGATES.get(aggregation.function)
-    if aggregate is None:
-        raise DomainError(where, f"there is no function {aggregation.function!r}", f"use one of {sorted(AGGREGATES)}")
-    try:
-        column = source.column(aggregation.column)
-    except KeyError:
-        raise DomainError(
-            where, f"{aggregation.column!r} is no column of topic {source.topic}", "add it to the source's schema"
-        ) from None
-    uses_value = any(accumulator.lift == "value" for accumulator in aggregate.accumulators(column.name))
-    if uses_value and column.decimals is None:
-        raise DomainError(
-            where,
-            f"{aggregation.function} needs a number, {column.name} is {column.type} that is no quantity",
-            "aggregate a numeric column that is not an identifier",
-        )
-    window_us, hop_us = _compile_window(where, aggregation)
-    return AggregatePlan(
-        name=aggregation.name, function=aggregation.function, column=column.name, window_us=window_us, hop_us=hop_us
-    )
-
-
-def _compile_window(where: str, aggregation: Any) -> tuple[int | None, int | None]:
-    """Length and hop in microseconds; None and None since ever."""
-    window, slide = aggregation.time_window, aggregation.slide_interval
-    if window is None:
-        if slide:
-            raise DomainError(f"{where}: slide_interval", "stands without a time_window", "give both, or neither")
-        return None, None
-    if window <= timedelta(0):
-        raise DomainError(f"{where}: time_window", f"is {window}", "give a positive length, or None for since ever")
-    if slide < timedelta(0) or slide > window:
-        raise DomainError(
-            f"{where}: slide_interval", f"of {slide} does not lie within the window of {window}", "shorten it"
-        )
-    window_us = _microseconds(window)
-    if slide != window:
-        return window_us, _microseconds(slide)
-    try:
-        return window_us, default_hop_us(window_us)
-    except ValueError as error:
-        raise DomainError(f"{where}: time_window", str(error), "give a slide_interval shorter than it") from None
-
-
 def _check_schema(where: str, view: Any, keys: tuple[EntityKeyPlan, ...], features: tuple[AggregatePlan, ...]) -> None:
     """The schema must list the join keys and exactly the aggregations' outputs, with the types that they have."""
     names = [feature.name for feature in features]
     for name in names:
         if names.count(name) > 1:
             raise DomainError(f"{where}: aggregations", f"two are named {name!r}", "give each its own name")
-    wanted = {feature.name: Int64 if feature.function == "count" else Float64 for feature in features}
+    wanted = {feature.name: _FIELDS[aggregate_of(feature.function).value_type] for feature in features}
     for key in keys:
         if key.name in wanted:
             raise DomainError(f"{where}: feature {key.name}", "is named like its join key", "rename the feature")

@@ -9,6 +9,7 @@ from pathlib import Path
 import mmh3
 import pytest
 
+from features.aggregates.ewma import decay_weights
 from features.compiler import apply_domain, compile_plan
 from features.errors import DomainError
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, ParameterPlan, load_plan
@@ -55,6 +56,32 @@ def test_a_plan_holds_all_that_was_declared(domain: SmallDomain) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("tags", "half_life_us"), [("", 15 * MINUTE_US), ("tags={'half_life.kilos_1h': '5m'},", 5 * MINUTE_US)]
+)
+def test_weights_by_age_are_made_at_apply(domain: SmallDomain, tags: str, half_life_us: int) -> None:
+    """An integer for each hop of the window and the one that it ends in; the half-life is a quarter unless told."""
+    domain.replace("definitions.py", 'function="sum"', 'function="ewma"')
+    domain.replace("definitions.py", "    ttl=timedelta(days=2),", f"    ttl=timedelta(days=2),{tags}")
+    feature = compile_plan(domain.repo).view("flow").features[1]
+    assert feature.weights == decay_weights(HOUR_US, MINUTE_US, half_life_us)
+    assert len(feature.weights) == 61
+    exact = [2.0 ** (24 - age * MINUTE_US / half_life_us) for age in range(61)]
+    assert feature.weights == pytest.approx(exact, abs=0.5001)
+
+
+@pytest.mark.parametrize(
+    ("function", "dtype"), [("count_distinct", "Int64"), ("count", "Int64"), ("p95", "Float64"), ("std", "Float64")]
+)
+def test_each_function_has_its_type(domain: SmallDomain, function: str, dtype: str) -> None:
+    """Counts are whole, in the schema and for request-time functions; all else is a double."""
+    domain.replace("definitions.py", 'function="sum"', f'function="{function}"')
+    domain.replace("definitions.py", 'Field(name="kilos_1h", dtype=Float64)', f'Field(name="kilos_1h", dtype={dtype})')
+    plan = compile_plan(domain.repo)
+    assert plan.view("flow").features[1].function == function
+    assert plan.request_features[0].parameters[0].type == dtype.lower()
+
+
 def test_a_plan_is_the_same_in_every_process(domain: SmallDomain) -> None:
     """Neither hash salts, nor a second compile, nor another folder change it."""
     here = compile_plan(domain.repo).hash
@@ -99,11 +126,44 @@ def test_a_views_hash_covers_what_decides_its_states(
     assert (compile_plan(domain.replace(file, old, new).repo).view("flow").hash != before) is changed
 
 
+WINDOWED_SUM = """function="sum",
+            time_window=timedelta(hours=1),
+            slide_interval=timedelta(minutes=1),"""
 REFUSALS = [
     # old, new, what the message says
     ("label string", "label string, Label string", "declares Label twice"),
     ("label string", "label string, Value double", "column that the lake adds"),
-    ('function="sum"', 'function="median"', "no function 'median'"),
+    ('function="sum"', 'function="mode"', "no function 'mode'"),
+    ('function="sum"', 'function="p100"', "no function 'p100'"),
+    ('function="sum"', 'function="p0"', "or p1 to p99"),
+    ('column="label", function="count"', 'column="label", function="median"', "median needs a number"),
+    ('column="label", function="count"', 'column="label", function="last"', "last needs a number"),
+    (
+        WINDOWED_SUM,
+        'function="ewma",',
+        "weighs events by their age",
+    ),
+    (
+        WINDOWED_SUM,
+        WINDOWED_SUM.replace("sum", "ewma").replace("hours=1", "days=7"),
+        "makes 10080 hops",
+    ),
+    (
+        "    ttl=timedelta(days=2),",
+        "    ttl=timedelta(days=2), tags={'half_life.kilos_1h': '5m'},",
+        "no feature of the view",
+    ),
+    (
+        "    ttl=timedelta(days=2),",
+        "    ttl=timedelta(days=2), tags={'half_life.kilos_1h': 'soon'},",
+        "not a length of time",
+    ),
+    ("    ttl=timedelta(days=2),", "    ttl=timedelta(days=2), tags={'half_life.kilos_1h': '0s'},", "a positive one"),
+    (
+        "    ttl=timedelta(days=2),",
+        "    ttl=timedelta(days=2), tags={'halflife.kilos_1h': '5m'},",
+        "did you mean half_life",
+    ),
     ('name="kilos_1h",\n            column', "column", "no name="),
     ('name="kilos_1h",\n            column', 'name="parcels_1h",\n            column', "two are named 'parcels_1h'"),
     ("time_window=timedelta(hours=1))", "time_window=timedelta(hours=-1))", "positive length"),
