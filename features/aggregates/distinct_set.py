@@ -108,6 +108,12 @@ def estimates(histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return estimated
 
 
+def _estimate(histogram: Sequence[int]) -> int:
+    """`estimates` of one set."""
+    total = _sigma(histogram[0]) + sum(n << LARGEST_RANK - rank for rank, n in enumerate(histogram[1:], 1))
+    return (_ALPHA + total // 2) // total
+
+
 @cache
 def _sigma(zeros: int) -> int:
     """``m · σ(zeros / m) · 2^LARGEST_RANK``, where σ(x) = x + Σ x^(2^k) · 2^(k - 1); floored in 64-bit fixed point."""
@@ -126,8 +132,7 @@ def count_of(cell: bytes) -> int:
         return 0
     if cell[:1] == _HASHES:
         return (len(cell) - 1) // 8
-    histogram = np.bincount(_registers_of(cell), minlength=LARGEST_RANK + 1)
-    return int(estimates(histogram[np.newaxis])[0])
+    return _estimate(np.bincount(_registers_of(cell)).tolist())
 
 
 class DistinctSet:

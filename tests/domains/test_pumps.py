@@ -33,7 +33,10 @@ def test_it_differs_from_the_default_domain_where_engines_break(repo: Path) -> N
     assert {key.type for view in plan.views for key in view.keys} == {"int64"}
     assert {condition.topic, record.topic} == {source.topic for source in plan.sources}
     assert plan.source(condition.topic).column("pressure_bar").nullable
-    assert {"min", "max", "mean", "count", "sum", "seconds_since_last"} <= {f.function for f in condition.features}
+    assert {"min", "max", "mean", "p90", "std", "ewma", "seconds_since_last"} <= {
+        f.function for f in condition.features
+    }
+    assert "count_distinct" in {feature.function for feature in record.features}
     assert condition.ttl_us > 0 == record.ttl_us
     assert any(p.view is None for feature in plan.request_features for p in feature.parameters)
     (model,) = domain.models.values()
