@@ -221,13 +221,12 @@ class ViewKernel:
         merged: list[Any] = []
         for ring_at, length_us, wanted, weights in self._spans:
             if ring_at is None:
-                for column in wanted:
-                    code, slot = self._ever[column]
+                for column, code, slot in wanted:
                     partial = state.ever[column]
                     merged.append(_merged(code, partial, tip[slot]) if tip_counts else partial)
                 continue
             (hop_us, _, held, n_cells), ring = self._rings[ring_at], state.rings[ring_at]
-            integers, n_integers, n_tiles = ring.integers, len(held) - n_cells, len(ring.tiles)
+            integers, n_tiles = ring.integers, len(ring.tiles)
             first = (at_us - length_us) // hop_us
             begin = bisect_left(ring.tiles, first)
             tip_in = tip_counts and newest_us // hop_us >= first
@@ -235,19 +234,17 @@ class ViewKernel:
                 now = at_us // hop_us
                 of_tile = [weights[now - tile] for tile in ring.tiles[begin:]]
                 of_tip = weights[now - newest_us // hop_us] if tip_in else 0
-                for column in wanted:
+                for column, _, slot in wanted:
                     total = sum(map(mul, integers[column * n_tiles + begin : (column + 1) * n_tiles], of_tile))
-                    merged.append(total + of_tip * tip[held[column][1]])
+                    merged.append(total + of_tip * tip[slot])
                 continue
-            for column in wanted:
-                code, slot = held[column]
+            for column, code, slot in wanted:
                 if code >= FIRST_CELL:
-                    cells = ring.cells[column - n_integers][begin:]
-                    if tip_in:
-                        cells.append(tip[slot])
-                    merged.append(MERGE_CELLS[code](cells))
+                    cells = ring.cells[column - len(held) + n_cells][begin:]
+                    merged.append(MERGE_CELLS[code]([*cells, tip[slot]] if tip_in else cells))
                     continue
-                values = integers[column * n_tiles + begin : (column + 1) * n_tiles]
+                end = column * n_tiles + n_tiles
+                values = integers[end - n_tiles + begin : end]
                 if code == ADD:
                     merged.append(sum(values, tip[slot] if tip_in else 0))
                 elif code == MIN:

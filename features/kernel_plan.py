@@ -22,14 +22,14 @@ class RingPlan(NamedTuple):
 
 
 class Span(NamedTuple):
-    """One window over one ring: which columns to merge. ``ring`` None means since ever.
+    """One window over one ring: which columns to merge, each as (column, code, slot). ``ring`` None means since ever.
 
     ``weights`` are those of a tile by its age in hops, where sums are weighted.
     """
 
     ring: int | None
     length_us: int
-    columns: tuple[int, ...]
+    columns: tuple[tuple[int, int, int], ...]
     weights: tuple[int, ...]
 
 
@@ -73,7 +73,7 @@ class KernelPlan:
         taken: list[tuple[Span, list[int]]] = []
         for feature in view.features:
             at = None if feature.hop_us is None else ring_at[feature.hop_us]
-            slots = [slot for _, slot in (self.ever if at is None else self.rings[at].held)]
+            slots = [slot for _, slot in self._held_at(at)]
             span = Span(at, feature.window_us or 0, (), feature.weights)
             columns = [slots.index(slot_of[accumulator]) for accumulator in _accumulators(feature)]
             wanted.setdefault(span, []).extend(columns)
@@ -82,7 +82,8 @@ class KernelPlan:
         place: dict[tuple[Span, int], int] = {}
         for span, columns in wanted.items():
             distinct = tuple(dict.fromkeys(columns))
-            spans.append(span._replace(columns=distinct))
+            held = self._held_at(span.ring)
+            spans.append(span._replace(columns=tuple((column, *held[column]) for column in distinct)))
             for column in distinct:
                 place[span, column] = len(place)
         outputs = []
@@ -93,6 +94,9 @@ class KernelPlan:
             scale = 10 ** (source.column(feature.column).decimals or 0)
             outputs.append(Output(pick, aggregate_of(feature.function).finish, scale))
         return tuple(spans), tuple(outputs)
+
+    def _held_at(self, ring: int | None) -> Held:
+        return self.ever if ring is None else self.rings[ring].held
 
 
 def _accumulators(feature: AggregatePlan) -> tuple[Accumulator, ...]:

@@ -49,37 +49,17 @@ class Ring:
 
     def merge(self, tile: int, held: Held, row: Sequence[Any]) -> None:
         """Merge a row into a tile, made where it is not there yet."""
-        tiles = self.tiles
-        at = len(tiles) - 1
-        if at < 0 or tiles[at] != tile:
-            if at < 0 or tiles[at] < tile:
-                at += 1
-                fresh = True
-            else:
-                at = bisect_left(tiles, tile)
-                fresh = tiles[at] != tile
-            if fresh:
-                self._insert(at, held, row)
-                tiles.insert(at, tile)
+        tiles, integers = self.tiles, self.integers
+        n = len(tiles)
+        place = n - 1
+        if not n or tiles[place] != tile:
+            place = bisect_left(tiles, tile)
+            if place == n or tiles[place] != tile:
+                self._insert(place, held, row)
+                tiles.insert(place, tile)
                 return
-        self._merge_integers(at, held, row)
         if self.cells:
-            for cells, (code, slot) in zip(self.cells, held[-len(self.cells) :], strict=True):
-                if row[slot]:
-                    cells[at] = MERGE_CELLS[code]((cells[at], row[slot]))
-
-    def drop_before(self, tile: int) -> None:
-        """Drop all tiles below this one."""
-        n_tiles, n = len(self.tiles), bisect_left(self.tiles, tile)
-        for begin in range(len(self.integers) - n_tiles, -1, -n_tiles):
-            del self.integers[begin : begin + n]
-        for cells in self.cells:
-            del cells[:n]
-        del self.tiles[:n]
-
-    def _merge_integers(self, place: int, held: Held, row: Sequence[Any]) -> None:
-        """Merge a row into the tile that stands at a place of the first column."""
-        integers, n = self.integers, len(self.tiles)
+            self._merge_cells(place, held, row)
         for code, slot in held:
             value = row[slot]
             if code == ADD:
@@ -95,8 +75,22 @@ class Ring:
                 if value > integers[place]:
                     integers[place] = value
             else:
-                return
+                break  # cells come last
             place += n
+
+    def drop_before(self, tile: int) -> None:
+        """Drop all tiles below this one."""
+        n_tiles, n = len(self.tiles), bisect_left(self.tiles, tile)
+        for begin in range(len(self.integers) - n_tiles, -1, -n_tiles):
+            del self.integers[begin : begin + n]
+        for cells in self.cells:
+            del cells[:n]
+        del self.tiles[:n]
+
+    def _merge_cells(self, at: int, held: Held, row: Sequence[Any]) -> None:
+        for cells, (code, slot) in zip(self.cells, held[-len(self.cells) :], strict=True):
+            if row[slot]:
+                cells[at] = MERGE_CELLS[code]((cells[at], row[slot]))
 
     def _insert(self, at: int, held: Held, row: Sequence[Any]) -> None:
         """Put a row into the columns, the last one first: the others are where they were then."""

@@ -6,8 +6,8 @@ Stored form, little-endian, version 2::
               u16 n · n × (16 bytes log, i32 partition, i64 offset), sorted
     body      i64 newest event time
               tip and since-ever, each: integers · cells
-              per ring: u32 n tiles · n × i64 tile number
-                        u8 width of each column of integers · those columns, n values each · cells of each other column
+              per ring: u32 n tiles · u8 width of each column of integers · n × i64 tile number
+                        columns of integers, n values each · cells of each other column
     integers  u8 width · values
     cells     n × u16 length · bytes
 
@@ -33,7 +33,6 @@ VERSION: Final = 2
 _HEAD = struct.Struct("<B8sIH")
 _POSITION = struct.Struct("<16siq")
 _NEWEST = struct.Struct("<q")
-_COUNT = struct.Struct("<I")
 
 Buffer: TypeAlias = "bytes | array[int]"
 
@@ -76,18 +75,26 @@ class Head(NamedTuple):
 class _Shape(NamedTuple):
     """How many partials of a row, or columns of a ring, are integers and how many cells.
 
-    ``narrow`` are the widths of integers that all have 8 bytes, ``row`` is one such row with its width.
+    ``narrow`` are the widths of integers that all have 8 bytes, ``row`` is such a row with its width, ``ring`` what a
+    ring begins with.
     """
 
     n_integers: int
     n_cells: int
     narrow: bytes
     row: struct.Struct
+    ring: struct.Struct
 
 
 def _shape(held: Held) -> _Shape:
     n_integers = sum(code < FIRST_CELL for code, _ in held)
-    return _Shape(n_integers, len(held) - n_integers, bytes((8,)) * n_integers, struct.Struct(f"<B{n_integers}q"))
+    return _Shape(
+        n_integers,
+        len(held) - n_integers,
+        narrow=bytes((8,)) * n_integers,
+        row=struct.Struct(f"<B{n_integers}q"),
+        ring=struct.Struct(f"<I{n_integers}s"),
+    )
 
 
 class StateCodec:
@@ -131,9 +138,10 @@ class StateCodec:
         for ring, shape in zip(state.rings, self._rings, strict=True):
             tiles, integers = ring.tiles, ring.integers
             if type(integers) is array:
-                parts += (_COUNT.pack(len(tiles)), tiles, shape.narrow, integers)
+                parts += (shape.ring.pack(len(tiles), shape.narrow), tiles, integers)
             else:
-                parts += (_COUNT.pack(len(tiles)), tiles, *_packed_columns(integers, shape.n_integers, len(tiles)))
+                widths, columns = _packed_columns(integers, shape.n_integers, len(tiles))
+                parts += (shape.ring.pack(len(tiles), widths), tiles, *columns)
             for cells in ring.cells:
                 _put_cells(parts, cells)
         return b"".join(parts)
@@ -174,13 +182,12 @@ class StateCodec:
             ever, at = _take_row(data, at, self._ever)
             rings = []
             for shape in self._rings:
-                (n_tiles,) = _COUNT.unpack_from(data, at)
-                tiles, at = _take(data, at + 4, n_tiles, 8)
-                begin, at = at, at + shape.n_integers
-                if data[begin:at] == shape.narrow:
+                n_tiles, widths = shape.ring.unpack_from(data, at)
+                tiles, at = _take(data, at + shape.ring.size, n_tiles, 8)
+                if widths == shape.narrow:
                     integers, at = _take(data, at, n_tiles * shape.n_integers, 8)
                 else:
-                    integers, at = _take_columns(data, at, n_tiles, data[begin:at])
+                    integers, at = _take_columns(data, at, n_tiles, widths)
                 cells = []
                 for _ in range(shape.n_cells):
                     column, at = _take_cells(data, at, n_tiles)
@@ -225,6 +232,9 @@ def log_text(raw: bytes) -> str:
 
 def _put_row(parts: list[Buffer], row: list[Any], shape: _Shape) -> None:
     """Append a row of partials: integers, then cells."""
+    if not row:
+        parts.append(b"\x08")
+        return
     integers = row[: shape.n_integers] if shape.n_cells else row
     try:
         parts.append(shape.row.pack(8, *integers))
@@ -250,10 +260,10 @@ def _take_row(data: bytes, at: int, shape: _Shape) -> tuple[list[Any], int]:
     return row, at
 
 
-def _packed_columns(integers: Integers, n_columns: int, n_tiles: int) -> tuple[Buffer, ...]:
-    """The widths of columns, and each with its own."""
+def _packed_columns(integers: Integers, n_columns: int, n_tiles: int) -> tuple[bytes, list[Buffer]]:
+    """The widths of columns, and each in its own."""
     packed = [_packed(integers[at * n_tiles : (at + 1) * n_tiles]) for at in range(n_columns)]
-    return bytes(width for width, _ in packed), *(column for _, column in packed)
+    return bytes(width for width, _ in packed), [column for _, column in packed]
 
 
 def _take_columns(data: bytes, at: int, n: int, widths: bytes) -> tuple[list[int], int]:

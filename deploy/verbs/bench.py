@@ -1,4 +1,4 @@
-"""The benches: bench stream, bench score, bench backfill."""
+"""The benches: bench stream, bench score, bench backfill, bench aggregates."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-WHAT = Annotated[str, typer.Argument(help="stream, score or backfill.")]
-BENCHES = ("stream", "score", "backfill")
+WHAT = Annotated[str, typer.Argument(help="stream, score, backfill or aggregates.")]
+BENCHES = ("stream", "score", "backfill", "aggregates")
 
 
 def bench(call: Invocation, what: WHAT) -> Outcome:

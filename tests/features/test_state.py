@@ -49,7 +49,7 @@ def test_the_stored_form_of_version_2_never_changes() -> None:
         + b"\x01\0\0\0"
         + q(2)
     )
-    body = q(40) + b"\x08" + q(1, 7) + b"\x08" + q(-150) + b"\x02\0\0\0" + q(0, 2) + b"\x08\x08" + q(1, 1, 100, -250)
+    body = q(40) + b"\x08" + q(1, 7) + b"\x08" + q(-150) + b"\x02\0\0\0\x08\x08" + q(0, 2) + q(1, 1, 100, -250)
     assert kernel.encode(state) == head + body
     assert kernel.head(state) == head == head_of(head + body)
 
@@ -69,10 +69,10 @@ def test_cells_and_wide_columns_have_their_own_widths() -> None:
     last = order + (-(2**40)).to_bytes(8, "little", signed=True)
     bucket = (-1219).to_bytes(2, "little", signed=True)
     hashed = bytes.fromhex("00" + "6b3eaee3d2f3c27e")
-    integers = b"\x08\x08\x10" + struct.pack("<qq", 2, -(2**41)) + (2**81).to_bytes(16, "little")
+    integers = bytes(8) + struct.pack("<qq", 2, -(2**41)) + (2**81).to_bytes(16, "little")
     cells = struct.pack("<H", len(last)) + last + b"\x04\0\x01" + bucket + b"\x02" + b"\x09\0" + hashed
     tip = b"\x08" + bytes(24) + bytes(6)
-    body = struct.pack("<q", 40) + tip + b"\x08" + b"\x01\0\0\0" + bytes(8) + integers + cells
+    body = struct.pack("<q", 40) + tip + b"\x08" + b"\x01\0\0\0\x08\x08\x10" + integers + cells
     assert kernel.encode(state) == kernel.head(state) + body
     assert kernel.encode(kernel.decode(kernel.encode(state))) == kernel.encode(state)
 
