@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.aggregates import AGGREGATES
+from features.aggregates.ewma import decay_weights
 from features.backfill import ViewColumns, backfill
 from features.decode import Decoder
 from features.lake import Lake, LakeBatch, open_lake
@@ -40,14 +41,23 @@ SOURCE: Final = SourcePlan(
         ColumnPlan(name="amount", type="float64", nullable=True, decimals=2),
     ),
 )
+WINDOWS: Final = ((HOUR_US, HOUR_US // 12), (7 * DAY_US, DAY_US // 4), (90 * DAY_US, DAY_US), (None, None))
 VIEW: Final = ViewPlan(
     name="payments",
     topic="payments",
     keys=(EntityKeyPlan(name="payer", type="string"),),
     features=tuple(
-        AggregatePlan(name=f"{function}_{window}", function=function, column="amount", window_us=window, hop_us=hop)
-        for function in sorted(AGGREGATES)
-        for window, hop in ((HOUR_US, HOUR_US // 12), (7 * DAY_US, DAY_US // 4), (90 * DAY_US, DAY_US), (None, None))
+        AggregatePlan(
+            name=f"{function}_{window}",
+            function=function,
+            column="amount",
+            window_us=window,
+            hop_us=hop,
+            weights=decay_weights(window, hop, window // 4) if aggregate.weighted and window and hop else (),
+        )
+        for function, aggregate in sorted(AGGREGATES.items())
+        for window, hop in WINDOWS
+        if window or not aggregate.weighted
     ),
     ttl_us=0,
     hash="00112233445566ff",

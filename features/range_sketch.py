@@ -6,7 +6,9 @@ from which of them are the first of their kind in it.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +78,13 @@ class FirstsOfAKind:
         return self._matrix.count_below(ranges.low, ranges.high, ranges.low + 1)
 
 
+class _Reached(NamedTuple):
+    """Rows whose hash has at least some rank, and how many different registers there are among them."""
+
+    rows: npt.NDArray[np.intp]
+    registers: FirstsOfAKind
+
+
 class DistinctValues:
     """Distinct values of a column in any range. One for all windows; ``over`` binds it to some.
 
@@ -92,31 +101,29 @@ class DistinctValues:
 
     def over(self, ranges: Ranges) -> RangeHashes:
         """The windows that these ranges are."""
-        return RangeHashes(self._hashes, self._exact.count(ranges), ranges)
+        return RangeHashes(self, self._exact.count(ranges), ranges)
+
+    @cached_property
+    def by_rank(self) -> list[_Reached]:
+        """From rank 1 on, while there are rows; half as many each time."""
+        registers, ranks = places_of(self._hashes)
+        selections = (np.flatnonzero(ranks >= rank) for rank in range(1, LARGEST_RANK + 1))
+        return [_Reached(rows, FirstsOfAKind(registers[rows])) for rows in takewhile(len, selections)]
 
 
 class RangeHashes:
     """See `features.aggregates.aggregate.RangeDistinct`."""
 
-    def __init__(self, hashes: npt.NDArray[np.uint64], n: Int64s, ranges: Ranges) -> None:
-        self._hashes = hashes
+    def __init__(self, values: DistinctValues, n: Int64s, ranges: Ranges) -> None:
+        self._values = values
         self._ranges = ranges
         self.n = n
 
     def histograms(self, windows: npt.NDArray[np.bool_]) -> Int64s:
-        """How many registers hold each rank.
-
-        Those that hold r or more are the distinct registers among the rows of such a rank, of which there are half as
-        many for each r as for the one before.
-        """
+        """How many registers hold each rank: those that hold it or more, without those that hold more."""
         low, high = self._ranges.low[windows], self._ranges.high[windows]
-        registers, ranks = places_of(self._hashes)
-        reached = np.zeros((len(low), LARGEST_RANK + 2), np.int64)
-        reached[:, 0] = REGISTERS
-        for rank in range(1, LARGEST_RANK + 1):
-            rows = np.flatnonzero(ranks >= rank)
-            if not len(rows):
-                break
-            within = Ranges(np.searchsorted(rows, low), np.searchsorted(rows, high))
-            reached[:, rank] = FirstsOfAKind(registers[rows]).count(within)
-        return reached[:, :-1] - reached[:, 1:]
+        reached = np.zeros((LARGEST_RANK + 2, len(low)), np.int64)
+        reached[0] = REGISTERS
+        for rank, (rows, registers) in enumerate(self._values.by_rank, 1):
+            reached[rank] = registers.count(Ranges(np.searchsorted(rows, low), np.searchsorted(rows, high)))
+        return (reached[:-1] - reached[1:]).T

@@ -26,7 +26,11 @@ import numpy.typing as npt
 from features.aggregates.accumulator import EMPTY_CELL
 
 _LARGEST = 2**52
-_WIDTHS = ((1 << 8, "B"), (1 << 16, "H"), (1 << 32, "I"), (1 << 64, "Q"))
+_ONE_BUCKET = 4
+"""Bytes of a cell with one bucket that counts below 256."""
+
+_DTYPES = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 @cache
@@ -103,33 +107,46 @@ class BucketCounts:
         """Cell of these quantised values."""
         if len(values) == 1:
             return b"\x01" + array("h", (bucket_of(values[0]),)).tobytes() + b"\x01"
-        counts: dict[int, int] = {}
-        for bucket in map(bucket_of, values):
-            counts[bucket] = counts.get(bucket, 0) + 1
-        return _format(counts)
+        return _formatted(*np.unique(list(map(bucket_of, values)), return_counts=True))
 
     def merge(self, cells: Iterable[bytes]) -> bytes:
         """Counts of the same bucket added."""
-        cells = [cell for cell in cells if cell]
+        cells = sorted((cell for cell in cells if cell), key=len, reverse=True)
         if len(cells) < 2:
             return cells[0] if cells else EMPTY_CELL
-        counts = dict(zip(*_parse(cells[0]), strict=True))
-        get = counts.get
-        for cell in cells[1:]:
-            for bucket, n in zip(*_parse(cell), strict=True):
-                counts[bucket] = get(bucket, 0) + n
-        return _format(counts)
+        if len(cells) == 2 and len(cells[1]) == _ONE_BUCKET and cells[1][-1] == 1:
+            try:
+                return _incremented(cells[0], cells[1])
+            except OverflowError:
+                pass  # the count needs another width
+        last = len(upper_bounds()) - 1
+        totals = np.zeros(2 * last + 1, np.int64)
+        ends = [1 + (len(cell) - 1) // (cell[0] + 2) * 2 for cell in cells]
+        buckets = np.frombuffer(b"".join([cell[1:end] for cell, end in zip(cells, ends, strict=True)]), "<i2")
+        counts = [np.frombuffer(cell, _DTYPES[cell[0]], offset=end) for cell, end in zip(cells, ends, strict=True)]
+        np.add.at(totals, buckets + last, np.concatenate(counts, dtype=np.int64, casting="unsafe"))
+        there = np.flatnonzero(totals)
+        return _formatted(there - last, totals[there])
 
 
-def _format(counts: dict[int, int]) -> bytes:
-    most = max(counts.values())
-    code = next(code for limit, code in _WIDTHS if most < limit)
-    buckets = sorted(counts)
-    numbers = array(code, map(counts.__getitem__, buckets))
-    return bytes((numbers.itemsize,)) + array("h", buckets).tobytes() + numbers.tobytes()
+def _incremented(cell: bytes, one: bytes) -> bytes:
+    """A cell and one more value: what an event does to its tile."""
+    buckets, counts = _parse(cell)
+    (bucket,) = array("h", one[1:3])
+    at = bisect_left(buckets, bucket)
+    if at == len(buckets) or buckets[at] != bucket:
+        buckets.insert(at, bucket)
+        counts.insert(at, 1)
+    else:
+        counts[at] += 1
+    return cell[:1] + buckets.tobytes() + counts.tobytes()
 
 
-_CODES = {array(code).itemsize: code for _, code in _WIDTHS}
+def _formatted(buckets: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> bytes:
+    """Cell of these buckets, ascending, and their counts."""
+    most = int(counts.max())
+    width = next(width for width in _CODES if most >> 8 * width == 0)
+    return bytes((width,)) + buckets.astype("<i2").tobytes() + counts.astype(_DTYPES[width]).tobytes()
 
 
 def _parse(cell: bytes) -> tuple[array[int], array[int]]:

@@ -103,10 +103,13 @@ def test_counts_beyond_any_width_stay_exact() -> None:
     """A cell whose counts outgrow a byte, two and four goes round."""
     buckets = CELLS["buckets"]
     cell, other = buckets.lift([7], ()), buckets.lift([3], ())
+    for n in range(2, 300):
+        cell = buckets.merge([cell, buckets.lift([7], ())])
+        assert cell == buckets.lift([7] * n, ())
     for _ in range(40):
         cell = buckets.merge([cell, cell])
     assert aggregate_of("p99").finish([buckets.merge([cell, other])], 0, 1) == 7.0
-    assert (2**40).to_bytes(8, "little") in cell
+    assert (299 * 2**40).to_bytes(8, "little") in cell
 
 
 @pytest.mark.parametrize("n", [65, 200, 1_000, 4_000, 20_000, 100_000])
