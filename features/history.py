@@ -15,7 +15,7 @@ from features.aggregates.distinct_set import stable_hash, stable_hashes
 from features.decode import quantise
 from features.lake import declared_name
 from features.plan import NUMERIC, SourcePlan, ViewPlan
-from features.range_merge import Int64s, Ranges, prefix_sums
+from features.range_merge import Int64s, Ranges, prefix_sums, squares
 from features.range_weighted import Tiles
 
 UNKNOWN = -1
@@ -101,18 +101,19 @@ class History:
         return np.where(ever.high > ever.low, padded[ever.high - 1], UNKNOWN)
 
     def lifted(self, accumulator: Accumulator) -> Int64s:
-        """What each event contributes to an accumulator of integers; the identity where its column is null.
-
-        For squares it is the value itself: they may need more than 64 bits.
-        """
+        """What each event contributes to an accumulator of integers; the identity where its column is null."""
         present = self._present(accumulator.column)
         if accumulator.lift == "one":
             return present.astype(np.int64)
         if accumulator.lift == "time":
             times: Int64s = np.where(present, self._event_us, IDENTITY[accumulator.monoid])
             return times
-        values: Int64s = np.where(present, self._quantised(accumulator.column), IDENTITY[accumulator.monoid])
-        return values
+        values = self._quantised(accumulator.column)
+        if accumulator.lift != "value":
+            low, high = squares(values)
+            values = low if accumulator.lift == "square_low" else high
+        lifted: Int64s = np.where(present, values, IDENTITY[accumulator.monoid])
+        return lifted
 
     def values(self, column: str) -> Present:
         """Quantised values of the events that have the column."""

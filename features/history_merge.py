@@ -9,7 +9,7 @@ import numpy as np
 
 from features.aggregates import EMPTY_MAX, Accumulator, Merged
 from features.history import History, Present
-from features.range_merge import Int64s, Ranges, merge_ranges, merge_squares
+from features.range_merge import Int64s, Ranges, merge_ranges
 from features.range_sketch import BucketOrder, DistinctValues
 from features.range_weighted import Ageing, merge_weighted
 
@@ -58,8 +58,6 @@ def merge_windows(
             distinct = DistinctValues(hashes.values)
             return [distinct.over(hashes.ranges(within)) for within in every]
     rows = history.lifted(accumulator)
-    if accumulator.lift == "square":
-        return merge_squares(rows, every)
     plain = [within for window, within in ranges.items() if not window.weights]
     merged = iter(merge_ranges(accumulator.monoid, rows, plain) if plain else ())
     return [

@@ -14,7 +14,17 @@ from collections.abc import Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-from features.aggregates import CELLS, EMPTY_CELL, EMPTY_MAX, EMPTY_MIN, IDENTITY, Accumulator, CellMonoid
+from features.aggregates import (
+    CELLS,
+    EMPTY_CELL,
+    EMPTY_MAX,
+    EMPTY_MIN,
+    IDENTITY,
+    SQUARE_BITS,
+    Accumulator,
+    CellMonoid,
+    Lift,
+)
 from features.aggregates.ordered_value import order_key
 from features.feast_layout import FeastRow
 from features.kernel_plan import KernelPlan
@@ -23,8 +33,15 @@ from features.plan import SourcePlan, ViewPlan
 from features.ring import ADD, FIRST_CELL, MAX, MERGE_CELLS, MIN, Held, Ring
 from features.state import Head, State, StateCodec
 
-_ONE, _VALUE, _SQUARE, _TIME = range(4)
-_LIFT = {"one": _ONE, "value": _VALUE, "square": _SQUARE, "time": _TIME}
+_ONE, _VALUE, _TIME, _SQUARE_LOW, _SQUARE_HIGH = range(5)
+_LIFT: dict[Lift, int] = {
+    "one": _ONE,
+    "value": _VALUE,
+    "time": _TIME,
+    "square_low": _SQUARE_LOW,
+    "square_high": _SQUARE_HIGH,
+}
+_SQUARE_MASK = (1 << SQUARE_BITS) - 1
 _FEW = 4  # events, from which on merging them first pays
 
 
@@ -260,7 +277,9 @@ class ViewKernel:
         row: list[Any] = [
             identity
             if (value := columns[column]) is None
-            else (value if lift == _VALUE else 1 if lift == _ONE else event_us if lift == _TIME else value * value)
+            else value
+            if lift == _VALUE
+            else _lift(lift, value, event_us)
             for lift, column, identity in self._lifts
         ]
         if self._cell_lifts:
@@ -329,15 +348,25 @@ def _identity(accumulator: Accumulator) -> int | bytes:
     return EMPTY_CELL if accumulator.is_cell else IDENTITY[accumulator.monoid]
 
 
+def _lift(lift: int, value: Any, event_us: int) -> int:
+    """What one event contributes to a slot of integers."""
+    if lift == _ONE:
+        return 1
+    if lift == _TIME:
+        return event_us
+    square: int = value * value
+    return square & _SQUARE_MASK if lift == _SQUARE_LOW else square >> SQUARE_BITS
+
+
 def _lifted(lift: int, column: int, rows: Sequence[Sequence[Any]], event_us: Sequence[int]) -> list[int]:
     """What some events contribute to a slot of integers; nothing of those whose column is null."""
     if lift == _VALUE:
         return [value for row in rows if (value := row[column]) is not None]
     if lift == _ONE:
         return [1 for row in rows if row[column] is not None]
-    if lift == _SQUARE:
-        return [value * value for row in rows if (value := row[column]) is not None]
-    return [at for row, at in zip(rows, event_us, strict=True) if row[column] is not None]
+    if lift == _TIME:
+        return [at for row, at in zip(rows, event_us, strict=True) if row[column] is not None]
+    return [_lift(lift, value, 0) for row in rows if (value := row[column]) is not None]
 
 
 def _merged(code: int, one: Any, other: Any) -> Any:

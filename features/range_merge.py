@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import IDENTITY, Monoid
+from features.aggregates import IDENTITY, SQUARE_BITS, Monoid
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
 _HALF = 32
 _QUARTER = 26
+_LOW_QUARTER = 2**_QUARTER - 1
 _LOW_HALF = 2**_HALF - 1
 
 
@@ -32,7 +33,7 @@ def merge_ranges(monoid: Monoid, values: Int64s, ranges: Sequence[Ranges]) -> li
     monoid
         How rows merge.
     values
-        One integer a row; magnitudes below 2^52 where they are added.
+        One integer a row.
     ranges
         Several sets of ranges over the same rows; an empty range gives the monoid's identity.
 
@@ -64,23 +65,22 @@ def _sums(values: Int64s, ranges: Sequence[Ranges]) -> list[npt.NDArray[Any]]:
     return [_joined(upper[r.high] - upper[r.low], lower[r.high] - lower[r.low]) for r in ranges]
 
 
-def merge_squares(values: Int64s, ranges: Sequence[Ranges]) -> list[npt.NDArray[Any]]:
-    """Sums of squares of the rows of each range; magnitudes of ``values`` are below 2^52.
+def squares(values: Int64s) -> tuple[Int64s, Int64s]:
+    """Squares of numbers below 2^52, in two parts: the lower ``SQUARE_BITS``, and those above them.
 
     Examples
     --------
-    >>> merge_squares(np.array([3, -2**51]), [Ranges(np.array([0, 0]), np.array([1, 2]))])[0].tolist()
-    [9, 5070602400912917605986812821513]
+    >>> low, high = squares(np.array([3, -(2**50) - 1]))
+    >>> (high.astype(object) * 2**SQUARE_BITS + low).tolist() == [9, (2**50 + 1) ** 2]
+    True
 
     """
-    if int(np.abs(values).max(initial=0)) < 2**31:
-        return _sums(values * values, ranges)
-    upper, lower = values >> _QUARTER, values & (2**_QUARTER - 1)
-    parts = (_sums(part, ranges) for part in (upper * upper, 2 * upper * lower, lower * lower))
-    return [
-        high.astype(object) * 2 ** (2 * _QUARTER) + middle.astype(object) * 2**_QUARTER + low.astype(object)
-        for high, middle, low in zip(*parts, strict=True)
-    ]
+    upper, lower = np.abs(values) >> _QUARTER, np.abs(values) & _LOW_QUARTER
+    middle = 2 * upper * lower
+    rest = lower * lower + ((middle & _LOW_QUARTER) << _QUARTER)
+    above = upper * upper + (middle >> _QUARTER)
+    shift = 2 * _QUARTER - SQUARE_BITS
+    return rest & (1 << SQUARE_BITS) - 1, (above << shift) + (rest >> SQUARE_BITS)
 
 
 def prefix_sums(values: Int64s) -> Int64s:

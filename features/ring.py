@@ -81,6 +81,8 @@ class Ring:
     def drop_before(self, tile: int) -> None:
         """Drop all tiles below this one."""
         n_tiles, n = len(self.tiles), bisect_left(self.tiles, tile)
+        if not n:
+            return
         for begin in range(len(self.integers) - n_tiles, -1, -n_tiles):
             del self.integers[begin : begin + n]
         for cells in self.cells:

@@ -7,11 +7,14 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 Monoid: TypeAlias = Literal["add", "min", "max", "first", "last", "buckets", "distinct"]
 """How two partials merge. Those of ``add``, ``min`` and ``max`` are integers, those of the others are cells: bytes."""
 
-Lift: TypeAlias = Literal["one", "value", "square", "time"]
-"""What one event contributes: 1, the column's value (numbers quantised), its square, or the event's time.
+Lift: TypeAlias = Literal["one", "value", "square_low", "square_high", "time"]
+"""What one event contributes: 1, the column's value (numbers quantised), the lower ``SQUARE_BITS`` of its square or
+those above them, or the event's time. Nothing where the column is null.
 
-Nothing where the column is null.
+A square has up to 104 bits; its parts are kept apart so that sums of them have 64.
 """
+
+SQUARE_BITS: Final = 42
 
 Partial: TypeAlias = int | bytes
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates.accumulator import Accumulator
+from features.aggregates.accumulator import SQUARE_BITS, Accumulator
 from features.aggregates.aggregate import Column, Merged
 from features.aggregates.division import divide
 from features.plan import ValueType
@@ -29,25 +29,28 @@ class Var:
     weighted = False
 
     def accumulators(self, column: str) -> tuple[Accumulator, ...]:
-        """A counter, a total, and a total of squares."""
+        """A counter, a total, and the total of squares in two parts."""
         return (
             Accumulator("add", "one", column),
             Accumulator("add", "value", column),
-            Accumulator("add", "square", column),
+            Accumulator("add", "square_low", column),
+            Accumulator("add", "square_high", column),
         )
 
     def finish(self, merged: Sequence[int], at_us: int, scale: int) -> float | None:  # noqa: ARG002 - shape of Aggregate
         """The quotient, or null."""
-        n, total, squares = merged
+        n, total, low, high = merged
+        squares = (high << SQUARE_BITS) + low
         return (n * squares - total * total) / (n * (n - 1) * scale * scale) if n > 1 else None
 
     def finish_many(self, merged: Sequence[Merged], at_us: npt.NDArray[np.int64], scale: int) -> Column:  # noqa: ARG002 - shape of Aggregate
         """The quotient, or null."""
-        n, total, squares = merged
+        n, total, low, high = merged
         valid = (n > 1).astype(np.bool_)
         most = int(n.max(initial=0))
-        if max(most * _largest(squares), _largest(total) ** 2) >= _WORD:
-            n, total, squares = n.astype(object), total.astype(object), squares.astype(object)
+        if max(most * ((_largest(high) + 1 << SQUARE_BITS) + _largest(low)), _largest(total) ** 2) >= _WORD:
+            n, total, low, high = (part.astype(object) for part in merged)
+        squares = high * 2**SQUARE_BITS + low
         divisors = np.where(valid, n * (n - 1), 1)
         if most * most * scale * scale >= _WORD:
             divisors = divisors.astype(object)

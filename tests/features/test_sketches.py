@@ -28,7 +28,7 @@ from features.aggregates.ordered_value import order_key
 from features.backfill import backfill
 from features.kernel import ViewKernel
 from features.lake import declared_name
-from features.range_merge import Ranges, merge_squares
+from features.range_merge import Ranges, squares
 from features.range_sketch import FirstsOfAKind
 from features.range_weighted import Ageing, Tiles, merge_weighted
 from features.wavelet_matrix import WaveletMatrix
@@ -174,7 +174,7 @@ def test_a_wavelet_matrix_knows_what_a_sort_would(values: list[int], asked: list
 
 @given(st.lists(whole, min_size=1, max_size=100), st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
-def test_wide_squares_and_weighted_sums_are_exact(values: list[int], run: int) -> None:
+def test_squares_and_weighted_sums_are_exact(values: list[int], run: int) -> None:
     """Whatever the magnitude, and wherever the windows end within their tiles."""
     starts = np.arange(0, len(values), run)
     weights = np.array([2**24 - age for age in range(len(starts))])
@@ -188,9 +188,8 @@ def test_wide_squares_and_weighted_sums_are_exact(values: list[int], run: int) -
     bounds = list(zip(low.tolist(), high.tolist(), now.tolist(), strict=True))
     expected = [sum(values[i] * (2**24 - (n - i // run)) for i in range(a, b)) for a, b, n in bounds]
     assert merge_weighted(np.array(values), ranges, ageing).tolist() == expected
-    assert merge_squares(np.array(values), [ranges])[0].tolist() == [
-        sum(v * v for v in values[a:b]) for a, b, _ in bounds
-    ]
+    parts = zip(*(part.tolist() for part in squares(np.array(values))), strict=True)
+    assert [divmod(value * value, 2**42)[::-1] for value in values] == list(parts)
 
 
 def test_large_sets_are_estimated_alike_by_all() -> None:

@@ -63,16 +63,17 @@ def test_cells_and_wide_columns_have_their_own_widths() -> None:
     ]
     kernel = ViewKernel(msgspec.structs.replace(SMALL, features=tuple(features)), SOURCE)
     state = kernel.new_state()
-    for offset, (event_us, level) in enumerate([(5, -(2**40)), (6, -(2**40)), (40, None)]):
-        kernel.apply(state, (LOGS[0], 1), offset, event_us, ("d", event_us, level, None, None))
-    order = (2**63 + 6).to_bytes(8, "big") + LOGS[0].encode() + (1).to_bytes(4, "big") + (1).to_bytes(8, "big")
-    last = order + (-(2**40)).to_bytes(8, "little", signed=True)
-    bucket = (-1219).to_bytes(2, "little", signed=True)
-    hashed = bytes.fromhex("00" + "6b3eaee3d2f3c27e")
-    integers = bytes(8) + struct.pack("<qq", 2, -(2**41)) + (2**81).to_bytes(16, "little")
-    cells = struct.pack("<H", len(last)) + last + b"\x04\0\x01" + bucket + b"\x02" + b"\x09\0" + hashed
-    tip = b"\x08" + bytes(24) + bytes(6)
-    body = struct.pack("<q", 40) + tip + b"\x08" + b"\x01\0\0\0\x08\x08\x10" + integers + cells
+    for offset in range(16):
+        kernel.apply(state, (LOGS[0], 1), offset, 5, ("d", 5, -(2**51), None, None))
+    kernel.apply(state, (LOGS[0], 1), 16, 40, ("d", 40, None, None, None))
+    order = (2**63 + 5).to_bytes(8, "big") + LOGS[0].encode() + (1).to_bytes(4, "big") + (15).to_bytes(8, "big")
+    last = order + (-(2**51)).to_bytes(8, "little", signed=True)
+    bucket = (-1600).to_bytes(2, "little", signed=True)
+    hashed = bytes.fromhex("00" + "6818af5aaf60e1c9")
+    integers = struct.pack("<qqqq", 0, 16, -(2**55), 0) + (2**64).to_bytes(16, "little")
+    cells = struct.pack("<H", len(last)) + last + b"\x04\0\x01" + bucket + b"\x10" + b"\x09\0" + hashed
+    tip = b"\x08" + bytes(32) + bytes(6)
+    body = struct.pack("<q", 40) + tip + b"\x08" + b"\x01\0\0\0\x08\x08\x08\x10" + integers + cells
     assert kernel.encode(state) == kernel.head(state) + body
     assert kernel.encode(kernel.decode(kernel.encode(state))) == kernel.encode(state)
 
