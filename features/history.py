@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.aggregates import IDENTITY, Accumulator
-from features.decode import quantise
 from features.lake import declared_name
 from features.plan import NUMERIC, SourcePlan, ViewPlan
+from features.quantise import quantise
 from features.range_merge import Int64s, Ranges
 
 UNKNOWN = -1

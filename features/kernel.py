@@ -80,7 +80,7 @@ class ViewKernel:
             for accumulator in AGGREGATES[feature.function].accumulators(feature.column)
         )
         slot_of = {accumulator: slot for slot, accumulator in enumerate(accumulators)}
-        ordinal = {column.name: i for i, column in enumerate(source.columns)}
+        ordinal = {column.name: i for i, column in enumerate(source.row)}
         self._tip: Held = tuple((_CODE[a.monoid], slot) for slot, a in enumerate(accumulators))
         self._identities = [IDENTITY[accumulator.monoid] for accumulator in accumulators]
         self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in accumulators)
@@ -134,7 +134,7 @@ class ViewKernel:
         event_us
             Event time.
         columns
-            The event's values in the order of ``SourcePlan.columns``; numbers quantised, null is None.
+            The event's values in the order of ``SourcePlan.row``; numbers quantised, null is None.
 
         Returns
         -------

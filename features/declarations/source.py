@@ -1,18 +1,20 @@
-"""`KafkaSource` → `SourcePlan`: which records of a topic are valid, and how their numbers are quantised."""
+"""`KafkaSource` → `SourcePlan`: which records of a topic are valid, and what their columns are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from feast.data_format import JsonFormat
 
+from features.declarations.derived import compile_derived
+from features.declarations.function_text import function_text
+from features.declarations.names import check_column_name
 from features.durations import parse_duration_us
 from features.errors import DomainError
-from features.lake.rows import POSITION_COLUMNS
-from features.plan import NUMERIC, ColumnPlan, ColumnType, SourcePlan
+from features.plan import NUMERIC, ColumnPlan, ColumnType, DerivedPlan, SourcePlan
 
 TYPES: Mapping[str, ColumnType] = {
     "string": "string",
@@ -31,13 +33,20 @@ DEFAULT_DECIMALS = 6
 DEFAULT_MAX_AHEAD = "1h"
 MAX_DECIMALS = 15
 ENGINE_TOPICS = "millstream."
+TAGS = ("decimals", "derive", "max_ahead")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _COLUMN = re.compile(r"\s*(\S+)\s+([a-z0-9]+)(\s+not\s+null)?\s*", re.IGNORECASE)
 
 
-def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
+class Transforms(NamedTuple):
+    """A domain's ``transforms.py``: its functions, by name, and its text."""
+
+    functions: Mapping[str, Callable[..., Any]]
+    text: str
+
+
+def compile_source(source: Any, join_keys: frozenset[str], transforms: Transforms) -> SourcePlan:
     """Check one source and put it into the plan's form; join keys are identifiers and stay unquantised."""
     where = f"KafkaSource {source.name}"
     topic = str(source.kafka_options.topic)
@@ -49,7 +58,12 @@ def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
         )
     _refuse_what_is_ignored(where, source)
     types = _parse_columns(where, source)
-    columns = _quantised(where, types, _decimals(where, source.tags, types), join_keys)
+    derived = compile_derived(where, source.tags, types, transforms.functions, join_keys)
+    all_types = types | {name: (column.type, column.nullable) for name, column in derived.items()}
+    columns = {
+        column.name: column
+        for column in _quantised(where, all_types, _decimals(where, source.tags, all_types), join_keys)
+    }
     timestamp = str(source.timestamp_field or "")
     if timestamp not in types or types[timestamp] != ("timestamp", False):
         raise DomainError(
@@ -58,7 +72,22 @@ def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
             "declare the event time so",
         )
     return SourcePlan(
-        topic=topic, timestamp_column=timestamp, columns=columns, max_ahead_us=_max_ahead_us(where, source.tags)
+        topic=topic,
+        timestamp_column=timestamp,
+        columns=tuple(columns[name] for name in types),
+        max_ahead_us=_max_ahead_us(where, source.tags),
+        derived=tuple(
+            DerivedPlan(
+                name=name,
+                type=column.type,
+                nullable=column.nullable,
+                decimals=columns[name].decimals,
+                function=column.function,
+                parameters=column.parameters,
+            )
+            for name, column in derived.items()
+        ),
+        functions=function_text(transforms.text, [column.function for column in derived.values()]),
     )
 
 
@@ -89,20 +118,14 @@ def _parse_columns(where: str, source: Any) -> dict[str, tuple[ColumnType, bool]
     for text in message_format.schema_json.split(","):
         match = _COLUMN.fullmatch(text)
         kind = TYPES.get(match[2].lower()) if match else None
-        if match is None or kind is None or not _NAME.fullmatch(match[1]):
+        if match is None or kind is None:
             raise DomainError(
                 f"{where}: schema_json",
                 f"cannot read {text.strip()!r}",
                 f"write `name type [not null]` with one of {', '.join(sorted(TYPES))}, separated by commas",
             )
-        name = match[1]
-        if name.lower() in map(str.lower, columns):  # SQL does not tell them apart, and labels are SQL
-            raise DomainError(f"{where}: schema_json", f"declares {name} twice", "declare it once, whatever its case")
-        if name.lower() in POSITION_COLUMNS:
-            raise DomainError(
-                f"{where}: schema_json", f"{name} is a column that the lake adds to every record", "rename the field"
-            )
-        columns[name] = (kind, match[3] is None)
+        check_column_name(f"{where}: schema_json", match[1], columns)
+        columns[match[1]] = (kind, match[3] is None)
     return columns
 
 
@@ -114,12 +137,12 @@ def _decimals(
     for tag, text in tags.items():
         head, dot, column = tag.partition(".")
         if head != "decimals" or not dot:
-            near = get_close_matches(head, ["decimals", "max_ahead"], cutoff=0.7)
-            if near and tag != "max_ahead":
+            near = get_close_matches(head, TAGS, cutoff=0.7)
+            if near and tag != near[0] and head != "derive":
                 raise DomainError(f"{where}: tags", f"{tag!r} is no tag of the engine", f"did you mean {near[0]}?")
             continue
         if column not in types or types[column][0] not in NUMERIC:
-            raise DomainError(f"{where}: tag {tag}", "names no numeric column of the schema", "correct its name")
+            raise DomainError(f"{where}: tag {tag}", "names no numeric column", "correct its name")
         if text == "none":
             decimals[column] = None
         elif text.isdecimal() and int(text) <= (0 if types[column][0].startswith("int") else MAX_DECIMALS):

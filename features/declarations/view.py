@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import mmh3
+import msgspec
 from feast import KafkaSource, ValueType
 from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.types import Float64, Int32, Int64, String
 
 from features.aggregates import AGGREGATES
+from features.declarations.filters import compile_filters
 from features.errors import DomainError
-from features.plan import AggregatePlan, EntityKeyPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
+from features.plan import AggregatePlan, EntityKeyPlan, MaskPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
 from features.windows import default_hop_us
 
 KeyType = Literal["string", "int32", "int64"]
@@ -32,7 +34,14 @@ class _Hashed(PlanStruct, frozen=True, kw_only=True):
     source: SourcePlan
 
 
-def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> ViewPlan:
+class CompiledView(NamedTuple):
+    """A view in the plan's form, and the masked columns that it reads of its source."""
+
+    plan: ViewPlan
+    masks: tuple[MaskPlan, ...]
+
+
+def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> CompiledView:
     """Check one view and put it into the plan's form, with its hash."""
     where = f"StreamFeatureView {view.name}"
     check_name(where, view.name)
@@ -50,17 +59,14 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
     if not features:
         raise DomainError(f"{where}: aggregations", "is empty", "declare at least one Aggregation")
     _check_schema(where, view, keys, features)
+    filters = compile_filters(where, view.tags, {feature.name: feature.column for feature in features}, source)
+    features = tuple(_filtered(feature, filters.get(feature.name)) for feature in features)
+    masks = tuple(dict.fromkeys(filters.values()))
     plan = ViewPlan(
         name=view.name, topic=source.topic, keys=keys, features=features, ttl_us=_microseconds(view.ttl), hash=""
     )
-    return ViewPlan(
-        name=plan.name,
-        topic=plan.topic,
-        keys=keys,
-        features=features,
-        ttl_us=plan.ttl_us,
-        hash=content_hash(_Hashed(view=plan, source=source)),
-    )
+    own = msgspec.structs.replace(source, masks=masks)
+    return CompiledView(msgspec.structs.replace(plan, hash=content_hash(_Hashed(view=plan, source=own))), masks)
 
 
 def check_name(where: str, name: str) -> None:
@@ -173,6 +179,11 @@ def _compile_aggregation(where: str, aggregation: Any, source: SourcePlan) -> Ag
     return AggregatePlan(
         name=aggregation.name, function=aggregation.function, column=column.name, window_us=window_us, hop_us=hop_us
     )
+
+
+def _filtered(feature: AggregatePlan, mask: MaskPlan | None) -> AggregatePlan:
+    """The feature of the events that its filter lets through."""
+    return feature if mask is None else msgspec.structs.replace(feature, column=mask.name)
 
 
 def _compile_window(where: str, aggregation: Any) -> tuple[int | None, int | None]:

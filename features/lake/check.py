@@ -12,7 +12,7 @@ import pyarrow as pa
 from features.decode import Decoder
 from features.lake.files import Interval, LakeFile, LakeFiles, Place, coverage
 from features.lake.rows import checksums, decode_anew, offsets_of
-from features.plan import SourcePlan, content_hash
+from features.plan import SourcePlan
 
 RECORD_COLUMNS = ["offset", "kafka_us", "value"]
 """What a record was when it was read."""
@@ -70,7 +70,7 @@ def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], source: 
             Finding(kind, *place, first, following, file.path)
             for kind, first, following in _inside(file, facts.rows, table)
         ]
-        known = source if source is not None and facts.source == content_hash(source) else None
+        known = source if source is not None and facts.source == source.records_hash else None
         altered = _altered(table, known)
         findings += [Finding("altered", *place, first, following, file.path) for first, following in altered]
         before = [(interval, seen) for interval, seen in before if interval.next > file.first]

@@ -27,9 +27,10 @@ from features.lake.rows import (
     stored_schema,
     table_schema,
     to_table,
+    with_masks,
 )
 from features.nouns import Partition
-from features.plan import SourcePlan, content_hash
+from features.plan import SourcePlan
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,7 +101,7 @@ class Lake:
         if compactor is None:
             compactor = self._compactors[place] = Compactor(self._files, place)
         facts = FileFacts(
-            source=content_hash(source), first=batch.first, next=batch.next_offset, rows=len(batch.offsets), level=0
+            source=source.records_hash, first=batch.first, next=batch.next_offset, rows=len(batch.offsets), level=0
         )
         compactor.add(self._files.write(place, facts, to_table(source, batch)), facts)
 
@@ -165,7 +166,7 @@ class Lake:
             rows = self._files.use(place, partial(_uncovered, self._files, decoder=decoder, last=last))
             tables += [place_rows(table, place.log, place.partition) for table in rows]
         table = pa.concat_tables(tables).unify_dictionaries()
-        return table.filter(pc.is_null(table.column("reason"))) if valid_only else table
+        return with_masks(source, table.filter(pc.is_null(table.column("reason"))) if valid_only else table)
 
     def gaps(self, topic: str) -> list[Finding]:
         """Offsets between a topic's files that none covers."""
@@ -218,7 +219,7 @@ class Lake:
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
             events = self.read(source)
-            names = [column.name for column in source.columns]
+            names = [column.name for column in source.stored]
             connection.register(
                 source.topic, events.select([declared_name(name) for name in names]).rename_columns(names)
             )
@@ -237,7 +238,7 @@ class Lake:
 
 def _uncovered(files: LakeFiles, listed: list[LakeFile], decoder: Decoder, last: int | None) -> list[pa.Table]:
     """Of each file the offsets that those before it do not cover."""
-    ours, schema = content_hash(decoder.source), stored_schema(decoder.source)
+    ours, schema = decoder.source.records_hash, stored_schema(decoder.source)
     tables = []
     covered = 0
     for file in listed:

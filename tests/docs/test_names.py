@@ -18,7 +18,7 @@ from deploy.reference_pages import metrics_page
 from features.aggregates import AGGREGATES
 from features.attribution import Cause
 from features.bundle import FILES, MANIFEST
-from features.decode import Reason
+from features.formats.record import Reason
 from features.lake.rows import POSITION_COLUMNS
 from features.model_file import DemoSpec, ModelSpec
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC, ScoreRecord
