@@ -21,7 +21,7 @@ from features.declarations.objects import Declared, domain_files, load_declared,
 from features.declarations.registry import apply_to_registry, client_config, known_projects
 from features.declarations.request import compile_request_view
 from features.declarations.service import check_models, compile_service
-from features.declarations.source import Transforms, compile_source
+from features.declarations.source import Folder, compile_source
 from features.declarations.view import CompiledView, check_field_collisions, compile_view, stream_source_of
 from features.domain import STORE_FILE, load_domain, project_name
 from features.errors import DomainError
@@ -106,7 +106,7 @@ def _compile(repo: Path) -> _Compiled:
     functions = load_transforms(repo)
     declared = load_declared(repo)
     with quiet_feast():
-        sources, views = _compile_views(declared, Transforms(functions, transforms_text(repo)))
+        sources, views = _compile_views(declared, Folder(repo, functions, transforms_text(repo)))
         by_name = {view.name: view for view in views}
         requests = {view.name: compile_request_view(view, by_name, functions) for view in declared.request_views}
         _check_request_fields(requests)
@@ -126,7 +126,7 @@ def _compile(repo: Path) -> _Compiled:
     return _Compiled(plan, declared)
 
 
-def _compile_views(declared: Declared, transforms: Transforms) -> tuple[tuple[SourcePlan, ...], tuple[ViewPlan, ...]]:
+def _compile_views(declared: Declared, folder: Folder) -> tuple[tuple[SourcePlan, ...], tuple[ViewPlan, ...]]:
     """Sources and views in declared order; the join keys of all entities stay unquantised in every source."""
     if not declared.stream_views:
         raise DomainError("definitions.py", "declares no StreamFeatureView", "declare the features of an entity")
@@ -134,7 +134,7 @@ def _compile_views(declared: Declared, transforms: Transforms) -> tuple[tuple[So
     join_keys = frozenset(str(entity.join_key) for entity in declared.entities)
     sources: dict[str, SourcePlan] = {}
     for source in [*map(stream_source_of, declared.stream_views), *declared.sources]:
-        compiled = compile_source(source, join_keys, transforms)
+        compiled = compile_source(source, join_keys, folder)
         if sources.setdefault(compiled.topic, compiled) != compiled:
             raise DomainError(
                 f"KafkaSource {source.name}",

@@ -6,22 +6,19 @@ other records of a batch and the depth of the caller's stack have no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from functools import partial
-from operator import attrgetter, is_, sub
+from operator import is_, sub
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from features.derive import Derivation
-from features.formats.json_records import JsonParser
+from features.formats import open_parser
 from features.formats.record import Reason
+from features.formats.schemas import MemoryShelf, SchemaBook
 from features.plan import ColumnPlan, SourcePlan
 from features.quantise import QUANTISED_LIMIT, quantise
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 Row = tuple[Any, ...]
 Columns = list[list[Any]]
@@ -49,17 +46,17 @@ class Decoder:
     source
         The declaration that decides. Fields that it does not declare are ignored. A column that is not nullable,
         and the timestamp column always, must be there and not be null.
+    schemas
+        Where records that name the schema they were written with find it.
 
     """
 
-    def __init__(self, source: SourcePlan) -> None:
+    def __init__(self, source: SourcePlan, schemas: SchemaBook | None = None) -> None:
         self.source = source
-        self._parser = JsonParser(source)
-        self._takers = [attrgetter(f"c{i}") for i in range(len(source.columns))]
+        self._parser = open_parser(source, schemas or SchemaBook(MemoryShelf()))
         self._timestamp = [column.name for column in source.columns].index(source.timestamp_column)
         self._derivations = [Derivation(column, source) for column in source.derived]
-        ordinal = {column.name: i for i, column in enumerate(source.stored)}
-        self._masks = [(ordinal[mask.column], ordinal[mask.where]) for mask in source.masks]
+        self._masks = _mask_ordinals(source)
 
     def decode(self, values: Sequence[bytes | None], kafka_us: Sequence[int]) -> Decoded:
         """Decode a batch.
@@ -76,9 +73,14 @@ class Decoder:
         Decoded
             One entry a record; a bad one never hurts its neighbours.
 
+        Raises
+        ------
+        UnavailableError
+            A record names a schema that is not at hand, and the registry does not answer. See `wanted`.
+
         """
         reasons: dict[int, str] = {}
-        records = self._parser.parse(values, reasons)
+        records = self._parser.parse(values, kafka_us, reasons)
         rows = range(len(records)) if not reasons else [i for i, record in enumerate(records) if record is not None]
         good = records if not reasons else [records[i] for i in rows]
         if not good:
@@ -90,25 +92,25 @@ class Decoder:
         if self._derivations:
             self._derive(raw, columns, rows, reasons)
         alike = not self._masks and all(map(is_, columns, raw))
-        for column, where in self._masks:
-            masked = zip(columns[column], columns[where], strict=True)
-            columns.append([value if counts else None for value, counts in masked])
-        quantised = list(zip(*columns, strict=True))
+        quantised = _masked_rows(columns, self._masks)
         sent = quantised.copy() if alike else list(zip(*raw, strict=True))
         if not reasons:
             return Decoded(sent, quantised, event_us, reasons)  # type: ignore[arg-type]  # list is invariant
         return _scatter(len(values), rows, sent, quantised, event_us, reasons)
 
+    def wanted(self, values: Sequence[bytes | None], kafka_us: Sequence[int]) -> Mapping[int, int]:
+        """Schemas that a batch needs and that must be asked for: for `SchemaBook.learn`, which may wait for an answer.
+
+        Whoever must not wait lets it learn elsewhere before `decode`, which asks by itself otherwise.
+        """
+        return self._parser.wanted(values, kafka_us)
+
     def _columns(self, records: list[Any], rows: Sequence[int], reasons: dict[int, str]) -> tuple[Columns, Columns]:
         """Columns as sent and quantised."""
-        raw: Columns = []
-        quantised: Columns = []
-        for column, take in zip(self.source.columns, self._takers, strict=True):
-            values = list(map(take, records))
-            if column.type == "timestamp":
-                values = _to_us(values)
-            raw.append(values)
-            quantised.append(_in_units(values, column, rows, reasons))
+        raw = self._parser.columns(records)
+        quantised = [
+            _in_units(values, column, rows, reasons) for values, column in zip(raw, self.source.columns, strict=True)
+        ]
         return raw, quantised
 
     def _derive(self, raw: Columns, quantised: Columns, rows: Sequence[int], reasons: dict[int, str]) -> None:
@@ -135,20 +137,45 @@ class Decoder:
                 reasons.setdefault(i, f"{Reason.AHEAD_OF_ITS_TIME}: column {column}: {ahead}")
 
 
+def kernel_rows(source: SourcePlan, stored: Columns) -> list[Row]:
+    """Rows as the kernel takes them, of valid events as the lake keeps them.
+
+    Parameters
+    ----------
+    source
+        The declaration that the events were decoded under.
+    stored
+        The columns of ``source.stored``, instants in microseconds.
+
+    Returns
+    -------
+    list of tuple
+        What `Decoder.decode` gives as ``columns`` for the records of these events.
+
+    """
+    reasons: dict[int, str] = {}
+    rows = range(len(stored[0]))
+    columns = [_in_units(values, column, rows, reasons) for values, column in zip(stored, source.stored, strict=True)]
+    return _masked_rows(columns, _mask_ordinals(source))
+
+
+def _mask_ordinals(source: SourcePlan) -> list[tuple[int, int]]:
+    """Per mask the place of its column, and of the bool column that decides."""
+    ordinal = {column.name: i for i, column in enumerate(source.stored)}
+    return [(ordinal[mask.column], ordinal[mask.where]) for mask in source.masks]
+
+
+def _masked_rows(columns: Columns, masks: Sequence[tuple[int, int]]) -> list[Row]:
+    """Columns as rows, with the masked ones behind them."""
+    for column, where in masks:
+        masked = zip(columns[column], columns[where], strict=True)
+        columns.append([value if counts else None for value, counts in masked])
+    return list(zip(*columns, strict=True))
+
+
 def _refuse(column: ColumnPlan, rows: Sequence[int], reasons: dict[int, str], at: int, code: str, text: str) -> None:
     """Give the row at a place of the batch's good ones its reason, unless it has one."""
     reasons.setdefault(rows[at], f"{code}: column {column.name}: {text}")
-
-
-def _to_us(values: list[datetime | None]) -> list[Any]:
-    """Aware datetimes as int microseconds since 1970."""
-    try:
-        return [
-            (since := value - _EPOCH).days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds  # type: ignore[operator]  # None is for the branch below
-            for value in values
-        ]
-    except TypeError:
-        return [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
 
 
 def _in_units(values: list[Any], column: ColumnPlan, rows: Sequence[int], reasons: dict[int, str]) -> list[Any]:

@@ -56,11 +56,29 @@ class MaskPlan(PlanStruct, frozen=True, kw_only=True):
         return f"{self.column} where {self.where}"
 
 
+class JsonRecords(PlanStruct, frozen=True, kw_only=True, tag="json"):
+    """Records are JSON objects."""
+
+
+class AvroRecords(PlanStruct, frozen=True, kw_only=True, tag="avro"):
+    """Records are Avro; they are read under ``schema``, which is JSON."""
+
+    schema: str
+
+
+class ProtobufRecords(PlanStruct, frozen=True, kw_only=True, tag="protobuf"):
+    """Records are the message of that full name; ``descriptors`` is the file descriptor set that declares it."""
+
+    message: str
+    descriptors: bytes
+
+
 class SourcePlan(PlanStruct, frozen=True, kw_only=True):
     """A topic: which records are valid, and what their columns are.
 
     ``columns`` are sent in each record, ``derived`` are computed from them by functions whose source text, with all
     that they use, is ``functions``. A record for which one fails is refused, so both decide validity; ``masks`` do not.
+    ``wire`` says whether a record's bytes begin with a schema registry's header.
     """
 
     topic: str
@@ -69,6 +87,8 @@ class SourcePlan(PlanStruct, frozen=True, kw_only=True):
     max_ahead_us: int
     derived: tuple[DerivedPlan, ...] = ()
     functions: str = ""
+    format: JsonRecords | AvroRecords | ProtobufRecords = JsonRecords()
+    wire: Literal["bare", "confluent"] = "bare"
     masks: tuple[MaskPlan, ...] = ()
 
     @property

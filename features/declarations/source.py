@@ -5,48 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NamedTuple
-
-from feast.data_format import JsonFormat
 
 from features.declarations.derived import compile_derived
 from features.declarations.function_text import function_text
-from features.declarations.names import check_column_name
+from features.declarations.message_format import compile_message_format
 from features.durations import parse_duration_us
 from features.errors import DomainError
 from features.plan import NUMERIC, ColumnPlan, ColumnType, DerivedPlan, SourcePlan
-
-TYPES: Mapping[str, ColumnType] = {
-    "string": "string",
-    "int": "int32",
-    "integer": "int32",
-    "bigint": "int64",
-    "long": "int64",
-    "float": "float32",
-    "double": "float64",
-    "boolean": "bool",
-    "timestamp": "timestamp",
-}
-"""Names of types in Feast's ``schema_json``, and what they are in the plan."""
 
 DEFAULT_DECIMALS = 6
 DEFAULT_MAX_AHEAD = "1h"
 MAX_DECIMALS = 15
 ENGINE_TOPICS = "millstream."
-TAGS = ("decimals", "derive", "max_ahead")
+TAGS = ("decimals", "derive", "max_ahead", "wire")
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_COLUMN = re.compile(r"\s*(\S+)\s+([a-z0-9]+)(\s+not\s+null)?\s*", re.IGNORECASE)
 
 
-class Transforms(NamedTuple):
-    """A domain's ``transforms.py``: its functions, by name, and its text."""
+class Folder(NamedTuple):
+    """What a domain's folder holds besides its declarations: ``transforms.py``, as functions by name and as text."""
 
+    repo: Path
     functions: Mapping[str, Callable[..., Any]]
     text: str
 
 
-def compile_source(source: Any, join_keys: frozenset[str], transforms: Transforms) -> SourcePlan:
+def compile_source(source: Any, join_keys: frozenset[str], folder: Folder) -> SourcePlan:
     """Check one source and put it into the plan's form; join keys are identifiers and stay unquantised."""
     where = f"KafkaSource {source.name}"
     topic = str(source.kafka_options.topic)
@@ -57,8 +43,9 @@ def compile_source(source: Any, join_keys: frozenset[str], transforms: Transform
             f"name a Kafka topic that does not begin with {ENGINE_TOPICS}",
         )
     _refuse_what_is_ignored(where, source)
-    types = _parse_columns(where, source)
-    derived = compile_derived(where, source.tags, types, transforms.functions, join_keys)
+    message_format = compile_message_format(where, source, folder.repo)
+    types = message_format.columns
+    derived = compile_derived(where, source.tags, types, folder.functions, join_keys)
     all_types = types | {name: (column.type, column.nullable) for name, column in derived.items()}
     columns = {
         column.name: column
@@ -87,7 +74,9 @@ def compile_source(source: Any, join_keys: frozenset[str], transforms: Transform
             )
             for name, column in derived.items()
         ),
-        functions=function_text(transforms.text, [column.function for column in derived.values()]),
+        functions=function_text(folder.text, [column.function for column in derived.values()]),
+        format=message_format.format,
+        wire=message_format.wire,
     )
 
 
@@ -105,28 +94,6 @@ def _refuse_what_is_ignored(where: str, source: Any) -> None:
         raise DomainError(
             f"{where}: created_timestamp_column", "is not used: two equal rows are two events", "remove it"
         )
-
-
-def _parse_columns(where: str, source: Any) -> dict[str, tuple[ColumnType, bool]]:
-    """Columns of the message format: name → (type, nullable)."""
-    message_format = source.kafka_options.message_format
-    if not isinstance(message_format, JsonFormat):
-        raise DomainError(
-            f"{where}: message_format", f"is {type(message_format).__name__}", "use JsonFormat(schema_json=…)"
-        )
-    columns: dict[str, tuple[ColumnType, bool]] = {}
-    for text in message_format.schema_json.split(","):
-        match = _COLUMN.fullmatch(text)
-        kind = TYPES.get(match[2].lower()) if match else None
-        if match is None or kind is None:
-            raise DomainError(
-                f"{where}: schema_json",
-                f"cannot read {text.strip()!r}",
-                f"write `name type [not null]` with one of {', '.join(sorted(TYPES))}, separated by commas",
-            )
-        check_column_name(f"{where}: schema_json", match[1], columns)
-        columns[match[1]] = (kind, match[3] is None)
-    return columns
 
 
 def _decimals(

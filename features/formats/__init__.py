@@ -3,3 +3,7 @@
 Whatever the format, a record becomes the same struct by the same rules (`features.formats.record`), so that one row
 sent in any of them gives the same columns, or the same refusal.
 """
+
+from features.formats.opening import open_parser
+
+__all__ = ["open_parser"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from features.plan import ColumnPlan, SourcePlan
-from features.quantise import integer_bounds
 
 _AT = re.compile(r"(?P<what>.*) - at `(?P<path>.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<column>.*)`", re.DOTALL)
@@ -22,29 +20,44 @@ class Reason(StrEnum):
     """Why a record is a dead letter: the code before the colon of a reason's text."""
 
     NOT_DECODABLE = "not_decodable"
+    UNKNOWN_SCHEMA = "unknown_schema"
     SCHEMA_BREACH = "schema_breach"
     OUT_OF_RANGE = "out_of_range"
     AHEAD_OF_ITS_TIME = "ahead_of_its_time"
     NOT_DERIVABLE = "not_derivable"
 
 
-class NotDecodableError(Exception):
-    """Bytes that are not of the message format; the text is the same for the same bytes at any time."""
+class RefusedError(Exception):
+    """Bytes that are no valid record; ``text`` is the same for the same bytes at any time."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(f"{reason}: {text}")
 
 
 class Parser(Protocol):
     """One message format, for the records of one source."""
 
-    def parse(self, values: Sequence[bytes | None], reasons: dict[int, str]) -> list[Any]:
-        """Structs of `record_type`, None where refused; adds to ``reasons``, and skips what already stands there."""
+    def parse(self, values: Sequence[bytes | None], kafka_us: Sequence[int], reasons: dict[int, str]) -> list[Any]:
+        """Structs of the declared columns, None where refused; ``reasons`` is given why."""
+        ...
+
+    def wanted(self, values: Sequence[bytes | None], kafka_us: Sequence[int]) -> dict[int, int]:
+        """Ids of schemas that must be asked for first, and the newest Kafka timestamp of a record with each."""
+        ...
+
+    def columns(self, records: Sequence[Any]) -> list[list[Any]]:
+        """The declared columns of structs: instants in microseconds since 1970, None where null."""
         ...
 
 
-def record_type(source: SourcePlan) -> type[msgspec.Struct]:
-    """A struct with a field ``c<i>`` for each column that is sent, under the column's own name."""
+def record_type(source: SourcePlan, kinds: Mapping[str, Any]) -> type[msgspec.Struct]:
+    """A struct with a field ``c<i>`` for each column that is sent, under the column's own name.
+
+    ``kinds`` is the type that msgspec must find for each column where it is not null.
+    """
     fields: list[Any] = []
     for i, column in enumerate(source.columns):
-        kind = _value_type(column)
+        kind = kinds[column.name]
         if column.nullable and column.name != source.timestamp_column:
             fields.append((f"c{i}", kind | None, None))
         else:
@@ -53,12 +66,22 @@ def record_type(source: SourcePlan) -> type[msgspec.Struct]:
     return msgspec.defstruct("Record", fields, rename=names, gc=False, kw_only=True)
 
 
-def parse_each(decode: Callable[[Any], Any], values: Sequence[bytes | None], reasons: dict[int, str]) -> list[Any]:
-    """What a decoder of one record makes of many: None, and the reason, where it raises."""
+def plain_kind(column: ColumnPlan) -> Any:
+    """Type of a column that is neither an integer nor an instant, whose bounds are the format's concern."""
+    return {"string": str, "bool": bool, "float32": float, "float64": float}[column.type]
+
+
+def parse_each(
+    decode: Callable[..., Any], values: Sequence[bytes | None], reasons: dict[int, str], *more: Sequence[Any]
+) -> list[Any]:
+    """What a decoder of one record makes of many: None, and the reason, where it raises.
+
+    ``more`` are further arguments of the decoder, one a record; it raises TypeError for a value of None.
+    """
     records: list[Any] = []
     if reasons:
         values = [None if i in reasons else value for i, value in enumerate(values)]
-    parsing = map(decode, values)
+    parsing = map(decode, values, *more)
     while len(records) < len(values):
         try:
             records.extend(parsing)  # what came before an error stays, and the map goes on behind it
@@ -67,25 +90,17 @@ def parse_each(decode: Callable[[Any], Any], values: Sequence[bytes | None], rea
                 raise
             reasons.setdefault(len(records), f"{Reason.NOT_DECODABLE}: there is no value (a tombstone)")
             records.append(None)
-        except (msgspec.MsgspecError, UnicodeDecodeError, NotDecodableError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RefusedError) as error:
             reasons[len(records)] = _explain(error)
             records.append(None)
     return records
 
 
-def _value_type(column: ColumnPlan) -> Any:
-    """What msgspec must find; the bounds of integers are checked there too, in C."""
-    if column.type == "timestamp":
-        return Annotated[datetime, msgspec.Meta(tz=True)]
-    if column.type in {"int32", "int64"}:
-        least, most = integer_bounds(column)
-        return Annotated[int, msgspec.Meta(ge=least, le=most)]
-    return {"string": str, "bool": bool, "float32": float, "float64": float}[column.type]
-
-
 def _explain(error: Exception) -> str:
     """The reason's text: its code, the column where one is to blame, and what was found."""
     text = str(error)
+    if isinstance(error, RefusedError):
+        return text
     if not isinstance(error, msgspec.ValidationError):
         return f"{Reason.NOT_DECODABLE}: {text}"
     if missing := _MISSING.fullmatch(text):

@@ -15,6 +15,7 @@ import pyarrow.fs as pafs
 
 from features.decode import Decoder
 from features.errors import LakeCorruptError
+from features.formats.schemas import SchemaBook
 from features.lake.check import Finding, check_place, gaps_of
 from features.lake.compaction import Compactor
 from features.lake.files import FileFacts, LakeFile, LakeFiles, Place, coverage
@@ -29,6 +30,7 @@ from features.lake.rows import (
     to_table,
     with_masks,
 )
+from features.lake.schema_shelf import SchemaShelf
 from features.nouns import Partition
 from features.plan import SourcePlan
 
@@ -67,10 +69,16 @@ class Lake:
     filesystem, root
         See `open_lake`.
 
+    Attributes
+    ----------
+    schemas
+        The schemas that its records were written with, for a decoder of them.
+
     """
 
     def __init__(self, filesystem: pafs.FileSystem, root: str) -> None:
         self._files = LakeFiles(filesystem, root)
+        self.schemas = SchemaBook(SchemaShelf(self._files))
         self._compactors: dict[Place, Compactor] = {}
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
@@ -159,7 +167,7 @@ class Lake:
             A file that is needed is cut short, damaged, foreign or renamed.
 
         """
-        decoder = Decoder(source)
+        decoder = Decoder(source, self.schemas)
         tables = [table_schema(source).empty_table()]
         for place in self._files.places(source.topic):
             last = None if upto is None else upto.get((place.log, place.partition), -1)
@@ -194,9 +202,10 @@ class Lake:
             A file is cut short, damaged, foreign or renamed.
 
         """
+        decoder = None if source is None else Decoder(source, self.schemas)
         findings: list[Finding] = []
         for place in self._files.places(topic):
-            findings += self._files.use(place, partial(check_place, self._files, place, source=source))
+            findings += self._files.use(place, partial(check_place, self._files, place, decoder=decoder))
         return findings
 
     def sql(self, sources: Iterable[SourcePlan]) -> duckdb.DuckDBPyConnection:

@@ -246,7 +246,7 @@ def test_every_word_that_users_meet_is_explained(page: str, names: list[str]) ->
 
 def test_every_type_of_column_is_documented() -> None:
     """The names that Feast's schema text may use."""
-    from features.declarations.source import TYPES
+    from features.declarations.message_format import TYPES
 
     text = (DOCS / "domain.md").read_text()
     assert [name for name in TYPES if f"`{name}`" not in text] == []
