@@ -37,7 +37,7 @@ class History:
         registry: SchemaRegistrySettings | None = None,
     ) -> None:
         self._source = source
-        self._registry = registry or SchemaRegistrySettings()
+        self._registry = registry
         self._columns = [column.name for column in source.columns]
         self._keys = key_columns
         self.topic = source.topic
@@ -71,7 +71,9 @@ class History:
 
     def _register(self, kind: str, text: str) -> int:
         """Id of the schema under the topic's subject, as producers name it by default."""
-        return open_registry(self._registry, self._source).register(f"{self.topic}-value", kind, text)
+        return open_registry(self._registry or SchemaRegistrySettings(), self._source).register(
+            f"{self.topic}-value", kind, text
+        )
 
     def _span(self, from_us: int | None, until_us: int | None) -> tuple[int, int]:
         begin = 0 if from_us is None else int(self._times_us.searchsorted(from_us))

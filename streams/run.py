@@ -12,7 +12,7 @@ import structlog
 
 from features.clock import SystemClock
 from features.errors import BrokerUnavailableError, MillstreamError
-from features.formats.registry_client import RegistryClient, needs_registry, open_registry
+from features.formats.registry_client import RegistryClient, registry_of
 from features.lake import Lake, open_lake
 from features.plan import Plan
 from features.redis_reader import RedisReader
@@ -48,7 +48,7 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
     await_broker(logs, lanes)
     lake = open_lake(settings.lake_url(plan.project))
-    registry = schema_registry(settings, plan)
+    registry = registry_of(settings.schema_registry, plan.sources)
     if registry is not None:
         lake.schemas.ask(registry)
     app = wire(settings, plan, lanes=lanes, metrics=metrics, logs=logs, lake=lake)
@@ -112,14 +112,6 @@ def await_broker(logs: KafkaLogs, lanes: Assignment) -> None:
         else:
             lanes.failure = "starting"
             return
-
-
-def schema_registry(settings: Settings, plan: Plan) -> RegistryClient | None:
-    """The registry that this plan's records need; None where they say all by themselves."""
-    for source in plan.sources:
-        if needs_registry(source):
-            return open_registry(settings.schema_registry, source)
-    return None
 
 
 def neighbour_down(

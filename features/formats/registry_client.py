@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -130,7 +131,7 @@ class RegistryClient:
 
 
 def open_registry(settings: SchemaRegistrySettings, source: SourcePlan) -> RegistryClient:
-    """The registry that a source's records need; SettingsError where none is set."""
+    """The registry of a source whose records begin with its ids; SettingsError where none is set."""
     if settings.url is None:
         raise SettingsError(
             "MILLSTREAM_SCHEMA_REGISTRY__URL",
@@ -140,9 +141,15 @@ def open_registry(settings: SchemaRegistrySettings, source: SourcePlan) -> Regis
     return RegistryClient(settings)
 
 
-def needs_registry(source: SourcePlan) -> bool:
-    """Whether records can only be read with the schema that they name: Avro's, for their fields have no names."""
-    return source.wire == "confluent" and isinstance(source.format, AvroRecords)
+def registry_of(settings: SchemaRegistrySettings, sources: Iterable[SourcePlan]) -> RegistryClient | None:
+    """The registry that reading these sources needs; None where their records say all by themselves.
+
+    Avro is the format whose fields have neither names nor numbers, so that only the schema tells them apart.
+    """
+    for source in sources:
+        if source.wire == "confluent" and isinstance(source.format, AvroRecords):
+            return open_registry(settings, source)
+    return None
 
 
 def _refusal(error: urllib.error.HTTPError) -> int | None:

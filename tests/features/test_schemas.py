@@ -11,12 +11,11 @@ import pytest
 from features.decode import Decoder
 from features.errors import SettingsError, UnavailableError
 from features.formats.encoding import open_encoder
-from features.formats.registry_client import RegistryClient, open_registry
+from features.formats.registry_client import RegistryClient, open_registry, registry_of
 from features.formats.schemas import MemoryShelf, SchemaBook, WriterSchema
 from features.lake import LakeBatch, open_lake
-from features.plan import SourcePlan
 from features.settings import SchemaRegistrySettings
-from tests.features.orders import ARRIVED_US, AVRO, AVRO_SOURCE, row
+from tests.features.orders import ARRIVED_US, AVRO, AVRO_SOURCE, JSON_SOURCE, row
 from tests.schema_registry import SchemaRegistry, running_registry
 
 LOG = "AAAAAAAAQACAAAAAAAAAAQ"
@@ -138,16 +137,10 @@ def test_records_that_name_their_schema_need_a_registry() -> None:
         open_registry(SchemaRegistrySettings(), SOURCE)
 
 
-def test_a_json_domain_has_no_use_for_one() -> None:
-    """Neither does Protobuf, whose fields have numbers."""
-    from streams.run import schema_registry
-
-    def registry_for(source: SourcePlan) -> RegistryClient | None:
-        from features.plan import Plan
-        from features.settings import Settings
-
-        plan = Plan(project="shop", sources=(source,), views=(), request_features=(), services=(), transforms_sha256="")
-        return schema_registry(Settings(schema_registry=SchemaRegistrySettings(url="http://127.0.0.1:1")), plan)
-
-    assert registry_for(SOURCE) is not None
-    assert registry_for(AVRO_SOURCE) is None
+def test_only_avro_behind_a_header_needs_it_to_be_read() -> None:
+    """JSON has names and Protobuf numbers for its fields; bare Avro has the declared schema."""
+    settings = SchemaRegistrySettings(url="http://127.0.0.1:1")
+    framed = msgspec.structs.replace(JSON_SOURCE, wire="confluent")
+    assert registry_of(settings, [framed, AVRO_SOURCE]) is None
+    assert registry_of(SchemaRegistrySettings(), [framed, AVRO_SOURCE]) is None
+    assert registry_of(settings, [framed, SOURCE]) is not None

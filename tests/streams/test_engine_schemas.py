@@ -46,6 +46,7 @@ def sold(i: int) -> int:
     return START_US + i * HOUR_US
 
 
+@pytest.mark.faults
 async def test_a_producers_new_schema_is_read_by_a_running_worker() -> None:
     """A field more, another order: the same states as ever; a breach and an unknown id are dead letters."""
     with running_registry() as registry:
@@ -72,6 +73,7 @@ async def test_a_producers_new_schema_is_read_by_a_running_worker() -> None:
     assert len(world.lake.rows) == 5
 
 
+@pytest.mark.faults
 async def test_while_the_registry_is_down_nothing_is_lost_or_refused() -> None:
     """The batch fails as it would for a store that is down, is read again, and goes in once."""
     with running_registry() as registry:
