@@ -31,7 +31,7 @@ PYTHON_TYPES: Final[Mapping[ColumnType, type]] = MappingProxyType(
 """What a function is given for a column of each type; an instant is microseconds since 1970."""
 
 Failure = Literal["not_derivable", "out_of_range"]
-Refuse = Callable[[int, Failure, str], None]
+Refuse = Callable[[int, Failure, str], object]
 """Takes the index of a row, what is wrong, and a text that is the same for the same row at any time."""
 
 

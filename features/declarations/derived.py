@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from features.declarations.names import check_column_name
-from features.derive import PYTHON_TYPES
+from features.declarations.samples import sample_rows
+from features.derive import PYTHON_TYPES, Derivation, Failure
 from features.errors import DomainError
-from features.plan import ColumnType
+from features.plan import ColumnType, DerivedPlan, SourcePlan
 
 TAG = "derive"
 
@@ -48,13 +49,42 @@ def compile_derived(
             raise DomainError(
                 f"{where}: tag {tag}", f"transforms.py has no function {function!r}", f"it has {sorted(functions)}"
             )
-        derived[name] = _derived(functions[function], columns)
+        derived[name] = _derived(function, functions[function], columns)
     return derived
 
 
-def _derived(function: Callable[..., Any], columns: Mapping[str, tuple[ColumnType, bool]]) -> DerivedColumn:
+def try_on_samples(source: SourcePlan) -> None:
+    """Call the functions of a source as a batch of records would, twice: for what no annotation tells."""
+    nullable = [column.nullable for column in source.columns]
+    rows = [
+        list(row.values())
+        for row in sample_rows({column.name: column.type for column in source.columns})
+        if all(may or value is not None for may, value in zip(nullable, row.values(), strict=True))
+    ]
+    sent = list(zip(*rows, strict=True))
+    for column in source.derived:
+        where = f"transforms.py: {column.function}"
+        (values, refused), again = (_outcome(column, source, sent) for _ in range(2))
+        if (values, refused) != again:
+            raise DomainError(where, "gives two results for one row", "make it a pure function of its arguments")
+        breach = next((text for code, text in refused.values() if code == "not_derivable" and "() gave" in text), None)
+        if breach is not None or len(refused) == len(rows):
+            problem = breach or f"{next(iter(refused.values()))[1]} on every one of {len(rows)} sample rows"
+            raise DomainError(where, problem, "mend it: every such record would be a dead letter")
+
+
+def _outcome(
+    column: DerivedPlan, source: SourcePlan, sent: Sequence[Sequence[Any]]
+) -> tuple[list[Any], dict[int, tuple[Failure, str]]]:
+    """Values, and what was refused, by row."""
+    refused: dict[int, tuple[Failure, str]] = {}
+    values = Derivation(column, source).compute(sent, lambda at, code, text: refused.setdefault(at, (code, text)))
+    return values, refused
+
+
+def _derived(name: str, function: Callable[..., Any], columns: Mapping[str, tuple[ColumnType, bool]]) -> DerivedColumn:
     """Parameters and result of a function, by its annotations."""
-    where = f"transforms.py: {function.__name__}"
+    where = f"transforms.py: {name}"
     if (
         not inspect.isfunction(function)
         or inspect.iscoroutinefunction(function)
@@ -78,7 +108,7 @@ def _derived(function: Callable[..., Any], columns: Mapping[str, tuple[ColumnTyp
     kind, nullable = _split_optional(hints.get("return"))
     if kind not in _RESULTS:
         raise DomainError(where, "does not say what it gives", _RESULT_REMEDY)
-    return DerivedColumn(_RESULTS[kind], nullable, function.__name__, tuple(parameters))
+    return DerivedColumn(_RESULTS[kind], nullable, name, tuple(parameters))
 
 
 def _check_parameter(where: str, name: str, hint: Any, kind: ColumnType, nullable: bool) -> None:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from features.declarations.derived import compile_derived
+from features.declarations.derived import compile_derived, try_on_samples
 from features.declarations.function_text import function_text
 from features.declarations.message_format import compile_message_format
 from features.durations import parse_duration_us
@@ -58,7 +58,7 @@ def compile_source(source: Any, join_keys: frozenset[str], folder: Folder) -> So
             f"{timestamp!r} is no `timestamp not null` column of its schema",
             "declare the event time so",
         )
-    return SourcePlan(
+    plan = SourcePlan(
         topic=topic,
         timestamp_column=timestamp,
         columns=tuple(columns[name] for name in types),
@@ -78,6 +78,8 @@ def compile_source(source: Any, join_keys: frozenset[str], folder: Folder) -> So
         format=message_format.format,
         wire=message_format.wire,
     )
+    try_on_samples(plan)
+    return plan
 
 
 def _refuse_what_is_ignored(where: str, source: Any) -> None:

@@ -132,6 +132,14 @@ REFUSALS = [
     ("transforms.py", ") -> bool | None", ")", "does not say what it gives"),
     ("transforms.py", "grams(kilos: float | None)", "grams()", "takes no column"),
     ("transforms.py", "def grams", "async def grams", "no plain function"),
+    ("transforms.py", "kilos * 1000.0", "kilos * __import__('random').random()", "gives two results for one row"),
+    ("transforms.py", "kilos * 1000.0", "str(kilos)", "gave a value of the type str, not float"),
+    (
+        "transforms.py",
+        "None if kilos is None else kilos * 1000.0",
+        "kilos.grams",
+        "raised AttributeError on every one of",
+    ),
     ("transforms.py", "from math import floor", "from math import *", "uses 'floor', which cannot be found"),
     ("transforms.py", "> HEAVY_KILOS", "> HEAVY", "uses 'HEAVY', which cannot be found"),
 ]
