@@ -16,10 +16,11 @@ from deploy.status import stack_status
 from features.compiler import compile_plan
 from features.domain import load_domain
 from features.errors import MillstreamError
+from features.formats.registry_client import RegistryClient
 from features.nouns import SCORES_TOPIC
 from features.plan import load_plan
 from features.redis_link import address_of, is_unix
-from features.settings import Settings
+from features.settings import SchemaRegistrySettings, Settings
 from streams.logs import KafkaLogs
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ def stack_findings(call: Invocation) -> Iterator[Finding]:
     yield Finding("stack", report.healthy, "healthy" if report.healthy else report.text().replace("\n", ";"))
     yield attempt("store", lambda: check_store(settings))
     yield attempt("broker", lambda: check_broker(settings))
+    registry = settings.schema_registry
+    if registry.url is not None:
+        yield attempt("schemas", lambda: check_schemas(registry))
 
 
 def check_broker(settings: Settings) -> str:
@@ -118,6 +122,12 @@ def check_broker(settings: Settings) -> str:
     if SCORES_TOPIC not in logs:
         raise NotWellError(f"{settings.kafka.bootstrap_servers} has no topic {SCORES_TOPIC}; run `millstream up`")
     return f"{settings.kafka.bootstrap_servers}, {SCORES_TOPIC} is log {logs[SCORES_TOPIC].log}"
+
+
+def check_schemas(settings: SchemaRegistrySettings) -> str:
+    """The schema registry answers us."""
+    RegistryClient(settings).ask()
+    return str(settings.url)
 
 
 def preferred_ports(settings: Settings) -> list[int]:

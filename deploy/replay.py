@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -17,7 +16,10 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from features.domain import Domain
 from features.errors import BrokerUnavailableError, DomainError
+from features.formats.encoding import open_encoder
+from features.formats.registry_client import open_registry
 from features.plan import Plan, SourcePlan
+from features.settings import SchemaRegistrySettings
 
 CHUNK_ROWS = 5_000
 DELIVERY_S = 30.0
@@ -25,9 +27,17 @@ MAKE_DEADLINE_S = 600.0
 
 
 class History:
-    """The events of one topic in time order, as JSON in the declared schema."""
+    """The events of one topic in time order, as records of the declared schema and message format."""
 
-    def __init__(self, source: SourcePlan, key_columns: Sequence[str], events: pa.Table) -> None:
+    def __init__(
+        self,
+        source: SourcePlan,
+        key_columns: Sequence[str],
+        events: pa.Table,
+        registry: SchemaRegistrySettings | None = None,
+    ) -> None:
+        self._source = source
+        self._registry = registry
         self._columns = [column.name for column in source.columns]
         self._keys = key_columns
         self.topic = source.topic
@@ -53,11 +63,17 @@ class History:
     def messages(self, from_us: int | None, until_us: int | None) -> Iterator[tuple[bytes, bytes]]:
         """Key and value of each event in ``[from, until)``."""
         begin, end = self._span(from_us, until_us)
-        encode = msgspec.json.Encoder().encode
+        encode = open_encoder(self._source, self._register)
         for first in range(begin, end, CHUNK_ROWS):
             rows = self._events.slice(first, min(CHUNK_ROWS, end - first)).to_pylist()
             for row in rows:
                 yield "|".join(str(row[name]) for name in self._keys).encode(), encode(row)
+
+    def _register(self, kind: str, text: str) -> int:
+        """Id of the schema under the topic's subject, as producers name it by default."""
+        return open_registry(self._registry or SchemaRegistrySettings(), self._source).register(
+            f"{self.topic}-value", kind, text
+        )
 
     def _span(self, from_us: int | None, until_us: int | None) -> tuple[int, int]:
         begin = 0 if from_us is None else int(self._times_us.searchsorted(from_us))
@@ -136,7 +152,7 @@ class Replayer:
         self._producer.flush(1.0)
 
 
-def load_history(domain: Domain, plan: Plan, topic: str) -> History:
+def load_history(domain: Domain, plan: Plan, topic: str, registry: SchemaRegistrySettings | None = None) -> History:
     """Read ``data/<topic>.parquet``, after its maker has made it where it is missing."""
     source = plan.source(topic)
     file = domain.data_file(topic)
@@ -152,7 +168,7 @@ def load_history(domain: Domain, plan: Plan, topic: str) -> History:
     missing = [column.name for column in source.columns if column.name not in events.column_names]
     if missing:
         raise DomainError(str(file), f"has no column {missing[0]}", f"topic {topic} declares it")
-    return History(source, [key.name for key in keys], events)
+    return History(source, [key.name for key in keys], events, registry)
 
 
 def make_data(domain: Domain) -> None:

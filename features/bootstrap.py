@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from features.decode import Decoder
+from features.decode import kernel_rows
 from features.errors import BirthMissingError, CorruptError, LogNotAdoptedError
 from features.feast_layout import KeyLayout
 from features.kernel import ViewKernel
+from features.lake import declared_name
 from features.nouns import Partition
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.state import State
@@ -200,20 +201,14 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
 
 def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str) -> tuple[dict[bytes, State], int]:
     """States of all entities in a table of the lake, by entity key, and the number of events folded."""
-    kernel, decoder, layout = ViewKernel(view, source), Decoder(source), KeyLayout(project, view.keys)
+    kernel, layout = ViewKernel(view, source), KeyLayout(project, view.keys)
     ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
     states: dict[bytes, State] = {}
     n_events = 0
     for batch in events.to_batches(max_chunksize=50_000):
-        values, kafka_us, *positions = (
-            _listed(batch, name) for name in ("value", "kafka_us", "log", "partition", "offset")
-        )
-        decoded = decoder.decode(values, kafka_us)
-        for log, partition, offset, event_us, columns in zip(
-            *positions, decoded.event_us, decoded.columns, strict=True
-        ):
-            if columns is None:
-                continue
+        positions = (_listed(batch, name) for name in ("log", "partition", "offset", "event_us"))
+        rows = kernel_rows(source, [_listed(batch, declared_name(column.name)) for column in source.stored])
+        for log, partition, offset, event_us, columns in zip(*positions, rows, strict=True):
             key = layout.key([columns[ordinal] for ordinal in ordinals])
             state = states.get(key)
             if state is None:
@@ -232,7 +227,8 @@ def _last_offsets(cut: Mapping[str, Mapping[int, int]]) -> dict[Partition, int]:
 
 
 def _listed(batch: pa.RecordBatch, name: str) -> list[Any]:
-    return batch.column(name).to_pylist()
+    column = batch.column(name)
+    return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
 
 
 def state_write(kernel: ViewKernel, key: bytes, expected: bytes, state: State) -> StateWrite:

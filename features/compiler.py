@@ -5,8 +5,11 @@ With `features.declarations` this is the only part of the engine that imports Fe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from features.declarations.folder import (
     check_file_names,
@@ -18,13 +21,13 @@ from features.declarations.objects import Declared, domain_files, load_declared,
 from features.declarations.registry import apply_to_registry, client_config, known_projects
 from features.declarations.request import compile_request_view
 from features.declarations.service import check_models, compile_service
-from features.declarations.source import compile_source
-from features.declarations.view import check_field_collisions, compile_view, stream_source_of
+from features.declarations.source import Folder, compile_source
+from features.declarations.view import CompiledView, check_field_collisions, compile_view, stream_source_of
 from features.domain import STORE_FILE, load_domain, project_name
 from features.errors import DomainError
 from features.plan import Plan, RequestFeaturePlan, SourcePlan, ViewPlan, load_plan, save_plan
 from features.settings import StoreSettings
-from features.transforms import TRANSFORMS_FILE, load_transforms, transforms_sha256
+from features.transforms import TRANSFORMS_FILE, load_transforms, transforms_sha256, transforms_text
 
 PLAN_FILE = "plan.json"
 
@@ -103,7 +106,7 @@ def _compile(repo: Path) -> _Compiled:
     functions = load_transforms(repo)
     declared = load_declared(repo)
     with quiet_feast():
-        sources, views = _compile_views(declared)
+        sources, views = _compile_views(declared, Folder(repo, functions, transforms_text(repo)))
         by_name = {view.name: view for view in views}
         requests = {view.name: compile_request_view(view, by_name, functions) for view in declared.request_views}
         _check_request_fields(requests)
@@ -123,7 +126,7 @@ def _compile(repo: Path) -> _Compiled:
     return _Compiled(plan, declared)
 
 
-def _compile_views(declared: Declared) -> tuple[tuple[SourcePlan, ...], tuple[ViewPlan, ...]]:
+def _compile_views(declared: Declared, folder: Folder) -> tuple[tuple[SourcePlan, ...], tuple[ViewPlan, ...]]:
     """Sources and views in declared order; the join keys of all entities stay unquantised in every source."""
     if not declared.stream_views:
         raise DomainError("definitions.py", "declares no StreamFeatureView", "declare the features of an entity")
@@ -131,19 +134,26 @@ def _compile_views(declared: Declared) -> tuple[tuple[SourcePlan, ...], tuple[Vi
     join_keys = frozenset(str(entity.join_key) for entity in declared.entities)
     sources: dict[str, SourcePlan] = {}
     for source in [*map(stream_source_of, declared.stream_views), *declared.sources]:
-        compiled = compile_source(source, join_keys)
+        compiled = compile_source(source, join_keys, folder)
         if sources.setdefault(compiled.topic, compiled) != compiled:
             raise DomainError(
                 f"KafkaSource {source.name}",
                 f"declares topic {compiled.topic} otherwise than another source",
                 "declare the topic once and share the KafkaSource",
             )
-    views = tuple(
+    compiled_views = [
         compile_view(view, sources[stream_source_of(view).kafka_options.topic], entities)
         for view in declared.stream_views
-    )
+    ]
+    views = tuple(view.plan for view in compiled_views)
     check_field_collisions(views, _batch_fields(declared))
-    return tuple(sources.values()), views
+    return tuple(_with_masks(source, compiled_views) for source in sources.values()), views
+
+
+def _with_masks(source: SourcePlan, views: Sequence[CompiledView]) -> SourcePlan:
+    """A source with the masked columns that its views read, each once."""
+    masks = dict.fromkeys(mask for view in views if view.plan.topic == source.topic for mask in view.masks)
+    return msgspec.structs.replace(source, masks=tuple(masks))
 
 
 def _batch_fields(declared: Declared) -> list[tuple[tuple[str, ...], str, str]]:

@@ -6,83 +6,36 @@ other records of a batch and the depth of the caller's stack have no part in it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from operator import attrgetter, is_, sub
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from operator import is_, sub
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from features.derive import Derivation
+from features.formats import open_parser
+from features.formats.record import Reason
+from features.formats.schemas import MemoryShelf, SchemaBook
 from features.plan import ColumnPlan, SourcePlan
-
-QUANTISED_LIMIT = 2**52
-"""A quantised number is strictly between minus this and this, so that doubles hold it exactly."""
-
-MAX_DEPTH = 200
-"""Deeper nesting is refused: the parser's own limit depends on how deep its caller's stack is."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_AT = re.compile(r"(?P<what>.*) - at `(?P<path>.*)`", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<column>.*)`", re.DOTALL)
-_BOUND = re.compile(r"out of range|^Expected `[^`]*` [<>]=? ")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET = re.compile(rb"[\[{\]}]")
+from features.quantise import QUANTISED_LIMIT, quantise
 
 Row = tuple[Any, ...]
-
-
-class Reason(StrEnum):
-    """Why a record is a dead letter: the code before the colon of a reason's text."""
-
-    NOT_DECODABLE = "not_decodable"
-    SCHEMA_BREACH = "schema_breach"
-    OUT_OF_RANGE = "out_of_range"
-    AHEAD_OF_ITS_TIME = "ahead_of_its_time"
+Columns = list[list[Any]]
 
 
 class Decoded(NamedTuple):
     """A batch, decoded; all lists run parallel to the records that went in.
 
-    ``raw`` holds the declared columns as they were sent, ``columns`` with numbers quantised to ints; timestamps
-    are int microseconds in both. Where a record is refused, both are None, ``event_us`` is -1 and ``reasons``
-    tells why, by index.
+    ``raw`` holds the columns of the lake (``SourcePlan.stored``): as they were sent, then the derived ones; ``columns``
+    those of the kernel (``SourcePlan.row``), with numbers quantised to ints. Timestamps are int microseconds in both.
+    Where a record is refused, both are None, ``event_us`` is -1 and ``reasons`` tells why, by index.
     """
 
     raw: list[Row | None]
     columns: list[Row | None]
     event_us: list[int]
     reasons: dict[int, str]
-
-
-def quantise(values: npt.NDArray[np.float64], decimals: int) -> npt.NDArray[np.float64]:
-    """Numbers in units of their last declared decimal: ``rint(v · 10^decimals)``, NaN where null.
-
-    Parameters
-    ----------
-    values
-        Doubles as they were sent; NaN is null.
-    decimals
-        Number of decimals that are kept, from 0 to 22.
-
-    Returns
-    -------
-    numpy.ndarray
-        Whole doubles, ties to even. Where their magnitude is below ``QUANTISED_LIMIT`` they are exact integers;
-        all others are to be refused.
-
-    Examples
-    --------
-    >>> quantise(np.array([1.005, -0.125]), 2).tolist()
-    [100.0, -12.0]
-
-    """
-    with np.errstate(over="ignore"):
-        return np.rint(values * float(10**decimals))
 
 
 class Decoder:
@@ -93,14 +46,17 @@ class Decoder:
     source
         The declaration that decides. Fields that it does not declare are ignored. A column that is not nullable,
         and the timestamp column always, must be there and not be null.
+    schemas
+        Where records that name the schema they were written with find it.
 
     """
 
-    def __init__(self, source: SourcePlan) -> None:
+    def __init__(self, source: SourcePlan, schemas: SchemaBook | None = None) -> None:
         self.source = source
-        self._decode = msgspec.json.Decoder(_record_type(source)).decode
-        self._takers = [attrgetter(f"c{i}") for i in range(len(source.columns))]
+        self._parser = open_parser(source, schemas or SchemaBook(MemoryShelf()))
         self._timestamp = [column.name for column in source.columns].index(source.timestamp_column)
+        self._derivations = [Derivation(column, source) for column in source.derived]
+        self._masks = _mask_ordinals(source)
 
     def decode(self, values: Sequence[bytes | None], kafka_us: Sequence[int]) -> Decoded:
         """Decode a batch.
@@ -117,13 +73,14 @@ class Decoder:
         Decoded
             One entry a record; a bad one never hurts its neighbours.
 
+        Raises
+        ------
+        UnavailableError
+            A record names a schema that is not at hand, and the registry does not answer. See `wanted`.
+
         """
-        reasons = {
-            i: f"{Reason.NOT_DECODABLE}: nested deeper than {MAX_DEPTH}"
-            for i, value in enumerate(values)
-            if value is not None and len(value) > 2 * MAX_DEPTH and _too_deep(value)
-        }
-        records = self._parse(values, reasons)
+        reasons: dict[int, str] = {}
+        records = self._parser.parse(values, kafka_us, reasons)
         rows = range(len(records)) if not reasons else [i for i, record in enumerate(records) if record is not None]
         good = records if not reasons else [records[i] for i in rows]
         if not good:
@@ -132,47 +89,37 @@ class Decoder:
         event_us = raw[self._timestamp]
         times = kafka_us if good is records else [kafka_us[i] for i in rows]
         self._check_times(event_us, times, rows, reasons)
-        quantised = list(zip(*columns, strict=True))
-        sent = quantised.copy() if all(map(is_, columns, raw)) else list(zip(*raw, strict=True))
+        if self._derivations:
+            self._derive(raw, columns, rows, reasons)
+        alike = not self._masks and all(map(is_, columns, raw))
+        quantised = _masked_rows(columns, self._masks)
+        sent = quantised.copy() if alike else list(zip(*raw, strict=True))
         if not reasons:
             return Decoded(sent, quantised, event_us, reasons)  # type: ignore[arg-type]  # list is invariant
         return _scatter(len(values), rows, sent, quantised, event_us, reasons)
 
-    def _parse(self, values: Sequence[bytes | None], reasons: dict[int, str]) -> list[Any]:
-        """Records in the declared types, None where refused."""
-        records: list[Any] = []
-        if reasons:
-            values = [None if i in reasons else value for i, value in enumerate(values)]
-        parsing: Iterator[Any] = map(self._decode, values)  # type: ignore[arg-type]  # None raises TypeError below
-        while len(records) < len(values):
-            try:
-                records.extend(parsing)  # what came before an error stays, and the map goes on behind it
-            except TypeError:
-                reasons.setdefault(len(records), f"{Reason.NOT_DECODABLE}: there is no value (a tombstone)")
-                records.append(None)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                reasons[len(records)] = _explain(error)
-                records.append(None)
-        return records
+    def wanted(self, values: Sequence[bytes | None], kafka_us: Sequence[int]) -> Mapping[int, int]:
+        """Schemas that a batch needs and that must be asked for: for `SchemaBook.learn`, which may wait for an answer.
 
-    def _columns(
-        self, records: list[Any], rows: Sequence[int], reasons: dict[int, str]
-    ) -> tuple[list[list[Any]], list[list[Any]]]:
+        Whoever must not wait lets it learn elsewhere before `decode`, which asks by itself otherwise.
+        """
+        return self._parser.wanted(values, kafka_us)
+
+    def _columns(self, records: list[Any], rows: Sequence[int], reasons: dict[int, str]) -> tuple[Columns, Columns]:
         """Columns as sent and quantised."""
-        raw: list[list[Any]] = []
-        quantised: list[list[Any]] = []
-        for column, take in zip(self.source.columns, self._takers, strict=True):
-            values = list(map(take, records))
-            if column.type == "timestamp":
-                values = _to_us(values)
-            raw.append(values)
-            if column.decimals is None:
-                quantised.append(values)
-            elif column.type in {"int32", "int64"}:
-                quantised.append(_scaled(values, column.decimals))
-            else:
-                quantised.append(_quantised(values, column, rows, reasons))
+        raw = self._parser.columns(records)
+        quantised = [
+            _in_units(values, column, rows, reasons) for values, column in zip(raw, self.source.columns, strict=True)
+        ]
         return raw, quantised
+
+    def _derive(self, raw: Columns, quantised: Columns, rows: Sequence[int], reasons: dict[int, str]) -> None:
+        """Put the derived columns behind those that were sent; refuse the rows for which a function fails."""
+        sent = raw.copy()
+        for derivation in self._derivations:
+            values = derivation.compute(sent, partial(_refuse, derivation.column, rows, reasons))
+            raw.append(values)
+            quantised.append(_in_units(values, derivation.column, rows, reasons))
 
     def _check_times(
         self, event_us: list[int], kafka_us: Sequence[int], rows: Sequence[int], reasons: dict[int, str]
@@ -190,42 +137,54 @@ class Decoder:
                 reasons.setdefault(i, f"{Reason.AHEAD_OF_ITS_TIME}: column {column}: {ahead}")
 
 
-def _record_type(source: SourcePlan) -> type[msgspec.Struct]:
-    """A struct with a field ``c<i>`` for each declared column."""
-    fields: list[Any] = []
-    for i, column in enumerate(source.columns):
-        kind = _value_type(column)
-        if column.nullable and column.name != source.timestamp_column:
-            fields.append((f"c{i}", kind | None, None))
-        else:
-            fields.append((f"c{i}", kind))
-    names = {f"c{i}": column.name for i, column in enumerate(source.columns)}
-    return msgspec.defstruct("Record", fields, rename=names, gc=False, kw_only=True)
+def kernel_rows(source: SourcePlan, stored: Columns) -> list[Row]:
+    """Rows as the kernel takes them, of valid events as the lake keeps them.
+
+    Parameters
+    ----------
+    source
+        The declaration that the events were decoded under.
+    stored
+        The columns of ``source.stored``, instants in microseconds.
+
+    Returns
+    -------
+    list of tuple
+        What `Decoder.decode` gives as ``columns`` for the records of these events.
+
+    """
+    reasons: dict[int, str] = {}
+    rows = range(len(stored[0]))
+    columns = [_in_units(values, column, rows, reasons) for values, column in zip(stored, source.stored, strict=True)]
+    return _masked_rows(columns, _mask_ordinals(source))
 
 
-def _value_type(column: ColumnPlan) -> Any:
-    """What msgspec must find; the bounds of integers are checked there too, in C."""
-    if column.type == "timestamp":
-        return Annotated[datetime, msgspec.Meta(tz=True)]
+def _mask_ordinals(source: SourcePlan) -> list[tuple[int, int]]:
+    """Per mask the place of its column, and of the bool column that decides."""
+    ordinal = {column.name: i for i, column in enumerate(source.stored)}
+    return [(ordinal[mask.column], ordinal[mask.where]) for mask in source.masks]
+
+
+def _masked_rows(columns: Columns, masks: Sequence[tuple[int, int]]) -> list[Row]:
+    """Columns as rows, with the masked ones behind them."""
+    for column, where in masks:
+        masked = zip(columns[column], columns[where], strict=True)
+        columns.append([value if counts else None for value, counts in masked])
+    return list(zip(*columns, strict=True))
+
+
+def _refuse(column: ColumnPlan, rows: Sequence[int], reasons: dict[int, str], at: int, code: str, text: str) -> None:
+    """Give the row at a place of the batch's good ones its reason, unless it has one."""
+    reasons.setdefault(rows[at], f"{code}: column {column.name}: {text}")
+
+
+def _in_units(values: list[Any], column: ColumnPlan, rows: Sequence[int], reasons: dict[int, str]) -> list[Any]:
+    """Numbers in units of their last declared decimal; what is no quantity as it is."""
+    if column.decimals is None:
+        return values
     if column.type in {"int32", "int64"}:
-        bits = 31 if column.type == "int32" else 63
-        least, most = -(2**bits), 2**bits - 1
-        if column.decimals is not None:
-            limit = (QUANTISED_LIMIT - 1) // 10**column.decimals
-            least, most = max(least, -limit), min(most, limit)
-        return Annotated[int, msgspec.Meta(ge=least, le=most)]
-    return {"string": str, "bool": bool, "float32": float, "float64": float}[column.type]
-
-
-def _to_us(values: list[datetime | None]) -> list[Any]:
-    """Aware datetimes as int microseconds since 1970."""
-    try:
-        return [
-            (since := value - _EPOCH).days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds  # type: ignore[operator]  # None is for the branch below
-            for value in values
-        ]
-    except TypeError:
-        return [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
+        return _scaled(values, column.decimals)
+    return _quantised(values, column, column.decimals, rows, reasons)
 
 
 def _scaled(values: list[Any], decimals: int) -> list[Any]:
@@ -235,17 +194,24 @@ def _scaled(values: list[Any], decimals: int) -> list[Any]:
     return [None if value is None else value * 10**decimals for value in values]
 
 
-def _quantised(values: list[Any], column: ColumnPlan, rows: Sequence[int], reasons: dict[int, str]) -> list[Any]:
+def _quantised(
+    values: list[Any], column: ColumnPlan, decimals: int, rows: Sequence[int], reasons: dict[int, str]
+) -> list[Any]:
     """Quantised doubles as ints, None where null; those out of range are refused."""
-    assert column.decimals is not None
-    whole = quantise(np.array(values, dtype=np.float64), column.decimals)
+    whole = quantise(np.array(values, dtype=np.float64), decimals)
     fits = np.abs(whole) < QUANTISED_LIMIT
     if fits.all():
         whole_numbers: list[Any] = whole.astype(np.int64).tolist()
         return whole_numbers
     for i in np.flatnonzero(~fits & ~np.isnan(whole)).tolist():
-        problem = f"{values[i]!r} with {column.decimals} decimals needs 2^52 or more"
-        reasons.setdefault(rows[i], f"{Reason.OUT_OF_RANGE}: column {column.name}: {problem}")
+        _refuse(
+            column,
+            rows,
+            reasons,
+            i,
+            Reason.OUT_OF_RANGE,
+            f"{values[i]!r} with {decimals} decimals needs 2^52 or more",
+        )
     numbers = np.where(fits, whole, 0).astype(np.int64).tolist()
     return [number if fit else None for number, fit in zip(numbers, fits.tolist(), strict=True)]
 
@@ -261,28 +227,3 @@ def _scatter(
             decoded.columns[i] = quantised[place]
             decoded.event_us[i] = event_us[place]
     return decoded
-
-
-def _explain(error: Exception) -> str:
-    """The reason's text: its code, the column where one is to blame, and what msgspec found."""
-    text = str(error)
-    if not isinstance(error, msgspec.ValidationError):
-        return f"{Reason.NOT_DECODABLE}: {text}"
-    if missing := _MISSING.fullmatch(text):
-        return f"{Reason.SCHEMA_BREACH}: column {missing['column']}: is missing"
-    if at := _AT.fullmatch(text):
-        code = Reason.OUT_OF_RANGE if _BOUND.search(at["what"]) else Reason.SCHEMA_BREACH
-        return f"{code}: column {at['path'].removeprefix('$.')}: {at['what']}"
-    return f"{Reason.SCHEMA_BREACH}: record: {text}"
-
-
-def _too_deep(value: bytes) -> bool:
-    """Whether arrays and objects are nested deeper than ``MAX_DEPTH``; brackets inside strings do not count."""
-    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", value)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            return True
-    return False

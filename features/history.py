@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from features.aggregates import IDENTITY, Accumulator
 from features.aggregates.distinct_set import stable_hash, stable_hashes
-from features.decode import quantise
 from features.lake import declared_name
 from features.plan import NUMERIC, SourcePlan, ViewPlan
+from features.quantise import quantise
 from features.range_merge import Int64s, Ranges, prefix_sums, squares
 from features.range_weighted import Tiles
 

@@ -73,7 +73,7 @@ class ViewKernel:
         self.view = view
         self.row = FeastRow(view)
         layout = KernelPlan(view, source)
-        ordinal = {column.name: i for i, column in enumerate(source.columns)}
+        ordinal = {column.name: i for i, column in enumerate(source.row)}
         integers = [accumulator for accumulator in layout.slots if not accumulator.is_cell]
         cells = layout.slots[len(integers) :]
         self._identities: list[Any] = [_identity(accumulator) for accumulator in layout.slots]
@@ -126,7 +126,7 @@ class ViewKernel:
         event_us
             Event time.
         columns
-            The event's values in the order of ``SourcePlan.columns``; numbers quantised, null is None.
+            The event's values in the order of ``SourcePlan.row``; numbers quantised, null is None.
 
         Returns
         -------

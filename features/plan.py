@@ -37,20 +37,94 @@ class ColumnPlan(PlanStruct, frozen=True, kw_only=True):
     decimals: int | None = None
 
 
+class DerivedPlan(ColumnPlan, frozen=True, kw_only=True):
+    """A column that a function of the domain computes from declared columns, which are its ``parameters``."""
+
+    function: str
+    parameters: tuple[str, ...]
+
+
+class MaskPlan(PlanStruct, frozen=True, kw_only=True):
+    """A column with null wherever the bool column ``where`` is not true: what a filtered aggregation reads."""
+
+    column: str
+    where: str
+
+    @property
+    def name(self) -> str:
+        """Name of the masked column; no declared name has a space."""
+        return f"{self.column} where {self.where}"
+
+
+class JsonRecords(PlanStruct, frozen=True, kw_only=True, tag="json"):
+    """Records are JSON objects."""
+
+
+class AvroRecords(PlanStruct, frozen=True, kw_only=True, tag="avro"):
+    """Records are Avro; they are read under ``schema``, which is JSON."""
+
+    schema: str
+
+
+class ProtobufRecords(PlanStruct, frozen=True, kw_only=True, tag="protobuf"):
+    """Records are the message of that full name; ``descriptors`` is the file descriptor set that declares it."""
+
+    message: str
+    descriptors: bytes
+
+
 class SourcePlan(PlanStruct, frozen=True, kw_only=True):
-    """A topic: which records are valid, and what their columns are."""
+    """A topic: which records are valid, and what their columns are.
+
+    ``columns`` are sent in each record, ``derived`` are computed from them by functions whose source text, with all
+    that they use, is ``functions``. A record for which one fails is refused, so both decide validity; ``masks`` do not.
+    ``wire`` says whether a record's bytes begin with a schema registry's header.
+    """
 
     topic: str
     timestamp_column: str
     columns: tuple[ColumnPlan, ...]
     max_ahead_us: int
+    derived: tuple[DerivedPlan, ...] = ()
+    functions: str = ""
+    format: JsonRecords | AvroRecords | ProtobufRecords = JsonRecords()
+    wire: Literal["bare", "confluent"] = "bare"
+    masks: tuple[MaskPlan, ...] = ()
+
+    @property
+    def stored(self) -> tuple[ColumnPlan, ...]:
+        """Columns of the lake: as they were sent, then the derived ones."""
+        return (*self.columns, *self.derived)
+
+    @property
+    def row(self) -> tuple[ColumnPlan, ...]:
+        """Columns of an event as the kernel takes it: those of the lake, then the masked ones."""
+        known = {column.name: column for column in self.stored}
+        masked = (
+            ColumnPlan(name=mask.name, type=base.type, nullable=True, decimals=base.decimals)
+            for mask in self.masks
+            for base in (known[mask.column],)
+        )
+        return (*self.stored, *masked)
+
+    @property
+    def records_hash(self) -> str:
+        """Hash of all that decides a record's validity and its columns in the lake."""
+        return content_hash(msgspec.structs.replace(self, masks=()))
 
     def column(self, name: str) -> ColumnPlan:
-        """The declared column of that name; KeyError if there is none."""
-        for column in self.columns:
+        """The column of that name, sent, derived or masked; KeyError if there is none."""
+        for column in self.row:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def origins(self, name: str) -> frozenset[str]:
+        """Columns, sent or derived, that the column of that name is computed from, itself among them."""
+        for mask in self.masks:
+            if mask.name == name:
+                return self.origins(mask.column) | self.origins(mask.where)
+        return frozenset({name}).union(*(column.parameters for column in self.derived if column.name == name))
 
 
 class EntityKeyPlan(PlanStruct, frozen=True, kw_only=True):

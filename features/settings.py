@@ -65,6 +65,19 @@ class RegistrySettings(Part):
     poll_s: float = Field(default=1.0, gt=0, description="How often model sync asks it for a new champion.")
 
 
+class SchemaRegistrySettings(Part):
+    """Where the schema registry is, for topics whose records name their schema (``wire: confluent``)."""
+
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Address of the schema registry, http or https; none by default.",
+    )
+    username: str | None = Field(default=None, description="User name, or API key, that it is asked with.")
+    password: str | None = Field(default=None, description="The password, or API secret, to it.")
+    timeout_s: float = Field(default=5.0, gt=0, description="How long a call to it may take.")
+
+
 class WorkerSettings(Part):
     """The stream processor."""
 
@@ -137,6 +150,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     lake: LakeSettings = LakeSettings()
     registry: RegistrySettings = RegistrySettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     worker: WorkerSettings = WorkerSettings()
     scorer: ScorerSettings = ScorerSettings()
     monitor: MonitorSettings = MonitorSettings()

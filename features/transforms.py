@@ -1,4 +1,4 @@
-"""A domain's request-time functions: plain Python in ``transforms.py``, loaded by path, pinned by its SHA-256.
+"""A domain's functions: plain Python in ``transforms.py``, loaded by path, pinned by its SHA-256.
 
 Trainer and scorer run the same scalar code without importing Feast. The file is run as a module of its own, named
 by its path and content, so that two domains, or two versions of one, live in one process.
@@ -37,6 +37,24 @@ def transforms_sha256(repo_or_file: Path) -> str:
     """
     path = _file(repo_or_file)
     return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
+
+
+def transforms_text(repo: Path) -> str:
+    """Text of a domain's ``transforms.py``; empty where the domain has none.
+
+    Parameters
+    ----------
+    repo
+        The domain folder.
+
+    Returns
+    -------
+    str
+        With line ends as Python reads them.
+
+    """
+    path = _file(repo)
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def load_transforms(repo_or_file: Path, *, sha256: str | None = None) -> Mapping[str, Function]:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from features.clock import Clock
 from features.decode import Decoded, Decoder
+from features.formats.schemas import SchemaBook
 from features.lake import LakeBatch
 from features.nouns import SCORES_SOURCE, DeadLetter
 from features.plan import Plan, SourcePlan
@@ -44,6 +45,9 @@ class EngineStore(StateStore, Protocol):
 class EngineLake(Protocol):
     """The part of the lake that the engine writes."""
 
+    schemas: SchemaBook
+    """Keeps the schemas of records that name theirs."""
+
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
         """Durable when it returns."""
         ...
@@ -52,9 +56,9 @@ class EngineLake(Protocol):
 class Feed:
     """One topic: how its records decode, and which views they feed."""
 
-    def __init__(self, source: SourcePlan, writers: Sequence[ViewWriter]) -> None:
+    def __init__(self, source: SourcePlan, writers: Sequence[ViewWriter], schemas: SchemaBook) -> None:
         self.source = source
-        self.decoder = Decoder(source)
+        self.decoder = Decoder(source, schemas)
         self.writers = tuple(writers)
 
 
@@ -81,7 +85,7 @@ class Engine:
         self._clock = clock
         self._announce = announce
         self._committed = committed
-        self._feeds = _feeds(plan, store, worker, metrics)
+        self._feeds = _feeds(plan, store, worker, metrics, lake.schemas)
         self._ledgers: dict[tuple[str, str, int], Ledger] = {}
 
     def begin(self, births: Mapping[str, str]) -> None:
@@ -151,6 +155,9 @@ class Engine:
             await self._commit(feed, batch.log, batch.partition, flushing.result())
 
     async def _decode(self, feed: Feed, batch: Batch) -> Decoded:
+        wanted = feed.decoder.wanted(batch.values, batch.kafka_us)
+        if wanted:  # beside the loop, for it waits for the schema registry
+            await asyncio.to_thread(self._lake.schemas.learn, wanted)
         if len(batch.values) <= DECODE_ROWS:
             return feed.decoder.decode(batch.values, batch.kafka_us)
         whole = Decoded([], [], [], {})
@@ -213,7 +220,9 @@ def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[
     ]
 
 
-def _feeds(plan: Plan, store: StateStore, worker: WorkerSettings, metrics: WorkerMetrics) -> dict[str, Feed]:
+def _feeds(
+    plan: Plan, store: StateStore, worker: WorkerSettings, metrics: WorkerMetrics, schemas: SchemaBook
+) -> dict[str, Feed]:
     """Every source of the plan, and the score records, which feed no view."""
     share = max(1, worker.cache_entities // max(1, len(plan.views)))
     feeds = {}
@@ -231,5 +240,5 @@ def _feeds(plan: Plan, store: StateStore, worker: WorkerSettings, metrics: Worke
             for view in plan.views
             if view.topic == source.topic
         ]
-        feeds[source.topic] = Feed(source, writers)
+        feeds[source.topic] = Feed(source, writers, schemas)
     return feeds

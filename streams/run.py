@@ -12,6 +12,7 @@ import structlog
 
 from features.clock import SystemClock
 from features.errors import BrokerUnavailableError, MillstreamError
+from features.formats.registry_client import RegistryClient, registry_of
 from features.lake import Lake, open_lake
 from features.plan import Plan
 from features.redis_reader import RedisReader
@@ -47,11 +48,14 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
     await_broker(logs, lanes)
     lake = open_lake(settings.lake_url(plan.project))
+    registry = registry_of(settings.schema_registry, plan.sources)
+    if registry is not None:
+        lake.schemas.ask(registry)
     app = wire(settings, plan, lanes=lanes, metrics=metrics, logs=logs, lake=lake)
     Watchdog(
         pulse=app.pulse,
         stall_s=settings.worker.stall_s,
-        neighbour_down=lambda: neighbour_down(settings, plan, logs, lake),
+        neighbour_down=lambda: neighbour_down(settings, plan, logs, lake, registry),
     ).start()
     calm_collector()
     app.Worker(override_logging=False, quiet=True).execute_from_commandline()
@@ -110,7 +114,9 @@ def await_broker(logs: KafkaLogs, lanes: Assignment) -> None:
             return
 
 
-def neighbour_down(settings: Settings, plan: Plan, logs: KafkaLogs, lake: Lake) -> str | None:
+def neighbour_down(
+    settings: Settings, plan: Plan, logs: KafkaLogs, lake: Lake, registry: RegistryClient | None
+) -> str | None:
     """The first neighbour that does not answer, asked over connections of its own."""
 
     def ask_store() -> None:
@@ -124,6 +130,7 @@ def neighbour_down(settings: Settings, plan: Plan, logs: KafkaLogs, lake: Lake) 
         "broker": lambda: logs.describe(["millstream"]),
         "store": ask_store,
         "lake": lake.topics,
+        **({} if registry is None else {"schema registry": registry.ask}),
     }
     for name, ask in questions.items():
         try:

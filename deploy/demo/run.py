@@ -100,7 +100,8 @@ class Demo:
     def run(self) -> Story:
         """The whole story."""
         spec, plan, laps = self._domain.demo, self._plan, self._laps
-        histories = [load_history(self._domain, plan, topic) for topic in recorded_topics(self._domain, plan)]
+        registry = self._settings.schema_registry
+        histories = [load_history(self._domain, plan, topic, registry) for topic in recorded_topics(self._domain, plan)]
         if not histories:
             raise DomainError(str(self._domain.repo), "has no history", "the demo replays data/<topic>.parquet")
         with Replayer(self._settings.kafka.bootstrap_servers) as replayer:

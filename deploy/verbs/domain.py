@@ -91,7 +91,7 @@ def replay(
     began_s = time.monotonic()
     with Replayer(settings.kafka.bootstrap_servers) as replayer:
         for topic in topics or recorded_topics(call.domain, plan):
-            history = load_history(call.domain, plan, topic)
+            history = load_history(call.domain, plan, topic, call.settings.schema_registry)
             with progress_bar(f"replaying {topic}", history.count(from_us, until_us)) as advance:
                 sent[topic] = replayer.send(history, from_us, until_us, advance)
     if wait:

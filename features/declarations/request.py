@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import inspect
 import math
-import random
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from feast.transformation.udf_rehydrate import rehydrate_udf_from_source
@@ -19,6 +18,7 @@ from feast.types import Bool, Float32, Float64, Int32, Int64, String, UnixTimest
 
 from features.aggregates import aggregate_of
 from features.declarations.aggregation import check_name
+from features.declarations.samples import sample_rows
 from features.errors import DomainError
 from features.plan import ColumnType, ParameterPlan, RequestFeaturePlan, ViewPlan
 
@@ -31,12 +31,10 @@ _REQUEST_TYPES: tuple[tuple[Any, ColumnType], ...] = (
     (Bool, "bool"),
     (UnixTimestamp, "timestamp"),
 )
-_SAMPLES = 200
 _TEXT_REMEDY = (
     "declare OnDemandFeatureView(…, udf=f, udf_string=inspect.getsource(transforms) + inspect.getsource(f)), "
     "so that the text holds all that it calls"
 )
-_SEED = 20_231
 
 
 def compile_request_view(
@@ -131,7 +129,8 @@ def _compare_on_samples(
     """Run Feast's function and ours on the same rows; refuse errors, odd results and differences."""
     where = f"{where}: its function"
     function = _rebuilt(where, view)
-    rows = list(_sample_rows(inputs))
+    kinds = {name: plan.type for name, plan in inputs.items()}
+    rows = list(sample_rows(kinds, {name for name, plan in inputs.items() if plan.view is not None}))
     one_by_one = [_call_feast(where, function, features, inputs, [row]) for row in rows]
     at_once = _call_feast(where, function, features, inputs, rows)
     for feature in features:
@@ -208,31 +207,3 @@ def _same(left: Any, right: Any) -> bool:
         return left is right
     left, right = float(left), float(right)
     return (math.isnan(left) and math.isnan(right)) or struct.pack("<d", left) == struct.pack("<d", right)
-
-
-def _sample_rows(inputs: Mapping[str, ParameterPlan]) -> Iterator[dict[str, Any]]:
-    """Rows that reach the corners: all null, all zero, then mixtures from a fixed seed."""
-    yield dict.fromkeys(inputs)
-    yield {name: _plain(plan.type, 0) for name, plan in inputs.items()}
-    chance = random.Random(_SEED)  # noqa: S311 - samples, not secrets
-    for _ in range(_SAMPLES):
-        yield {name: _drawn(plan, chance) for name, plan in inputs.items()}
-
-
-def _plain(kind: ColumnType, number: int) -> Any:
-    if kind == "string":
-        return str(number)
-    if kind == "bool":
-        return number % 2 == 1
-    return float(number) if kind.startswith("float") else number
-
-
-def _drawn(plan: ParameterPlan, chance: random.Random) -> Any:
-    """One value: null or zero now and then, else of any size."""
-    if chance.random() < 0.1:
-        return None
-    if chance.random() < 0.1:
-        return _plain(plan.type, 0)
-    if plan.type.startswith("float"):
-        return chance.uniform(-1.0, 1.0) * 10.0 ** chance.randint(-3, 9)
-    return _plain(plan.type, chance.randint(-3 if plan.view is None else 0, 10_000))

@@ -71,7 +71,7 @@ def check_models(domain: Domain, plan: Plan) -> None:
 
 def _check_protected(where: str, model: ModelSpec, plan: Plan) -> None:
     """Refuse features that are computed from a protected column or request field."""
-    columns = {column.name for source in plan.sources for column in source.columns}
+    columns = {column.name for source in plan.sources for column in source.stored}
     fields = {p.name for feature in plan.request_features for p in feature.parameters if p.view is None}
     for name in model.protected:
         if name not in columns | fields:
@@ -85,14 +85,18 @@ def _check_protected(where: str, model: ModelSpec, plan: Plan) -> None:
 
 def _origins(service: str, plan: Plan) -> list[tuple[str, str]]:
     """(feature, column or request field that it is computed from) of a service."""
-    columns = {(view.name, f.name): f.column for view in plan.views for f in view.features}
+    columns = {
+        (view.name, f.name): plan.source(view.topic).origins(f.column) for view in plan.views for f in view.features
+    }
     parameters = {(f.view, f.name): f.parameters for f in plan.request_features}
     origins: list[tuple[str, str]] = []
     for ref in plan.service(service).features:
         label = f"{ref.view}:{ref.feature}"
         if ref.kind == "stream":
-            origins.append((label, columns[ref.view, ref.feature]))
+            origins += [(label, column) for column in sorted(columns[ref.view, ref.feature])]
         else:
             taken = parameters[ref.view, ref.feature]
-            origins += [(label, p.name if p.view is None else columns[p.view, p.name]) for p in taken]
+            for p in taken:
+                found = [p.name] if p.view is None else sorted(columns[p.view, p.name])
+                origins += [(label, column) for column in found]
     return origins

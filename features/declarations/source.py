@@ -1,43 +1,38 @@
-"""`KafkaSource` → `SourcePlan`: which records of a topic are valid, and how their numbers are quantised."""
+"""`KafkaSource` → `SourcePlan`: which records of a topic are valid, and what their columns are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from feast.data_format import JsonFormat
-
+from features.declarations.derived import compile_derived, try_on_samples
+from features.declarations.function_text import function_text
+from features.declarations.message_format import compile_message_format
 from features.durations import parse_duration_us
 from features.errors import DomainError
-from features.lake.rows import POSITION_COLUMNS
-from features.plan import NUMERIC, ColumnPlan, ColumnType, SourcePlan
-
-TYPES: Mapping[str, ColumnType] = {
-    "string": "string",
-    "int": "int32",
-    "integer": "int32",
-    "bigint": "int64",
-    "long": "int64",
-    "float": "float32",
-    "double": "float64",
-    "boolean": "bool",
-    "timestamp": "timestamp",
-}
-"""Names of types in Feast's ``schema_json``, and what they are in the plan."""
+from features.plan import NUMERIC, ColumnPlan, ColumnType, DerivedPlan, SourcePlan
 
 DEFAULT_DECIMALS = 6
 DEFAULT_MAX_AHEAD = "1h"
 MAX_DECIMALS = 15
 ENGINE_TOPICS = "millstream."
+TAGS = ("decimals", "derive", "max_ahead", "wire")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_COLUMN = re.compile(r"\s*(\S+)\s+([a-z0-9]+)(\s+not\s+null)?\s*", re.IGNORECASE)
 
 
-def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
+class Folder(NamedTuple):
+    """What a domain's folder holds besides its declarations: ``transforms.py``, as functions by name and as text."""
+
+    repo: Path
+    functions: Mapping[str, Callable[..., Any]]
+    text: str
+
+
+def compile_source(source: Any, join_keys: frozenset[str], folder: Folder) -> SourcePlan:
     """Check one source and put it into the plan's form; join keys are identifiers and stay unquantised."""
     where = f"KafkaSource {source.name}"
     topic = str(source.kafka_options.topic)
@@ -48,8 +43,14 @@ def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
             f"name a Kafka topic that does not begin with {ENGINE_TOPICS}",
         )
     _refuse_what_is_ignored(where, source)
-    types = _parse_columns(where, source)
-    columns = _quantised(where, types, _decimals(where, source.tags, types), join_keys)
+    message_format = compile_message_format(where, source, folder.repo)
+    types = message_format.columns
+    derived = compile_derived(where, source.tags, types, folder.functions, join_keys)
+    all_types = types | {name: (column.type, column.nullable) for name, column in derived.items()}
+    columns = {
+        column.name: column
+        for column in _quantised(where, all_types, _decimals(where, source.tags, all_types), join_keys)
+    }
     timestamp = str(source.timestamp_field or "")
     if timestamp not in types or types[timestamp] != ("timestamp", False):
         raise DomainError(
@@ -57,9 +58,28 @@ def compile_source(source: Any, join_keys: frozenset[str]) -> SourcePlan:
             f"{timestamp!r} is no `timestamp not null` column of its schema",
             "declare the event time so",
         )
-    return SourcePlan(
-        topic=topic, timestamp_column=timestamp, columns=columns, max_ahead_us=_max_ahead_us(where, source.tags)
+    plan = SourcePlan(
+        topic=topic,
+        timestamp_column=timestamp,
+        columns=tuple(columns[name] for name in types),
+        max_ahead_us=_max_ahead_us(where, source.tags),
+        derived=tuple(
+            DerivedPlan(
+                name=name,
+                type=column.type,
+                nullable=column.nullable,
+                decimals=columns[name].decimals,
+                function=column.function,
+                parameters=column.parameters,
+            )
+            for name, column in derived.items()
+        ),
+        functions=function_text(folder.text, [column.function for column in derived.values()]),
+        format=message_format.format,
+        wire=message_format.wire,
     )
+    try_on_samples(plan)
+    return plan
 
 
 def _refuse_what_is_ignored(where: str, source: Any) -> None:
@@ -78,34 +98,6 @@ def _refuse_what_is_ignored(where: str, source: Any) -> None:
         )
 
 
-def _parse_columns(where: str, source: Any) -> dict[str, tuple[ColumnType, bool]]:
-    """Columns of the message format: name → (type, nullable)."""
-    message_format = source.kafka_options.message_format
-    if not isinstance(message_format, JsonFormat):
-        raise DomainError(
-            f"{where}: message_format", f"is {type(message_format).__name__}", "use JsonFormat(schema_json=…)"
-        )
-    columns: dict[str, tuple[ColumnType, bool]] = {}
-    for text in message_format.schema_json.split(","):
-        match = _COLUMN.fullmatch(text)
-        kind = TYPES.get(match[2].lower()) if match else None
-        if match is None or kind is None or not _NAME.fullmatch(match[1]):
-            raise DomainError(
-                f"{where}: schema_json",
-                f"cannot read {text.strip()!r}",
-                f"write `name type [not null]` with one of {', '.join(sorted(TYPES))}, separated by commas",
-            )
-        name = match[1]
-        if name.lower() in map(str.lower, columns):  # SQL does not tell them apart, and labels are SQL
-            raise DomainError(f"{where}: schema_json", f"declares {name} twice", "declare it once, whatever its case")
-        if name.lower() in POSITION_COLUMNS:
-            raise DomainError(
-                f"{where}: schema_json", f"{name} is a column that the lake adds to every record", "rename the field"
-            )
-        columns[name] = (kind, match[3] is None)
-    return columns
-
-
 def _decimals(
     where: str, tags: Mapping[str, str], types: Mapping[str, tuple[ColumnType, bool]]
 ) -> dict[str, int | None]:
@@ -114,12 +106,12 @@ def _decimals(
     for tag, text in tags.items():
         head, dot, column = tag.partition(".")
         if head != "decimals" or not dot:
-            near = get_close_matches(head, ["decimals", "max_ahead"], cutoff=0.7)
-            if near and tag != "max_ahead":
+            near = get_close_matches(head, TAGS, cutoff=0.7)
+            if near and tag != near[0] and head != "derive":
                 raise DomainError(f"{where}: tags", f"{tag!r} is no tag of the engine", f"did you mean {near[0]}?")
             continue
         if column not in types or types[column][0] not in NUMERIC:
-            raise DomainError(f"{where}: tag {tag}", "names no numeric column of the schema", "correct its name")
+            raise DomainError(f"{where}: tag {tag}", "names no numeric column", "correct its name")
         if text == "none":
             decimals[column] = None
         elif text.isdecimal() and int(text) <= (0 if types[column][0].startswith("int") else MAX_DECIMALS):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import mmh3
+import msgspec
 from feast import KafkaSource, ValueType
 from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.types import Float64, Int32, Int64, String
 
 from features.aggregates import aggregate_of
 from features.declarations.aggregation import HalfLives, check_name, compile_aggregation
+from features.declarations.filters import compile_filters
 from features.errors import DomainError
-from features.plan import AggregatePlan, EntityKeyPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
+from features.plan import AggregatePlan, EntityKeyPlan, MaskPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
 from features.plan import ValueType as PlanValueType
 
 KeyType = Literal["string", "int32", "int64"]
@@ -32,7 +34,14 @@ class _Hashed(PlanStruct, frozen=True, kw_only=True):
     source: SourcePlan
 
 
-def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> ViewPlan:
+class CompiledView(NamedTuple):
+    """A view in the plan's form, and the masked columns that it reads of its source."""
+
+    plan: ViewPlan
+    masks: tuple[MaskPlan, ...]
+
+
+def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> CompiledView:
     """Check one view and put it into the plan's form, with its hash."""
     where = f"StreamFeatureView {view.name}"
     check_name(where, view.name)
@@ -52,17 +61,14 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
     if not features:
         raise DomainError(f"{where}: aggregations", "is empty", "declare at least one Aggregation")
     _check_schema(where, view, keys, features)
+    filters = compile_filters(where, view.tags, {feature.name: feature.column for feature in features}, source)
+    features = tuple(_filtered(feature, filters.get(feature.name)) for feature in features)
+    masks = tuple(dict.fromkeys(filters.values()))
     plan = ViewPlan(
         name=view.name, topic=source.topic, keys=keys, features=features, ttl_us=_microseconds(view.ttl), hash=""
     )
-    return ViewPlan(
-        name=plan.name,
-        topic=plan.topic,
-        keys=keys,
-        features=features,
-        ttl_us=plan.ttl_us,
-        hash=content_hash(_Hashed(view=plan, source=source)),
-    )
+    own = msgspec.structs.replace(source, masks=masks)
+    return CompiledView(msgspec.structs.replace(plan, hash=content_hash(_Hashed(view=plan, source=own))), masks)
 
 
 def check_field_collisions(views: Iterable[ViewPlan], others: Iterable[tuple[tuple[str, ...], str, str]] = ()) -> None:
@@ -135,6 +141,11 @@ def _compile_key(where: str, name: str, source: SourcePlan, entities: Mapping[st
             "declare both alike",
         )
     return EntityKeyPlan(name=key, type=kind)
+
+
+def _filtered(feature: AggregatePlan, mask: MaskPlan | None) -> AggregatePlan:
+    """The feature of the events that its filter lets through."""
+    return feature if mask is None else msgspec.structs.replace(feature, column=mask.name)
 
 
 def _check_schema(where: str, view: Any, keys: tuple[EntityKeyPlan, ...], features: tuple[AggregatePlan, ...]) -> None:

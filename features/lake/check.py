@@ -12,7 +12,6 @@ import pyarrow as pa
 from features.decode import Decoder
 from features.lake.files import Interval, LakeFile, LakeFiles, Place, coverage
 from features.lake.rows import checksums, decode_anew, offsets_of
-from features.plan import SourcePlan, content_hash
 
 RECORD_COLUMNS = ["offset", "kafka_us", "value"]
 """What a record was when it was read."""
@@ -60,7 +59,7 @@ def gaps_of(place: Place, listed: list[LakeFile]) -> list[Finding]:
     return [Finding("gap", *place, one.next, other.first, None) for one, other in pairwise(intervals)]
 
 
-def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], source: SourcePlan | None) -> list[Finding]:
+def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], decoder: Decoder | None) -> list[Finding]:
     """All findings of one partition, by offset; columns are compared where the rows follow the declaration given."""
     findings = gaps_of(place, listed)
     before: list[tuple[Interval, pa.Table]] = []
@@ -70,7 +69,7 @@ def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], source: 
             Finding(kind, *place, first, following, file.path)
             for kind, first, following in _inside(file, facts.rows, table)
         ]
-        known = source if source is not None and facts.source == content_hash(source) else None
+        known = decoder if decoder is not None and facts.source == decoder.source.records_hash else None
         altered = _altered(table, known)
         findings += [Finding("altered", *place, first, following, file.path) for first, following in altered]
         before = [(interval, seen) for interval, seen in before if interval.next > file.first]
@@ -107,10 +106,10 @@ def _runs(offsets: npt.NDArray[np.int64]) -> list[Interval]:
     return [Interval(int(piece[0]), int(piece[-1]) + 1) for piece in pieces]
 
 
-def _altered(table: pa.Table, source: SourcePlan | None) -> list[Interval]:
+def _altered(table: pa.Table, decoder: Decoder | None) -> list[Interval]:
     """Offsets of the rows that are not what was written: by their checksum and, where known, by their declaration."""
-    if source is not None:
-        return _differing(table, decode_anew(Decoder(source), table))
+    if decoder is not None:
+        return _differing(table, decode_anew(decoder, table))
     if "crc" not in table.column_names:
         return _runs(np.unique(offsets_of(table)))
     offsets, kafka_us, values = (cast("list[Any]", table.column(name).to_pylist()) for name in RECORD_COLUMNS)

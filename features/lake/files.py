@@ -166,7 +166,7 @@ class LakeFiles:
         path = f"{folder}/{facts.first:020d}-{facts.next:020d}.parquet"
         with _reaching(path):
             if self._local:
-                _write_durably(Path(path), table)
+                _write_durably(Path(path), lambda sink: _write(table, sink))
             else:
                 self._filesystem.create_dir(folder, recursive=True)
                 with self._filesystem.open_output_stream(path) as sink:
@@ -181,6 +181,27 @@ class LakeFiles:
         self._known.pop((file.path, file.size, file.changed_ns), None)
         with _reaching(file.path), suppress(FileNotFoundError):
             self._filesystem.delete_file(file.path)
+
+    def read_beside(self, name: str) -> bytes | None:
+        """A file at the lake's root that holds no records; None where there is none."""
+        path = f"{self._root}/{name}"
+        with _reaching(path):
+            try:
+                with self._filesystem.open_input_stream(path) as source:
+                    return bytes(source.read())
+            except FileNotFoundError:
+                return None
+
+    def write_beside(self, name: str, data: bytes) -> None:
+        """Put a file at the lake's root in the place of what was there; durable when this returns."""
+        path = f"{self._root}/{name}"
+        with _reaching(path):
+            if self._local:
+                _write_durably(Path(path), lambda sink: sink.write(data))
+                return
+            self._filesystem.create_dir(self._root, recursive=True)
+            with self._filesystem.open_output_stream(path) as sink:
+                sink.write(data)
 
     def _list(self, place: Place) -> list[LakeFile]:
         files = []
@@ -224,14 +245,14 @@ def _write(table: pa.Table, sink: IO[bytes] | pa.NativeFile) -> None:
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
 
 
-def _write_durably(path: Path, table: pa.Table) -> None:
+def _write_durably(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write beside, flush to the disk, rename, flush the folder (and those above that are new)."""
     missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with fresh.open("wb") as sink:
-            _write(table, sink)
+            write(sink)
             sink.flush()
             os.fsync(sink.fileno())
         fresh.replace(path)

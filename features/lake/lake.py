@@ -15,6 +15,7 @@ import pyarrow.fs as pafs
 
 from features.decode import Decoder
 from features.errors import LakeCorruptError
+from features.formats.schemas import SchemaBook
 from features.lake.check import Finding, check_place, gaps_of
 from features.lake.compaction import Compactor
 from features.lake.files import FileFacts, LakeFile, LakeFiles, Place, coverage
@@ -27,9 +28,11 @@ from features.lake.rows import (
     stored_schema,
     table_schema,
     to_table,
+    with_masks,
 )
+from features.lake.schema_shelf import SchemaShelf
 from features.nouns import Partition
-from features.plan import SourcePlan, content_hash
+from features.plan import SourcePlan
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,10 +69,16 @@ class Lake:
     filesystem, root
         See `open_lake`.
 
+    Attributes
+    ----------
+    schemas
+        The schemas that its records were written with, for a decoder of them.
+
     """
 
     def __init__(self, filesystem: pafs.FileSystem, root: str) -> None:
         self._files = LakeFiles(filesystem, root)
+        self.schemas = SchemaBook(SchemaShelf(self._files))
         self._compactors: dict[Place, Compactor] = {}
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
@@ -100,7 +109,7 @@ class Lake:
         if compactor is None:
             compactor = self._compactors[place] = Compactor(self._files, place)
         facts = FileFacts(
-            source=content_hash(source), first=batch.first, next=batch.next_offset, rows=len(batch.offsets), level=0
+            source=source.records_hash, first=batch.first, next=batch.next_offset, rows=len(batch.offsets), level=0
         )
         compactor.add(self._files.write(place, facts, to_table(source, batch)), facts)
 
@@ -158,14 +167,14 @@ class Lake:
             A file that is needed is cut short, damaged, foreign or renamed.
 
         """
-        decoder = Decoder(source)
+        decoder = Decoder(source, self.schemas)
         tables = [table_schema(source).empty_table()]
         for place in self._files.places(source.topic):
             last = None if upto is None else upto.get((place.log, place.partition), -1)
             rows = self._files.use(place, partial(_uncovered, self._files, decoder=decoder, last=last))
             tables += [place_rows(table, place.log, place.partition) for table in rows]
         table = pa.concat_tables(tables).unify_dictionaries()
-        return table.filter(pc.is_null(table.column("reason"))) if valid_only else table
+        return with_masks(source, table.filter(pc.is_null(table.column("reason"))) if valid_only else table)
 
     def gaps(self, topic: str) -> list[Finding]:
         """Offsets between a topic's files that none covers."""
@@ -193,9 +202,10 @@ class Lake:
             A file is cut short, damaged, foreign or renamed.
 
         """
+        decoder = None if source is None else Decoder(source, self.schemas)
         findings: list[Finding] = []
         for place in self._files.places(topic):
-            findings += self._files.use(place, partial(check_place, self._files, place, source=source))
+            findings += self._files.use(place, partial(check_place, self._files, place, decoder=decoder))
         return findings
 
     def sql(self, sources: Iterable[SourcePlan]) -> duckdb.DuckDBPyConnection:
@@ -218,7 +228,7 @@ class Lake:
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
             events = self.read(source)
-            names = [column.name for column in source.columns]
+            names = [column.name for column in source.stored]
             connection.register(
                 source.topic, events.select([declared_name(name) for name in names]).rename_columns(names)
             )
@@ -237,7 +247,7 @@ class Lake:
 
 def _uncovered(files: LakeFiles, listed: list[LakeFile], decoder: Decoder, last: int | None) -> list[pa.Table]:
     """Of each file the offsets that those before it do not cover."""
-    ours, schema = content_hash(decoder.source), stored_schema(decoder.source)
+    ours, schema = decoder.source.records_hash, stored_schema(decoder.source)
     tables = []
     covered = 0
     for file in listed:

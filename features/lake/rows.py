@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.decode import Decoded, Decoder
 from features.plan import ColumnPlan, ColumnType, SourcePlan
@@ -115,6 +116,14 @@ def pick_rows(table: pa.Table, begin: int, end: int) -> pa.Table:
     return table.slice(low, max(high - low, 0))
 
 
+def with_masks(source: SourcePlan, table: pa.Table) -> pa.Table:
+    """Stored rows and the masked columns of a plan, which no file holds."""
+    for mask in source.masks:
+        values, counts = (table.column(declared_name(name)) for name in (mask.column, mask.where))
+        table = table.append_column(mask.name, pc.if_else(counts, values, pa.scalar(None, values.type)))
+    return table
+
+
 def offsets_of(table: pa.Table) -> npt.NDArray[np.int64]:
     """The offset column."""
     offsets: npt.NDArray[np.int64] = table.column("offset").to_numpy()
@@ -131,7 +140,7 @@ def stored_schema(source: SourcePlan) -> pa.Schema:
         pa.field("crc", pa.uint32(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("redrive_of", pa.string()),
-        *(pa.field(declared_name(column.name), arrow_type(column)) for column in source.columns),
+        *(pa.field(declared_name(column.name), arrow_type(column)) for column in source.stored),
     ]
     return pa.schema(fields)
 
@@ -144,9 +153,9 @@ def checksums(offsets: Sequence[int], kafka_us: Sequence[int], values: Sequence[
 
 
 def _declared_arrays(source: SourcePlan, decoded: Decoded) -> list[Any]:
-    """Declared columns as they were sent."""
+    """Columns as they were sent, and derived."""
     rows: list[Any] = decoded.raw
     if decoded.reasons:
-        blank = (None,) * len(source.columns)
+        blank = (None,) * len(source.stored)
         rows = [blank if row is None else row for row in rows]
-    return [pa.array(list(map(itemgetter(i), rows)), arrow_type(column)) for i, column in enumerate(source.columns)]
+    return [pa.array(list(map(itemgetter(i), rows)), arrow_type(column)) for i, column in enumerate(source.stored)]

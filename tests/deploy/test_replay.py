@@ -18,10 +18,13 @@ from deploy.replay import History, Replayer, load_history
 from deploy.servers import TansuServer
 from features.decode import Decoder
 from features.domain import Domain
-from features.errors import DomainError, NotServingError, RequestError
+from features.errors import DomainError, NotServingError, RequestError, SettingsError
+from features.formats.registry_client import RegistryClient
+from features.formats.schemas import MemoryShelf, SchemaBook
 from features.model_file import DemoSpec
-from features.plan import ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
+from features.plan import AvroRecords, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
 from streams.logs import KafkaLogs
+from tests.schema_registry import running_registry
 
 START = datetime(1998, 1, 1, tzinfo=UTC)
 
@@ -63,6 +66,29 @@ def test_messages_are_the_declared_columns_in_time_order() -> None:
     assert not decoded.reasons
     assert set(msgspec.json.decode(messages[0][1])) == {"who", "at", "amount"}
     assert [key.decode() for key, _ in messages] == [msgspec.json.decode(value)["who"] for _, value in messages]
+
+
+def test_messages_are_in_the_format_of_their_topic() -> None:
+    """Avro behind a registry's header: the schema is registered as producers do, and the worker reads it there."""
+    fields = [
+        {"name": "who", "type": "string"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "amount", "type": ["null", "double"], "default": None},
+    ]
+    schema = msgspec.json.encode({"type": "record", "name": "T", "fields": fields}).decode()
+    plain = source("t")
+    declared = msgspec.structs.replace(plain, format=AvroRecords(schema=schema), wire="confluent")
+    with pytest.raises(SettingsError, match="MILLSTREAM_SCHEMA_REGISTRY__URL"):
+        list(History(declared, ["who"], events(4)).messages(None, None))
+    with running_registry() as registry:
+        messages = list(History(declared, ["who"], events(4), registry.settings).messages(None, None))
+        assert registry.subjects == {"t-value": [1]}
+        book = SchemaBook(MemoryShelf())
+        book.ask(RegistryClient(registry.settings))
+        arrived = [to_us(START) * 2] * 4
+        decoded = Decoder(declared, book).decode([value for _, value in messages], arrived)
+    in_json = [value for _, value in History(plain, ["who"], events(4)).messages(None, None)]
+    assert decoded == Decoder(plain).decode(in_json, arrived)
 
 
 def test_halves_make_the_whole() -> None:

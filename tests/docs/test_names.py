@@ -18,7 +18,7 @@ from deploy.reference_pages import metrics_page
 from features.aggregates import AGGREGATES
 from features.attribution import Cause
 from features.bundle import FILES, MANIFEST
-from features.decode import Reason
+from features.formats.record import Reason
 from features.lake.rows import POSITION_COLUMNS
 from features.model_file import DemoSpec, ModelSpec
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC, ScoreRecord
@@ -246,7 +246,7 @@ def test_every_word_that_users_meet_is_explained(page: str, names: list[str]) ->
 
 def test_every_type_of_column_is_documented() -> None:
     """The names that Feast's schema text may use."""
-    from features.declarations.source import TYPES
+    from features.declarations.message_format import TYPES
 
     text = (DOCS / "domain.md").read_text()
     assert [name for name in TYPES if f"`{name}`" not in text] == []

@@ -26,11 +26,11 @@ def oracle(
 ) -> tuple[dict[str, list[Any]], list[int | None]]:
     """Values of every feature at each observation (None is null), and the entity's newest event time before it.
 
-    ``events`` has the declared columns as they were sent, under their own names, and ``event_us``; its rows stand in
+    ``events`` has the columns as they were sent and derived, under their own names, and ``event_us``; its rows stand in
     the order of ties: by log, partition and offset.
     """
     partials = {
-        _partial(part, feature): _filtered(part, feature, source.column(feature.column))
+        _partial(part, feature): _filtered(part, feature, source)
         for feature in view.features
         for part in PARTS[feature.function]
     }
@@ -94,9 +94,11 @@ def _partial(part: str, feature: AggregatePlan) -> str:
     return f"{part} of {feature.column} over {feature.window_us} by {feature.hop_us} weighed {feature.weights[:2]}"
 
 
-def _filtered(part: str, feature: AggregatePlan, column: ColumnPlan) -> str:
-    """One SQL aggregate over the events of the feature's window whose column is not null."""
-    name = f'event."{column.name}"'
+def _filtered(part: str, feature: AggregatePlan, source: SourcePlan) -> str:
+    """One SQL aggregate over the events of the feature's window whose column is not null, and that its filter takes."""
+    column = source.column(feature.column)
+    mask = next((mask for mask in source.masks if mask.name == feature.column), None)
+    name = f'event."{column.name if mask is None else mask.column}"'
     whole = f"CAST(round_even({name} * 1e{column.decimals or 0}, 0) AS HUGEINT)"
     number = whole if column.type in FLOATS else f"CAST({name} AS HUGEINT) * {10 ** (column.decimals or 0)}"
     sql = {
@@ -113,7 +115,7 @@ def _filtered(part: str, feature: AggregatePlan, column: ColumnPlan) -> str:
         "last": "max(event.event_us)",
         "first": "min(event.event_us)",
     }[part]
-    condition = f"{name} IS NOT NULL"
+    condition = f"{name} IS NOT NULL" + (f' AND event."{mask.where}" IS TRUE' if mask else "")
     if feature.window_us is not None:
         edge = f"(observed.at_us - {feature.window_us})"
         into_hop = f"((({edge} % {feature.hop_us}) + {feature.hop_us}) % {feature.hop_us})"

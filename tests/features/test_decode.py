@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.decode import MAX_DEPTH, QUANTISED_LIMIT, Decoded, Decoder, Reason
+from features.decode import Decoded, Decoder
+from features.formats.json_records import MAX_DEPTH
+from features.formats.record import Reason
 from features.plan import ColumnPlan, SourcePlan
+from features.quantise import QUANTISED_LIMIT
 
 ARRIVED_US = 1_704_067_200_000_000
 ON_TIME = "2024-01-01T00:00:00Z"

@@ -12,6 +12,7 @@ from features.clock import FrozenClock
 from features.decode import Decoder
 from features.errors import StoreUnavailableError
 from features.feast_layout import entity_key, state_field
+from features.formats.schemas import MemoryShelf, SchemaBook
 from features.kernel import ViewKernel
 from features.lake import LakeBatch
 from features.memory_shards import MemoryShards
@@ -35,6 +36,7 @@ class MemoryLake:
         self.redrives: dict[tuple[str, int, int], str] = {}
         self.covered: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
         self.down = False
+        self.schemas = SchemaBook(MemoryShelf())
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
         if self.down:
