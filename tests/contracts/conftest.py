@@ -12,9 +12,8 @@ from deploy.production_servers import RedisServer
 from deploy.servers import ValkeyServer
 from features.store import Store, StoreReader
 from tests.contracts.sites import ClusterSite, MemorySite, SentinelSite, ServerSite, Site
-from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer, needs_redis
+from tests.redis_servers import needs_redis
 
-FOR_LONG_MS = 600_000
 SITES = [
     "memory",
     "memory of three shards",
@@ -24,27 +23,6 @@ SITES = [
         for name in ("redis", "redis with TLS", "redis cluster", "redis sentinel")
     ),
 ]
-
-
-@pytest.fixture(scope="session")
-def redis_with_tls(server_folder: Path) -> Iterator[TlsRedisServer]:
-    """A Redis with TLS and password, shared and flushed."""
-    with TlsRedisServer(server_folder / "tls") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_cluster(server_folder: Path) -> Iterator[RedisCluster]:
-    """Three masters, shared and flushed."""
-    with RedisCluster(server_folder / "cluster") as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="session")
-def redis_sentinel(server_folder: Path) -> Iterator[RedisSentinel]:
-    """Master, replica and Sentinel, shared and flushed; nothing fails over here."""
-    with RedisSentinel(server_folder / "sentinel", FOR_LONG_MS) as guarded:
-        yield guarded
 
 
 @pytest.fixture(params=SITES)
