@@ -93,4 +93,5 @@ def connection_error(address: str, settings: StoreSettings, error: Exception) ->
     if isinstance(error, TimeoutError):
         hint = " (is it a TLS port?)" if settings.tls else ""
         return StoreUnavailableError(f"store {address}", f"no connection within {settings.timeout_s:g} s{hint}")
-    return StoreUnavailableError(f"store {address}", str(error) or repr(error))
+    hint = NO_ANSWER if isinstance(error, ssl.SSLError) else ""
+    return StoreUnavailableError(f"store {address}", f"{error}{hint}")

@@ -22,7 +22,12 @@ from features.settings import StoreSettings
 from tests.waiting import wait_until
 
 PASSWORD = "sesame"
-USER = "millstream"
+USER, ADMIN = "millstream", "admin"
+COMMANDS = (
+    *("HGET", "HMGET", "HSET", "HGETALL", "HKEYS", "HEXISTS", "HDEL", "EXPIRE", "SCAN", "DEL", "EXISTS"),
+    *("EVAL", "EVALSHA", "SCRIPT|LOAD"),
+)
+"""What docs/operations.md says that our user needs."""
 SERVICE = "features"
 N_SLOTS = 16_384
 
@@ -80,7 +85,7 @@ class Authority:
 
 
 class TlsRedisServer(RedisServer):
-    """Redis that speaks TLS on its port, plain on another, and knows one user with a password."""
+    """Redis that speaks TLS on its port, plain on another, to a user with the rights that it needs, and an admin."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -90,13 +95,14 @@ class TlsRedisServer(RedisServer):
 
     def command(self) -> Sequence[str]:
         """See `Server.command`."""
-        rights = ("on", f">{PASSWORD}", "~*", "+@all")
+        ours = ("on", f">{PASSWORD}", "~*", *(f"+{command.lower()}" for command in COMMANDS))
         return (
             *super().command(),
             *("--port", str(self.plain_port), "--tls-port", str(self.port), "--tls-auth-clients", "optional"),
             *("--tls-cert-file", str(self._certificate), "--tls-key-file", str(self._key)),
             *("--tls-ca-cert-file", str(self.authority.ca_file)),
-            *("--user", "default", "off", "--user", USER, *rights, "--appendfsync", "always"),
+            *("--user", "default", "off", "--user", USER, *ours, "--appendfsync", "always"),
+            *("--user", ADMIN, "on", f">{PASSWORD}", "~*", "+@all"),
         )
 
     def is_ready(self) -> bool:
@@ -109,8 +115,8 @@ class TlsRedisServer(RedisServer):
 
     @property
     def options(self) -> dict[str, Any]:
-        """How redis-py reaches it."""
-        return {"username": USER, "password": PASSWORD, "ssl": True, "ssl_ca_certs": str(self.authority.ca_file)}
+        """How redis-py reaches it, as the admin."""
+        return {"username": ADMIN, "password": PASSWORD, "ssl": True, "ssl_ca_certs": str(self.authority.ca_file)}
 
     @property
     def settings(self) -> StoreSettings:
@@ -118,6 +124,11 @@ class TlsRedisServer(RedisServer):
         return StoreSettings(
             host=LOOPBACK, port=self.port, username=USER, password=PASSWORD, tls=True, ca_file=self.authority.ca_file
         )
+
+    @property
+    def admin_settings(self) -> StoreSettings:
+        """How a client reaches it that may do everything."""
+        return self.settings.model_copy(update={"username": ADMIN})
 
 
 class ClusterNode(RedisServer):
@@ -167,12 +178,17 @@ class RedisCluster:
         """Stop the nodes."""
         self.stop()
 
-    def add(self, folder: Path) -> ClusterNode:
-        """One more node, without slots."""
-        self.nodes.append(ClusterNode(folder))
-        self.nodes[-1].start()
-        self.meet()
-        return self.nodes[-1]
+    def move(self, slot: int, source: ClusterNode, target: ClusterNode, *, finish: bool = True) -> None:
+        """Move a slot with its keys, as redis-cli does it; unfinished, its keys are gone but not its ownership."""
+        with client_of(source) as of_source, client_of(target) as of_target:
+            giver, taker = (client.execute_command("CLUSTER", "MYID").decode() for client in (of_source, of_target))
+            of_target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", giver)
+            of_source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", taker)
+            while keys := of_source.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100):
+                of_source.execute_command("MIGRATE", target.host, target.port, "", 0, 5_000, "KEYS", *keys)
+        for node in self.nodes if finish else ():
+            with client_of(node) as client:
+                client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", taker)
 
     def meet(self) -> None:
         """Make all nodes known to the first, and return once all agree."""

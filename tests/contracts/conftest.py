@@ -11,7 +11,7 @@ import redis
 from deploy.production_servers import RedisServer
 from deploy.servers import ValkeyServer
 from features.store import Store, StoreReader
-from tests.contracts.sites import ClusterSite, MemorySite, SentinelSite, ServerSite, Site
+from tests.contracts.sites import ClusterSite, MemorySite, SentinelSite, ServerSite, Site, TlsSite
 from tests.redis_servers import needs_redis
 
 SITES = [
@@ -32,7 +32,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param.startswith("memory"):
         shared = MemorySite(3 if "three" in request.param else 1)
     elif request.param == "redis with TLS":
-        shared = ServerSite(request.getfixturevalue("redis_with_tls"))
+        shared = TlsSite(request.getfixturevalue("redis_with_tls"))
     elif request.param == "redis cluster":
         shared = ClusterSite(request.getfixturevalue("redis_cluster"))
     elif request.param == "redis sentinel":

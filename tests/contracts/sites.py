@@ -13,7 +13,7 @@ from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.store import Store, StoreReader
-from tests.redis_servers import RedisCluster, RedisSentinel
+from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
 
 class Site(Protocol):
@@ -107,6 +107,17 @@ class ServerSite:
 
     def start(self) -> None:
         self.server.start()
+
+
+class TlsSite(ServerSite):
+    """Redis with TLS, used with the rights that are documented."""
+
+    def __init__(self, server: TlsRedisServer) -> None:
+        super().__init__(server)
+        self._admin = server.admin_settings
+
+    def masters(self) -> list[StoreSettings]:
+        return [self._admin]
 
 
 class ClusterSite(ServerSite):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.production_servers import RedisServer
+from features.bootstrap import ensure_births
 from features.settings import StoreSettings
 from tests.faults.worker_world import FaultWorld, fault_world
 from tests.redis_servers import RedisCluster, RedisSentinel, client_of, needs_redis
@@ -43,7 +44,7 @@ def test_a_replica_that_lags_takes_over(tmp_path: Path) -> None:
 
 
 def test_a_cluster_goes_on_where_its_slowest_shard_stands(tmp_path: Path) -> None:
-    """One master of three comes back without its last writes: reading begins at the least progress over the shards."""
+    """One of three masters forgets its last writes: reading begins at the least progress. Moved slots are reborn."""
     with RedisCluster(tmp_path / "redis") as cluster, fault_world(tmp_path) as world:
         begin(world, cluster.settings)
         worker = world.worker(cache_entities=20)
@@ -66,6 +67,12 @@ def test_a_cluster_goes_on_where_its_slowest_shard_stands(tmp_path: Path) -> Non
         world.confirmed(13_000)
         assert worker.applied(TOPIC) == 13_000
         assert world.compare(13_000) == 400
+        cluster.move(8_000, victim, cluster.nodes[0])
+        world.send(500)
+        wait_until(lambda: "millstream backfill --to-online" in worker.problems(), 30)
+        world.ask(lambda store: ensure_births(store, world.lake, world.plan))
+        world.confirmed(13_500)
+        assert world.compare(13_500) == 400
 
 
 def begin(world: FaultWorld, settings: StoreSettings) -> None:

@@ -16,7 +16,7 @@ from features.redis_store import RedisStore
 from features.redis_topology import slot_of
 from features.settings import StoreSettings
 from features.store import Birth, Certificate, StateWrite
-from tests.redis_servers import ClusterNode, RedisCluster, client_of, needs_redis
+from tests.redis_servers import RedisCluster, needs_redis
 
 pytestmark = [pytest.mark.servers, needs_redis]
 
@@ -51,19 +51,7 @@ def write_all(name: str) -> Callable[[RedisStore], Awaitable[list[bytes | None]]
     return lambda store: store.write_states("spend", name, [StateWrite(key, b"", b"state", []) for key in KEYS])
 
 
-def move(slot: int, source: ClusterNode, target: ClusterNode, *, nodes: list[ClusterNode], end: bool = True) -> None:
-    """Move a slot with its keys, as redis-cli does it."""
-    with client_of(source) as of_source, client_of(target) as of_target:
-        ids = [client.execute_command("CLUSTER", "MYID").decode() for client in (of_source, of_target)]
-        of_target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
-        of_source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
-        for key in of_source.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1_000):
-            of_source.execute_command("MIGRATE", target.host, target.port, key, 0, 5_000)
-    for node in nodes if end else ():
-        with client_of(node) as client:
-            client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
-
-
+@pytest.mark.faults
 def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -> None:
     """While a slot moves, calls fail and say why; moved, nothing stands certified, and later nothing of before does."""
     first, second = cluster.nodes
@@ -73,14 +61,14 @@ def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -
     key = next(key for key in KEYS if slot_of(key) < 8_192)
     slot = slot_of(key)
 
-    move(slot, first, second, nodes=cluster.nodes, end=False)
+    cluster.move(slot, first, second, finish=False)
     reader = RedisReader("moving", cluster.settings)
     with pytest.raises(StoreUnavailableError, match="slots of the cluster are being moved"):
         reader.read_fields([key], [b"f"])
     with pytest.raises(StoreUnavailableError, match="slots of the cluster are being moved"):
         ask(cluster.settings, lambda store: store.write_states("spend", "b1", [StateWrite(key, b"state", b"x", [])]))
 
-    move(slot, first, second, nodes=cluster.nodes)
+    cluster.move(slot, first, second)
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
     assert ask(cluster.settings, lambda store: store.read_progress()) == {}
     assert reader.read_certificate() == Certificate()
@@ -89,7 +77,7 @@ def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -
 
     ask(cluster.settings, lambda store: store.write_birth(birth("b2")))
     assert ask(cluster.settings, write_all("b2")) == [None] * len(KEYS)
-    move(slot, second, first, nodes=cluster.nodes)  # the slots as they were: what was certified of them is void
+    cluster.move(slot, second, first)  # the slots as they were: what was certified of them is void
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
     reader.close()
 
@@ -103,7 +91,7 @@ def test_a_store_that_does_not_follow_is_told_of_its_cluster(cluster: RedisClust
         store = RedisStore("moving", cluster.settings)
         await store.connect()
         await store.write_birth(birth("b1"))
-        move(slot_of(key), first, second, nodes=cluster.nodes)
+        cluster.move(slot_of(key), first, second)
         with pytest.raises(StoreUnavailableError, match=r"in charge|being moved"):
             await store.write_states("spend", "b1", [StateWrite(key, b"", b"state", [])])
         with pytest.raises(StoreUnavailableError, match="another server is in charge"):

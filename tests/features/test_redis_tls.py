@@ -13,7 +13,7 @@ from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.store import Certificate
-from tests.redis_servers import PASSWORD, Authority, TlsRedisServer, client_of, needs_redis
+from tests.redis_servers import COMMANDS, PASSWORD, Authority, TlsRedisServer, client_of, needs_redis
 
 pytestmark = [pytest.mark.servers, needs_redis]
 
@@ -135,6 +135,12 @@ def test_files_that_are_none_are_told(server: TlsRedisServer, connect: Connect, 
     for key_file in (key, rubbish):
         pair = {"cert_file": certificate, "key_file": key_file}
         assert name_of(refused(connect, server.settings.model_copy(update=pair))) == "CERT_FILE"
+
+
+def test_the_rights_that_a_user_needs_are_documented() -> None:
+    """The contract of the store is kept by a user with these alone."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert f"`{' '.join(COMMANDS)}`" in page
 
 
 @pytest.mark.parametrize(
