@@ -17,7 +17,7 @@ import hiredis
 from features.errors import StoreUnavailableError
 from features.redis_replies import to_hash
 from features.redis_socket import RedisSocket, succeeded
-from features.redis_topology import Shard, Topology, find_topology, in_order, must_be_master
+from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
 from features.settings import StoreSettings
 from features.shard_keys import ShardKeys
 from features.shard_records import common_certificate, to_certificate, witnessed
@@ -52,8 +52,11 @@ class RedisReader:
         return in_order(split.values(), replies) if len(replies) > 1 else replies[0]
 
     def read_certificate(self) -> Certificate:
-        """Births and logs that every shard carries."""
-        self._topology()
+        """Births and logs that every shard carries; ShardMovedError where the shards are others by now."""
+        topology = self._topology()
+        if topology.is_cluster:
+            ((slots,),) = self._ask({0: [_pack(*SLOTS)]})
+            self._check(topology, slots)
         assert self._connections is not None
         keys = self._connections.keys
         replies = self._ask({at: [_pack(b"HGETALL", shard.certificate)] for at, shard in enumerate(keys)})
@@ -72,6 +75,13 @@ class RedisReader:
         connections, self._connections = self._connections, None
         if connections is not None:
             connections.close()
+
+    def _check(self, topology: Topology, slots_reply: Sequence[Any]) -> None:
+        try:
+            must_be_unmoved(topology, slots_reply)
+        except StoreUnavailableError:
+            self.close()
+            raise
 
     def _topology(self) -> Topology:
         """Where keys lie, connected if need be."""

@@ -19,7 +19,7 @@ from features.feast_layout import state_field
 from features.redis_link import RedisLink, open_link
 from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import DROP_BIRTH, SCRIPTS, WRITE_PROGRESS, WRITE_STATES, Script
-from features.redis_topology import Shard, Topology, find_topology, in_order, must_be_master
+from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
 from features.settings import StoreSettings
 from features.shard_keys import ShardKeys
 from features.shard_records import (
@@ -113,8 +113,12 @@ class RedisStore:
         return await self._write_states(view, birth, writes, b"")
 
     async def read_certificate(self) -> Certificate:
-        """Births and logs that every shard carries."""
-        return common_certificate(await _all(map(self._read_certificate, self._every(), self._keys)))
+        """Births and logs that every shard carries; ShardMovedError where the shards are others by now."""
+        links = self._every()
+        assert self._topology is not None
+        if self._topology.is_cluster:
+            must_be_unmoved(self._topology, await links[0].call(*SLOTS))
+        return common_certificate(await _all(map(self._read_certificate, links, self._keys)))
 
     async def write_birth(self, birth: Birth) -> None:
         """Certify a birth on every shard (or change its cut or ``serving``)."""

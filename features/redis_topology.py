@@ -1,7 +1,8 @@
 """Which servers the store consists of now: one, the nodes of a Redis Cluster, or the one that Sentinels name.
 
 Asked anew at each connection, never followed in between: when a slot has another server (a fail-over, a slot that was
-moved) calls fail, and whoever made them connects again. So there is one way to recover.
+moved) calls fail, and whoever made them connects again. So there is one way to recover. Those who look at the
+certificate each second learn in passing whether the slots are still those that they connected to.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from features.errors import MillstreamError, SettingsError, StoreUnavailableError
 from features.redis_link import address_of
+from features.redis_replies import ShardMovedError
 from features.redis_socket import RedisSocket
 from features.settings import StoreSettings
 
 N_SLOTS = 16_384
 
+SLOTS = (b"CLUSTER", b"SLOTS")
 Ask = Callable[[StoreSettings, float], "Topology"]
 
 T = TypeVar("T")
@@ -55,9 +58,10 @@ class Topology:
     """
 
     def __init__(self, shards: Sequence[Shard]) -> None:
+        self.is_cluster = bool(shards[0].slots)
         self.shards = tuple(sorted(shards, key=lambda shard: shard.slots))
         self._shard_of_slot: list[int] = []
-        if self.shards[0].slots:
+        if self.is_cluster:
             found = {slot: at for at, shard in enumerate(self.shards) for slot in _each(shard.slots)}
             if len(found) < N_SLOTS:
                 raise StoreUnavailableError(
@@ -151,6 +155,13 @@ def must_be_master(role: Sequence[Any], server: StoreSettings) -> None:
         )
 
 
+def must_be_unmoved(topology: Topology, slots_reply: Sequence[Any]) -> None:
+    """Refuse to go on with shards of other slots than the first of them now tells (by its answer to `SLOTS`)."""
+    now = _topology_of(slots_reply, topology.shards[0].server)
+    if [shard.slots for shard in now.shards] != [shard.slots for shard in topology.shards]:
+        raise ShardMovedError("store", "slots of the cluster have moved since this connection was made")
+
+
 def _first_answer(
     nodes: Sequence[StoreSettings], deadline: float, ask: Callable[[StoreSettings, float], Topology]
 ) -> Topology:
@@ -168,7 +179,7 @@ def _ask_node(node: StoreSettings, deadline: float) -> Topology:
     """The cluster as one node sees it."""
     connection = RedisSocket(node, deadline)
     try:
-        (reply,) = connection.ask((b"CLUSTER", b"SLOTS"), deadline=deadline)
+        (reply,) = connection.ask(SLOTS, deadline=deadline)
     except StoreUnavailableError as error:
         if "cluster support disabled" in error.problem:
             raise SettingsError(
@@ -177,8 +188,13 @@ def _ask_node(node: StoreSettings, deadline: float) -> Topology:
         raise
     finally:
         connection.close()
+    return _topology_of(reply, node)
+
+
+def _topology_of(slots_reply: Sequence[Any], node: StoreSettings) -> Topology:
+    """What a node answers to CLUSTER SLOTS."""
     slots: dict[StoreSettings, list[tuple[int, int]]] = defaultdict(list)
-    for first, last, (host, port, *_), *_replicas in reply:
+    for first, last, (host, port, *_), *_replicas in slots_reply:
         slots[node.at(host.decode() if host else node.host, port)].append((first, last))  # no host: the one asked
     if not slots:
         raise StoreUnavailableError(f"store {address_of(node)}", "the cluster has assigned no slots yet")

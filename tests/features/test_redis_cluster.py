@@ -91,7 +91,15 @@ def test_a_store_that_does_not_follow_is_told_of_its_cluster(cluster: RedisClust
         store = RedisStore("moving", cluster.settings)
         await store.connect()
         await store.write_birth(birth("b1"))
+        reader = RedisReader("moving", cluster.settings)
+        assert reader.read_certificate().births == (birth("b1"),)
         cluster.move(slot_of(key), first, second)
+        with pytest.raises(StoreUnavailableError, match="slots of the cluster have moved"):
+            await store.read_certificate()
+        with pytest.raises(StoreUnavailableError, match="slots of the cluster have moved"):
+            reader.read_certificate()
+        assert reader.read_certificate() == Certificate()
+        reader.close()
         with pytest.raises(StoreUnavailableError, match=r"in charge|being moved"):
             await store.write_states("spend", "b1", [StateWrite(key, b"", b"state", [])])
         with pytest.raises(StoreUnavailableError, match="another server is in charge"):
