@@ -66,14 +66,8 @@ class RedisStore:
         await self.close()
         deadline = time.monotonic() + self._settings.timeout_s
         topology = await asyncio.to_thread(find_topology, self._settings, deadline)
-        opened = await asyncio.gather(*map(_open, topology.shards), return_exceptions=True)
-        links = tuple(link for link in opened if isinstance(link, RedisLink))
-        for failure in opened:
-            if isinstance(failure, BaseException):
-                for link in links:
-                    link.close()
-                raise failure
-        self._topology, self._shards = topology, links
+        self._shards = await _open_all(topology.shards)
+        self._topology = topology
         self._keys = tuple(ShardKeys(self._project, shard) for shard in topology.shards)
         self.epoch += 1
 
@@ -197,6 +191,20 @@ class RedisStore:
         """Index of each shard that the keys lie on → their indexes."""
         assert self._topology is not None
         return self._topology.split(keys)
+
+
+async def _open_all(shards: Sequence[Shard]) -> tuple[RedisLink, ...]:
+    """A link to each; none stays open where one cannot be made."""
+    opening = [asyncio.create_task(_open(shard)) for shard in shards]
+    try:
+        return tuple(await asyncio.gather(*opening))
+    except BaseException:
+        for task in opening:
+            task.cancel()
+        for opened in await asyncio.gather(*opening, return_exceptions=True):
+            if isinstance(opened, RedisLink):
+                opened.close()
+        raise
 
 
 async def _open(shard: Shard) -> RedisLink:

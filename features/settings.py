@@ -52,10 +52,12 @@ class StoreSettings(Part):
         default=None, description="Addresses of Redis Sentinels, host:port, separated by commas, which name the server."
     )
     sentinel_service: str = Field(default="mymaster", description="Name that the Sentinels know the server by.")
-    sentinel_password: str | None = Field(default=None, description="Password of the Sentinels; none by default.")
+    sentinel_password: str | None = Field(
+        default=None, repr=False, description="Password of the Sentinels; none by default."
+    )
     database: int = Field(default=0, ge=0, description="Its database number; a Redis Cluster has 0 only.")
     username: str | None = Field(default=None, description="Its user (ACL); none: the default user.")
-    password: str | None = Field(default=None, description="Its password; none by default.")
+    password: str | None = Field(default=None, repr=False, description="Its password; none by default.")
     tls: bool = Field(default=False, description="Whether its port speaks TLS.")
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authorities that its certificate is trusted by; none: the system's."
@@ -259,7 +261,8 @@ def load_settings(*, project: str | None = None, repo: Path | None = None, var: 
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(name, str(first["msg"]), "see docs/settings.md") from error
+        problem = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(name, problem, "see docs/settings.md") from error
 
 
 def read_stack_addresses(path: Path) -> dict[str, Any]:

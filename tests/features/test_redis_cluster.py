@@ -16,7 +16,7 @@ from features.redis_store import RedisStore
 from features.redis_topology import slot_of
 from features.settings import StoreSettings
 from features.store import Birth, Certificate, StateWrite
-from tests.redis_servers import RedisCluster, needs_redis
+from tests.redis_servers import RedisCluster, client_of, needs_redis
 
 pytestmark = [pytest.mark.servers, needs_redis]
 
@@ -80,6 +80,23 @@ def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -
     cluster.move(slot, second, first)  # the slots as they were: what was certified of them is void
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
     reader.close()
+
+
+def test_a_shard_that_was_flushed_is_neither_written_nor_read(cluster: RedisCluster) -> None:
+    """The others still carry the certificate, but what does not stand on all of them does not stand."""
+    ask(cluster.settings, lambda store: store.write_birth(birth("b3")))
+    with client_of(cluster.nodes[1]) as client:
+        client.flushall()
+    reader = RedisReader("moving", cluster.settings)
+    assert reader.read_certificate() == Certificate()
+    reader.close()
+    assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
+    with pytest.raises(BirthMissingError):
+        ask(cluster.settings, lambda store: store.write_progress({("b3", LOG, 0): 7}))
+    with pytest.raises(BirthMissingError):
+        ask(cluster.settings, write_all("b3"))
+    states = ask(cluster.settings, lambda store: store.read_states("spend", "b3", KEYS))
+    assert {state for key, state in zip(KEYS, states, strict=True) if slot_of(key) >= 8_192} == {None}
 
 
 def test_a_store_that_does_not_follow_is_told_of_its_cluster(cluster: RedisCluster) -> None:

@@ -159,3 +159,8 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, obj
     """Before anything is connected to."""
     with pytest.raises(ValueError, match=problem):
         StoreSettings.model_validate(settings)
+
+
+def test_passwords_are_not_shown() -> None:
+    """Settings stand in logs and tracebacks."""
+    assert "sesame" not in repr(StoreSettings(password="sesame", sentinel_password="sesame"))
