@@ -11,7 +11,7 @@ from features.settings import Settings
 
 async def make_births(settings: Settings, plan: Plan, *, rebuild: bool) -> list[Bootstrapped]:
     """Births for the views that lack one; with ``rebuild`` new ones for all views."""
-    store = RedisStore(plan.project, settings.store)
+    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
     lake = open_lake(settings.lake_url(plan.project))
     await store.connect()
     try:

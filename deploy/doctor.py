@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import redis
+from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.server_process import port_is_free
 from deploy.servers import broker_program, store_program
@@ -19,15 +18,15 @@ from features.errors import MillstreamError
 from features.formats.registry_client import RegistryClient
 from features.nouns import SCORES_TOPIC
 from features.plan import load_plan
-from features.redis_link import address_of, is_unix
-from features.settings import SchemaRegistrySettings, Settings
+from features.redis_socket import RedisSocket
+from features.redis_topology import find_topology
+from features.settings import SchemaRegistrySettings, Settings, StoreSettings
 from streams.logs import KafkaLogs
 
 if TYPE_CHECKING:
     from deploy.invocation import Invocation
 
 FREE_BYTES = 2 * 2**30
-STORE_S = 2.0
 
 
 class Finding(NamedTuple):
@@ -146,17 +145,23 @@ def preferred_ports(settings: Settings) -> list[int]:
 
 
 def check_store(settings: Settings) -> str:
-    """The store neither evicts nor forgets."""
-    store = settings.store
-    where: dict[str, Any] = (
-        {"unix_socket_path": store.host} if is_unix(store) else {"host": store.host, "port": store.port}
-    )
+    """No server of the store evicts, and what they say of durability."""
+    deadline = time.monotonic() + settings.store.timeout_s
+    shards = find_topology(settings.store, deadline).shards
+    return "; ".join(check_server(shard.server, deadline) for shard in shards)
+
+
+def check_server(server: StoreSettings, deadline: float) -> str:
+    """One of them."""
+    connection = RedisSocket(server, deadline)
     try:
-        with redis.Redis(**where, password=store.password, db=store.database, socket_timeout=STORE_S) as client:
-            policy = client.config_get("maxmemory-policy")["maxmemory-policy"]
-            durable = client.config_get("appendonly")["appendonly"]
-    except redis.RedisError as error:
-        raise NotWellError(f"{address_of(store)}: {error}") from error
-    if policy != "noeviction":
-        raise NotWellError(f"maxmemory-policy is {policy}: features would vanish in silence; set noeviction")
-    return f"{address_of(store)}, noeviction, append-only file {'on' if durable == 'yes' else 'off'}"
+        questions = [(b"CONFIG", b"GET", name) for name in (b"maxmemory-policy", b"appendonly")]
+        (_, policy), (_, durable) = connection.ask(*questions, deadline=deadline)
+    finally:
+        connection.close()
+    if policy != b"noeviction":
+        raise NotWellError(
+            f"{connection.address}: maxmemory-policy is {policy.decode()}: features would vanish in silence;"
+            " set noeviction"
+        )
+    return f"{connection.address}, noeviction, append-only file {'on' if durable == b'yes' else 'off'}"

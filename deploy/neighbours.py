@@ -13,6 +13,7 @@ from deploy.servers import MlflowServer, TansuServer, ValkeyServer
 from features.settings import Settings
 
 BROKER = "tansu"
+OWN_STORE = frozenset(f"MILLSTREAM_STORE__{name}" for name in ("HOST", "PORT", "CLUSTER", "SENTINELS"))
 
 
 class Neighbours(NamedTuple):
@@ -27,7 +28,7 @@ def choose_neighbours(settings: Settings, state_dir: Path, ports: Ports, environ
     servers: list[Server] = []
     overrides: dict[str, dict[str, Any]] = {}
     logs = state_dir / "logs"
-    if not environ.keys() & {"MILLSTREAM_STORE__HOST", "MILLSTREAM_STORE__PORT"}:
+    if not environ.keys() & OWN_STORE:
         store = ValkeyServer(
             state_dir / "store", port=ports.take("MILLSTREAM_STORE__PORT", settings.store.port), log_dir=logs
         )

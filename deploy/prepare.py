@@ -41,7 +41,7 @@ def read_topics(plan: Plan) -> list[str]:
 async def prepare(plan: Plan, settings: Settings) -> Prepared:
     """Create topics that are missing, adopt their logs, and give each view a birth from the lake."""
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
-    store = RedisStore(plan.project, settings.store)
+    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
     await store.connect()
     try:
         created = await create_topics(

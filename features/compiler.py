@@ -13,8 +13,8 @@ import msgspec
 
 from features.declarations.folder import (
     check_file_names,
-    check_key_ttl,
     check_project_suffix,
+    key_ttl_s,
     read_store_config,
 )
 from features.declarations.objects import Declared, domain_files, load_declared, quiet_feast
@@ -120,8 +120,8 @@ def _compile(repo: Path) -> _Compiled:
         request_features=tuple(feature for features in requests.values() for feature in features),
         services=services,
         transforms_sha256=transforms_sha256(repo),
+        key_ttl_s=key_ttl_s(repo, config, _remembered_us(views, sources)),
     )
-    check_key_ttl(repo, config, _longest_window_us(views))
     check_models(domain, plan)
     return _Compiled(plan, declared)
 
@@ -178,11 +178,19 @@ def _check_request_fields(requests: dict[str, tuple[RequestFeaturePlan, ...]]) -
                 )
 
 
-def _longest_window_us(views: tuple[ViewPlan, ...]) -> int | None:
-    """None where a feature is since ever."""
-    windows = [feature.window_us for view in views for feature in view.features]
-    lengths = [window for window in windows if window is not None]
-    return max(lengths) if len(lengths) == len(windows) else None
+def _remembered_us(views: tuple[ViewPlan, ...], sources: tuple[SourcePlan, ...]) -> int | None:
+    """How long after it came an event can still count; None where that is for ever.
+
+    A window and the hop that its tail is rounded down by; and its time may be ahead of the clock when it comes.
+    """
+    ahead_us = {source.topic: source.max_ahead_us for source in sources}
+    longest_us = 0
+    for view in views:
+        for feature in view.features:
+            if feature.window_us is None or feature.hop_us is None:
+                return None
+            longest_us = max(longest_us, feature.window_us + feature.hop_us + ahead_us[view.topic])
+    return longest_us
 
 
 def _neighbours(state_dir: Path) -> list[str]:

@@ -123,19 +123,26 @@ def state_field(view: str, birth: str) -> bytes:
     return f"_ms:{view}:{birth}".encode()
 
 
-def certificate_key(project: str) -> bytes:
-    """The key of a shard's certificate. It ends in a colon, lest Feast's SCAN for ``*<project>`` delete it."""
-    return f"_ms:{project}:certificate:".encode()
+def certificate_key(project: str, shard: bytes = b"") -> bytes:
+    """The key of a shard's certificate. It ends in a colon, lest Feast's SCAN for ``*<project>`` delete it.
+
+    ``shard`` tells the shards of a cluster apart; in braces, so that certificate and progress have one slot.
+    """
+    return f"_ms:{project}:certificate:".encode() + _braced(shard)
 
 
-def progress_key(project: str) -> bytes:
-    """The key of a shard's progress marks. It ends in a colon for the same reason."""
-    return f"_ms:{project}:progress:".encode()
+def progress_key(project: str, shard: bytes = b"") -> bytes:
+    """The key of a shard's progress marks; as `certificate_key`."""
+    return f"_ms:{project}:progress:".encode() + _braced(shard)
 
 
-def witness_key(project: str, join_keys: Sequence[str]) -> bytes:
+def witness_key(project: str, join_keys: Sequence[str], shard: bytes = b"") -> bytes:
     """A key among those of the entities with these join keys, though no entity's: what deletes them deletes it too."""
-    return _key_prefix(sorted(join_keys)) + b"_ms:births:" + project.encode()
+    return _key_prefix(sorted(join_keys)) + b"_ms:births:" + _braced(shard) + project.encode()
+
+
+def _braced(shard: bytes) -> bytes:
+    return b"{%b}:" % shard if shard else b""
 
 
 def encode_value(value: FeatureValue) -> bytes:

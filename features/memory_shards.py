@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Mapping
 from itertools import chain
 
+from features.feast_layout import witness_key
 from features.shard_records import (
     common_certificate,
     least_progress,
     to_certificate,
     to_progress,
-    witness_keys,
     witnessed,
 )
 from features.store import Certificate, ProgressKey
@@ -54,7 +54,7 @@ class MemoryShard:
     def certificate(self) -> Certificate:
         """What of the certificate stands."""
         certificate = to_certificate(self.hash(CERTIFICATE))
-        fields = (self.hash(key) for key in witness_keys(PROJECT, certificate))
+        fields = (self.hash(witness_key(PROJECT, birth.join_keys)) for birth in certificate.births)
         return witnessed(certificate, set(chain.from_iterable(fields)))
 
     def flush(self) -> None:

@@ -205,7 +205,7 @@ class ServicePlan(PlanStruct, frozen=True, kw_only=True):
 
 
 class Plan(PlanStruct, frozen=True, kw_only=True):
-    """A domain, compiled."""
+    """A domain, compiled. ``key_ttl_s`` is after how long without a write an entity expires; None: never."""
 
     format: Literal[1] = 1
     project: str
@@ -214,6 +214,7 @@ class Plan(PlanStruct, frozen=True, kw_only=True):
     request_features: tuple[RequestFeaturePlan, ...]
     services: tuple[ServicePlan, ...]
     transforms_sha256: str
+    key_ttl_s: int | None = None
 
     @property
     def hash(self) -> str:

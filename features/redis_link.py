@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ import hiredis
 
 from features.errors import StoreUnavailableError
 from features.redis_replies import NO_REPLY, store_error
+from features.redis_tls import NO_ANSWER, connection_error, tls_context
 from features.settings import StoreSettings
 
 SEND_BUFFER = 4 << 20  # at the kernel's default, client and server run in turns
@@ -46,6 +48,8 @@ class RedisLink(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
         self._failure = "not connected yet"
+        self._heard = False
+        self.cause: Exception | None = None
 
     @property
     def is_open(self) -> bool:
@@ -87,10 +91,12 @@ class RedisLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        self.close(f"the connection was lost ({exc or 'the server closed it'})")
+        self.cause = exc
+        self.close(f"the connection was lost ({exc or 'the server closed it'}){'' if self._heard else NO_ANSWER}")
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        self._heard = True
         calls, gets = self._calls, self._reader.gets
         try:
             self._reader.feed(data)
@@ -168,7 +174,7 @@ async def open_link(settings: StoreSettings, first_commands: Sequence[Sequence[b
     """Connect, authenticate, select the database and send these commands, all within the deadline.
 
     Raises StoreUnavailableError when the server cannot be reached or is still loading, SettingsError when it
-    refuses password or database.
+    refuses certificate, user, password or database, or does not speak TLS where that is asked for.
     """
     address = address_of(settings)
     loop = asyncio.get_running_loop()
@@ -178,12 +184,16 @@ async def open_link(settings: StoreSettings, first_commands: Sequence[Sequence[b
             if is_unix(settings):
                 await loop.create_unix_connection(lambda: link, settings.host)
             else:
-                await loop.create_connection(lambda: link, settings.host, settings.port)
+                await loop.create_connection(lambda: link, settings.host, settings.port, ssl=tls_context(settings))
             await asyncio.gather(*(link.call(*command) for command in (*greeting(settings), *first_commands)))
-    except (OSError, TimeoutError) as error:
+    except OSError as error:  # a TimeoutError is one
         link.close()
-        problem = f"no connection within {settings.timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
-        raise StoreUnavailableError(f"store {address}", problem) from error
+        raise connection_error(address, settings, error) from error
+    except StoreUnavailableError as error:
+        link.close()
+        if isinstance(link.cause, ssl.SSLError):  # TLS 1.3 refuses a client's certificate only after the handshake
+            raise connection_error(address, settings, link.cause) from error
+        raise
     except BaseException:
         link.close()
         raise
@@ -213,7 +223,8 @@ def greeting(settings: StoreSettings) -> list[tuple[bytes, ...]]:
     """The commands that begin every connection."""
     commands: list[tuple[bytes, ...]] = []
     if settings.password is not None:
-        commands.append((b"AUTH", settings.password.encode()))
+        user = () if settings.username is None else (settings.username.encode(),)
+        commands.append((b"AUTH", *user, settings.password.encode()))
     if settings.database:
         commands.append((b"SELECT", b"%d" % settings.database))
     return commands

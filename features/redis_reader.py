@@ -1,14 +1,13 @@
 """The blocking side of the online store in Redis or Valkey: implements `features.store.StoreReader`.
 
-One object a scorer thread, with a socket of its own. A connection that turns out dead fails the call and is replaced
-by the next one: the server behind it may have come back empty, so the certificate is to be looked at in between.
+One object a scorer thread, with sockets of its own. A connection that turns out dead fails the call, and the next call
+makes all of them anew: the server behind one may have come back empty, so look at the certificate in between.
 """
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -16,15 +15,13 @@ from typing import Any
 import hiredis
 
 from features.errors import StoreUnavailableError
-from features.feast_layout import certificate_key
-from features.redis_link import address_of, greeting, is_unix, tune
-from features.redis_replies import NO_REPLY, store_error, to_hash
+from features.redis_replies import to_hash
+from features.redis_socket import RedisSocket, succeeded
+from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
 from features.settings import StoreSettings
-from features.shard_records import to_certificate, witness_keys, witnessed
+from features.shard_keys import ShardKeys
+from features.shard_records import common_certificate, to_certificate, witnessed
 from features.store import Certificate
-
-RECEIVE_BYTES = 1 << 16
-LIMIT_TOLERANCE = 0.01
 
 
 class RedisReader:
@@ -35,111 +32,112 @@ class RedisReader:
     project
         Name of the Feast project.
     settings
-        Where the server is; every call ends within its ``timeout_s``.
+        Where the server, the cluster or the Sentinels are; every call ends within ``timeout_s``.
 
     """
 
     def __init__(self, project: str, settings: StoreSettings) -> None:
         self._project = project
         self._settings = settings
-        self._certificate_key = certificate_key(project)
-        self._connection: _Connection | None = None
+        self._connections: _Connections | None = None
 
     def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
         """For each key, the values of these hash fields, in one round trip."""
         if not keys or not fields:
             return [[] for _ in keys]
         head, tail = _around_key(tuple(fields))
-        return self._ask(b"".join([b"%b$%d\r\n%b%b" % (head, len(key), key, tail) for key in keys]), len(keys))
+        commands = [b"%b$%d\r\n%b%b" % (head, len(key), key, tail) for key in keys]
+        split = self._topology().split(keys)
+        replies = self._ask({at: [commands[i] for i in indexes] for at, indexes in split.items()})
+        return in_order(split.values(), replies) if len(replies) > 1 else replies[0]
 
     def read_certificate(self) -> Certificate:
-        """Births and logs that every shard carries."""
-        (reply,) = self._ask(hiredis.pack_command((b"HGETALL", self._certificate_key)), 1)
-        certificate = to_certificate(to_hash(reply))
-        keys = witness_keys(self._project, certificate)
-        fields = self._ask(b"".join(hiredis.pack_command((b"HKEYS", key)) for key in keys), len(keys)) if keys else []
-        return witnessed(certificate, set(chain.from_iterable(fields)))
+        """Births and logs that every shard carries; ShardMovedError where the shards are others by now."""
+        topology = self._topology()
+        if topology.is_cluster:
+            ((slots,),) = self._ask({0: [_pack(*SLOTS)]})
+            self._check(topology, slots)
+        assert self._connections is not None
+        keys = self._connections.keys
+        replies = self._ask({at: [_pack(b"HGETALL", shard.certificate)] for at, shard in enumerate(keys)})
+        certificates = [to_certificate(to_hash(reply)) for (reply,) in replies]
+        witnesses = [shard.witnesses(certificate) for shard, certificate in zip(keys, certificates, strict=True)]
+        fields = self._ask({at: [_pack(b"HKEYS", key) for key in shard] for at, shard in enumerate(witnesses)})
+        return common_certificate(
+            [
+                witnessed(certificate, set(chain.from_iterable(found)))
+                for certificate, found in zip(certificates, fields, strict=True)
+            ]
+        )
 
     def close(self) -> None:
-        """Close the connection; the next call opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        """Close the connections; the next call opens others."""
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.close()
 
-    def _ask(self, commands: bytes, n_replies: int) -> list[Any]:
-        """Replies to these commands; StoreUnavailableError within the deadline."""
-        deadline = time.monotonic() + self._settings.timeout_s
+    def _check(self, topology: Topology, slots_reply: Sequence[Any]) -> None:
         try:
-            if self._connection is None:
-                self._connection = _Connection(self._settings, deadline)
-            replies = self._connection.ask(commands, n_replies, deadline)
-        except (OSError, hiredis.HiredisError) as error:
+            must_be_unmoved(topology, slots_reply)
+        except StoreUnavailableError:
             self.close()
-            raise StoreUnavailableError(f"store {address_of(self._settings)}", str(error) or repr(error)) from error
+            raise
+
+    def _topology(self) -> Topology:
+        """Where keys lie, connected if need be."""
+        if self._connections is None:
+            self._connections = _Connections(self._project, self._settings)
+        return self._connections.topology
+
+    def _ask(self, commands: Mapping[int, Sequence[bytes]]) -> list[list[Any]]:
+        """Replies of each shard to its commands; StoreUnavailableError within the deadline."""
+        assert self._connections is not None
+        deadline = time.monotonic() + self._settings.timeout_s
+        sockets = self._connections.sockets
+        try:
+            for at, asked in commands.items():
+                sockets[at].send(b"".join(asked), deadline)
+            replies = [sockets[at].receive(len(asked), deadline) for at, asked in commands.items()]
         except BaseException:
             self.close()  # replies may be under way that the next call would take for its own
             raise
-        for reply in replies:
-            if isinstance(reply, hiredis.ReplyError):
-                raise store_error(reply)
-        return replies
-
-
-class _Connection:
-    """A blocking socket and what it has received."""
-
-    def __init__(self, settings: StoreSettings, deadline: float) -> None:
-        self._timeout_s = settings.timeout_s
-        self._limit_s = 0.0
-        self._reader = hiredis.Reader(notEnoughData=NO_REPLY)
-        self._socket = socket.socket(socket.AF_UNIX) if is_unix(settings) else _connect_tcp(settings, deadline)
         try:
-            self._wait_until(deadline)
-            if is_unix(settings):
-                self._socket.connect(settings.host)
-            tune(self._socket)
-            commands = greeting(settings)
-            for reply in self.ask(b"".join(map(hiredis.pack_command, commands)), len(commands), deadline):
-                if isinstance(reply, hiredis.ReplyError):
-                    raise store_error(reply)
+            return [succeeded(answered) for answered in replies]
+        except StoreUnavailableError:
+            self.close()  # another server may be in charge
+            raise
+
+
+class _Connections:
+    """A socket to every shard."""
+
+    def __init__(self, project: str, settings: StoreSettings) -> None:
+        deadline = time.monotonic() + settings.timeout_s
+        self.sockets: list[RedisSocket] = []
+        self.topology = find_topology(settings, deadline)
+        self.keys = [ShardKeys(project, shard) for shard in self.topology.shards]
+        try:
+            for shard in self.topology.shards:
+                self._open(shard, deadline)
         except BaseException:
             self.close()
             raise
 
-    def ask(self, commands: bytes, n_replies: int, deadline: float) -> list[Any]:
-        """Send, and wait for the replies; OSError when the connection ends or the time is up."""
-        reader = self._reader
-        replies: list[Any] = []
-        self._wait_until(deadline)
-        self._socket.sendall(commands)
-        while len(replies) < n_replies:
-            reply = reader.gets()
-            if reply is not NO_REPLY:
-                replies.append(reply)
-                continue
-            data = self._socket.recv(RECEIVE_BYTES)
-            if not data:
-                raise ConnectionResetError("the server closed the connection")
-            reader.feed(data)
-            self._wait_until(deadline)
-        return replies
-
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close them all."""
+        for connection in self.sockets:
+            connection.close()
 
-    def _wait_until(self, deadline: float) -> None:
-        """Let socket calls wait until then; a limit that is nearly right stays, for setting it is a system call."""
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError(f"no reply within {self._timeout_s:g} s")
-        if abs(left_s - self._limit_s) > LIMIT_TOLERANCE * self._timeout_s:
-            self._socket.settimeout(left_s)
-            self._limit_s = left_s
+    def _open(self, shard: Shard, deadline: float) -> None:
+        self.sockets.append(connection := RedisSocket(shard.server, deadline))
+        if shard.elected:
+            (role,) = connection.ask((b"ROLE",), deadline=deadline)
+            must_be_master(role, shard.server)
 
 
-def _connect_tcp(settings: StoreSettings, deadline: float) -> socket.socket:
-    return socket.create_connection((settings.host, settings.port), max(deadline - time.monotonic(), 0.001))
+def _pack(*command: bytes) -> bytes:
+    packed: bytes = hiredis.pack_command(command)
+    return packed
 
 
 @lru_cache(maxsize=256)

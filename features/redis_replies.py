@@ -23,15 +23,25 @@ BIRTH_MISSING: Final = "BIRTHMISSING"
 
 NO_SCRIPT: Final = "NOSCRIPT"
 
+_MOVED = frozenset({"MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN"})
+_MOVING = frozenset({"ASK", "TRYAGAIN"})
+
+MOVED_REMEDY: Final = "another server is in charge now (of a cluster MILLSTREAM_STORE__CLUSTER must name some nodes)"
+MOVING_REMEDY: Final = "slots of the cluster are being moved: when that has ended, `millstream backfill --to-online`"
+
 _REFUSED = {
     "NOAUTH": ("PASSWORD", "the store wants a password", "set the one of this store"),
-    "WRONGPASS": ("PASSWORD", "the store refuses it", "set the one of this store"),
-    "NOPERM": ("PASSWORD", "the store's user lacks rights", "let it run HSET, HGET, EVALSHA and SCRIPT LOAD"),
+    "WRONGPASS": ("PASSWORD", "the store refuses it", "set user and password of this store"),
+    "NOPERM": ("USERNAME", "the store's user lacks rights", "give it those that docs/operations.md names"),
 }
 
 
 class ScriptMissingError(StoreUnavailableError):
     """The server has forgotten a script; sending it whole teaches it anew."""
+
+
+class ShardMovedError(StoreUnavailableError):
+    """Another server is to be asked: who that is shows at the next connection."""
 
 
 def store_error(reply: hiredis.ReplyError) -> MillstreamError:
@@ -42,6 +52,10 @@ def store_error(reply: hiredis.ReplyError) -> MillstreamError:
         return BirthMissingError("a store shard", f"carries no certificate of {rest}")
     if code == NO_SCRIPT:
         return ScriptMissingError("store", text)
+    if code in _MOVED:
+        return ShardMovedError("store", f"{text}; {MOVED_REMEDY}")
+    if code in _MOVING or "non local key" in text:
+        return ShardMovedError("store", f"{text}; {MOVING_REMEDY}")
     if code == "WRONGTYPE":
         return StateCorruptError("a key of the store", text)
     if "DB index" in text:

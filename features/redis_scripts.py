@@ -2,6 +2,9 @@
 
 The first key of each is the shard's certificate. Those that write states or progress look there first, and answer
 ``BIRTHMISSING`` before they write anything.
+
+Entities are arguments and no keys: keys of one call must share a slot in a Redis Cluster, while what a script names
+beside them need only lie on its server, and an entity that does not (its slot was moved) fails the script.
 """
 
 from __future__ import annotations
@@ -23,24 +26,25 @@ def named(source: str) -> Script:
 
 
 WRITE_STATES = named("""\
--- KEYS: certificate, entity…   ARGV: certificate field (empty: ask for none), state field,
--- then per entity: expected head, state, number of further words, those (Feast's fields and values)
+-- KEYS: certificate   ARGV: certificate field (empty: ask for none), state field, seconds to live (0: for ever),
+-- then per entity: key, expected head, state, number of further words, those (Feast's fields and values)
 if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return redis.error_reply('BIRTHMISSING ' .. ARGV[1])
 end
-local call, field, at, answers = redis.call, ARGV[2], 3, {}
-for i = 2, #KEYS do
-  local expected, words = ARGV[at], tonumber(ARGV[at + 2])
-  local stored = call('HGET', KEYS[i], field)
+local call, field, ttl, at, answers = redis.call, ARGV[2], ARGV[3], 4, {}
+while at <= #ARGV do
+  local key, expected, words = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 3])
+  local stored = call('HGET', key, field)
   local same
   if expected == '' then same = not stored else same = stored and string.sub(stored, 1, #expected) == expected end
   if same then
-    call('HSET', KEYS[i], field, ARGV[at + 1], unpack(ARGV, at + 3, at + 2 + words))
-    answers[i - 1] = false
+    call('HSET', key, field, ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + words))
+    if ttl ~= '0' then call('EXPIRE', key, ttl) end
+    answers[#answers + 1] = false
   else
-    answers[i - 1] = stored or ''
+    answers[#answers + 1] = stored or ''
   end
-  at = at + 3 + words
+  at = at + 4 + words
 end
 return answers
 """)

@@ -1,12 +1,13 @@
 """The online store in Redis or Valkey: implements `features.store.Store` for workers, bootstrap and command line.
 
-A tuple of shards, of which there is one today: what is certified or progressed is written to all and read as the
-least of all. Entity keys go to the first, until a cluster's slots say otherwise.
+One shard, or those of a Redis Cluster: what is certified or progressed is written to all and read as the least of all,
+entities go where the slots of their keys lie.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import msgspec
 
 from features.errors import StoreUnavailableError
-from features.feast_layout import certificate_key, progress_key, state_field, witness_key
+from features.feast_layout import state_field
 from features.redis_link import RedisLink, open_link
 from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import DROP_BIRTH, SCRIPTS, WRITE_PROGRESS, WRITE_STATES, Script
+from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
 from features.settings import StoreSettings
+from features.shard_keys import ShardKeys
 from features.shard_records import (
     birth_field,
     common_certificate,
@@ -27,10 +30,12 @@ from features.shard_records import (
     mark_field,
     to_certificate,
     to_progress,
-    witness_keys,
     witnessed,
 )
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
+
+LOADING = tuple((b"SCRIPT", b"LOAD", script.source) for script in SCRIPTS)
+SCAN_COUNT = b"10000"
 
 
 class RedisStore:
@@ -41,23 +46,29 @@ class RedisStore:
     project
         Name of the Feast project, which every key of ours carries.
     settings
-        Where the server is; a ``host`` that begins with a slash is a unix socket.
+        Where the server is (a ``host`` that begins with a slash is a unix socket), or the cluster, or the Sentinels.
+    key_ttl_s
+        After how long without a write an entity expires; None: never.
 
     """
 
-    def __init__(self, project: str, settings: StoreSettings) -> None:
+    def __init__(self, project: str, settings: StoreSettings, *, key_ttl_s: int | None = None) -> None:
         self.epoch = 0
         self._project = project
         self._settings = settings
-        self._certificate_key = certificate_key(project)
-        self._progress_key = progress_key(project)
+        self._ttl = b"%d" % (key_ttl_s or 0)
+        self._topology: Topology | None = None
         self._shards: tuple[RedisLink, ...] = ()
+        self._keys: tuple[ShardKeys, ...] = ()
 
     async def connect(self) -> None:
-        """Open (or reopen) the connection to every shard."""
+        """Find the shards, and open (or reopen) the connection to each."""
         await self.close()
-        loading = [(b"SCRIPT", b"LOAD", script.source) for script in SCRIPTS]
-        self._shards = (await open_link(self._settings, loading),)
+        deadline = time.monotonic() + self._settings.timeout_s
+        topology = await asyncio.to_thread(find_topology, self._settings, deadline)
+        self._shards = await _open_all(topology.shards)
+        self._topology = topology
+        self._keys = tuple(ShardKeys(self._project, shard) for shard in topology.shards)
         self.epoch += 1
 
     async def close(self) -> None:
@@ -72,15 +83,22 @@ class RedisStore:
             return []
         field = state_field(view, birth)
         tail = b"\r\n$%d\r\n%b\r\n" % (len(field), field)
-        commands = b"".join([b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b%b" % (len(key), key, tail) for key in keys])
-        states: list[bytes | None] = await self._entities().calls(commands, len(keys))
-        return states
+
+        def ask(shard: RedisLink, keys: Sequence[bytes]) -> Awaitable[list[bytes | None]]:
+            commands = b"".join([b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b%b" % (len(key), key, tail) for key in keys])
+            return shard.calls(commands, len(keys))
+
+        shards, split = self._every(), self._split(keys)
+        if len(split) == 1:
+            return await ask(shards[next(iter(split))], keys)
+        answers = await _all(ask(shards[at], [keys[i] for i in indexes]) for at, indexes in split.items())
+        return in_order(split.values(), answers)
 
     async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
         """Compare and set each; None where it was written, else the state that stands there (empty: none).
 
-        One script call, so give it about a hundred at a time. Calls made side by side are pipelined. Raises
-        BirthMissingError, with nothing written, where the birth is not certified.
+        One script call a shard, so give it about a hundred at a time. Calls made side by side are pipelined. Raises
+        BirthMissingError, with nothing written on that shard, where the birth is not certified.
         """
         return await self._write_states(view, birth, writes, birth_field(view, birth))
 
@@ -89,20 +107,24 @@ class RedisStore:
         return await self._write_states(view, birth, writes, b"")
 
     async def read_certificate(self) -> Certificate:
-        """Births and logs that every shard carries."""
-        return common_certificate(await _all(self._read_certificate(shard) for shard in self._every()))
+        """Births and logs that every shard carries; ShardMovedError where the shards are others by now."""
+        links = self._every()
+        assert self._topology is not None
+        if self._topology.is_cluster:
+            must_be_unmoved(self._topology, await links[0].call(*SLOTS))
+        return common_certificate(await _all(map(self._read_certificate, links, self._keys)))
 
     async def write_birth(self, birth: Birth) -> None:
         """Certify a birth on every shard (or change its cut or ``serving``)."""
         field = birth_field(birth.view, birth.id)
-        await self._everywhere(b"HSET", witness_key(self._project, birth.join_keys), field, b"")
+        shards = zip(self._every(), self._keys, strict=True)
+        await _all(shard.call(b"HSET", keys.witness(birth.join_keys), field, b"") for shard, keys in shards)
         await self._certify(field, msgspec.json.encode(birth))
 
     async def drop_birth(self, view: str, birth: str) -> None:
         """Withdraw a certificate and its progress everywhere; its states may then be swept."""
         arguments = (birth_field(view, birth), birth.encode())
-        keys = (self._certificate_key, self._progress_key)
-        await _all(_run(shard, DROP_BIRTH, keys, arguments) for shard in self._every())
+        await self._run_everywhere(DROP_BIRTH, arguments)
 
     async def adopt_log(self, log: AdoptedLog) -> None:
         """Certify on every shard that this log may be read from there on."""
@@ -116,12 +138,12 @@ class RedisStore:
         arguments = [b"%d" % len(births), *births]
         for mark, offset in marks.items():
             arguments += (mark_field(mark), b"%d" % offset)
-        keys = (self._certificate_key, self._progress_key)
-        await _all(_run(shard, WRITE_PROGRESS, keys, arguments) for shard in self._every())
+        await self._run_everywhere(WRITE_PROGRESS, arguments)
 
     async def read_progress(self) -> dict[ProgressKey, int]:
         """Least over the shards; a mark that some shard lacks is left out."""
-        replies = await self._everywhere(b"HGETALL", self._progress_key)
+        shards = zip(self._every(), self._keys, strict=True)
+        replies = await _all(shard.call(b"HGETALL", keys.progress) for shard, keys in shards)
         return least_progress([to_progress(to_hash(reply)) for reply in replies])
 
     async def _write_states(
@@ -129,27 +151,35 @@ class RedisStore:
     ) -> list[bytes | None]:
         if not writes:
             return []
-        keys = [self._certificate_key]
-        arguments = [certificate, state_field(view, birth)]
-        for key, expected, state, feast_fields in writes:
-            keys.append(key)
-            arguments += (expected, state, b"%d" % len(feast_fields), *feast_fields)
-        answers: list[bytes | None] = await _run(self._entities(), WRITE_STATES, keys, arguments)
-        return answers
+        head = (certificate, state_field(view, birth), self._ttl)
 
-    async def _read_certificate(self, shard: RedisLink) -> Certificate:
+        def ask(at: int, writes: Iterable[StateWrite]) -> Awaitable[list[bytes | None]]:
+            arguments = [*head]
+            for key, expected, state, feast_fields in writes:
+                arguments += (key, expected, state, b"%d" % len(feast_fields), *feast_fields)
+            return _run(shards[at], WRITE_STATES, (self._keys[at].certificate,), arguments)
+
+        shards, split = self._every(), self._split([write.key for write in writes])
+        if len(split) == 1:
+            return await ask(next(iter(split)), writes)
+        answers = await _all(ask(at, [writes[i] for i in indexes]) for at, indexes in split.items())
+        return in_order(split.values(), answers)
+
+    async def _read_certificate(self, shard: RedisLink, keys: ShardKeys) -> Certificate:
         """What of one shard's certificate stands."""
-        certificate = to_certificate(to_hash(await shard.call(b"HGETALL", self._certificate_key)))
-        keys = witness_keys(self._project, certificate)
-        fields = await _all(shard.call(b"HKEYS", key) for key in keys)
+        certificate = to_certificate(to_hash(await shard.call(b"HGETALL", keys.certificate)))
+        fields = await _all(shard.call(b"HKEYS", key) for key in keys.witnesses(certificate))
         return witnessed(certificate, set(chain.from_iterable(fields)))
 
     async def _certify(self, field: bytes, record: bytes) -> None:
-        await self._everywhere(b"HSET", self._certificate_key, field, record)
+        shards = tuple(zip(self._every(), self._keys, strict=True))
+        await _all(_void_other_layouts(*shard) for shard in shards)
+        await _all(shard.call(b"HSET", keys.certificate, field, record) for shard, keys in shards)
 
-    async def _everywhere(self, *command: bytes) -> list[Any]:
-        """Replies of every shard."""
-        return await _all(shard.call(*command) for shard in self._every())
+    async def _run_everywhere(self, script: Script, arguments: Sequence[bytes]) -> None:
+        """Run a script on the certificate and progress of every shard."""
+        shards = zip(self._every(), self._keys, strict=True)
+        await _all(_run(shard, script, (keys.certificate, keys.progress), arguments) for shard, keys in shards)
 
     def _every(self) -> tuple[RedisLink, ...]:
         """All shards; StoreUnavailableError when there is no connection."""
@@ -157,9 +187,50 @@ class RedisStore:
             raise StoreUnavailableError("store", "not connected")
         return self._shards
 
-    def _entities(self) -> RedisLink:
-        """The shard that holds the entities."""
-        return self._every()[0]
+    def _split(self, keys: Sequence[bytes]) -> dict[int, list[int]]:
+        """Index of each shard that the keys lie on → their indexes."""
+        assert self._topology is not None
+        return self._topology.split(keys)
+
+
+async def _open_all(shards: Sequence[Shard]) -> tuple[RedisLink, ...]:
+    """A link to each; none stays open where one cannot be made."""
+    opening = [asyncio.create_task(_open(shard)) for shard in shards]
+    try:
+        return tuple(await asyncio.gather(*opening))
+    except BaseException:
+        for task in opening:
+            task.cancel()
+        for opened in await asyncio.gather(*opening, return_exceptions=True):
+            if isinstance(opened, RedisLink):
+                opened.close()
+        raise
+
+
+async def _open(shard: Shard) -> RedisLink:
+    """A link that is ready for use."""
+    link = await open_link(shard.server, LOADING)
+    if shard.elected:
+        try:
+            must_be_master(await link.call(b"ROLE"), shard.server)
+        except BaseException:
+            link.close()
+            raise
+    return link
+
+
+async def _void_other_layouts(shard: RedisLink, keys: ShardKeys) -> None:
+    """Before its first certificate, a shard forgets those of other slots: were these to return, they must not stand."""
+    patterns = keys.of_any_layout
+    if not patterns or await shard.call(b"EXISTS", keys.certificate):
+        return
+    for pattern in patterns:
+        cursor = b"0"
+        while True:
+            cursor, found = await shard.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", SCAN_COUNT)
+            await _all(shard.call(b"DEL", key) for key in found)
+            if cursor == b"0":
+                break
 
 
 async def _run(shard: RedisLink, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Any:

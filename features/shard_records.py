@@ -13,7 +13,6 @@ from typing import TypeVar
 import msgspec
 
 from features.errors import StateCorruptError
-from features.feast_layout import witness_key
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey
 
 Key = TypeVar("Key", bound=Hashable)
@@ -65,11 +64,6 @@ def to_certificate(fields: Mapping[bytes, bytes]) -> Certificate:
         except msgspec.MsgspecError as error:
             raise StateCorruptError(f"certificate field {field!r}", str(error)) from error
     return Certificate(births=tuple(births), logs=tuple(logs))
-
-
-def witness_keys(project: str, certificate: Certificate) -> list[bytes]:
-    """Keys of the hashes whose fields witness that a shard still has the entities of its births."""
-    return sorted({witness_key(project, birth.join_keys) for birth in certificate.births})
 
 
 def witnessed(certificate: Certificate, fields: Collection[bytes]) -> Certificate:

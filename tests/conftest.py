@@ -13,7 +13,9 @@ import structlog
 
 from deploy.production_servers import kafka_is_installed, redis_is_installed
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer
+from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
+NO_FAIL_OVER_MS = 600_000
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -39,6 +41,27 @@ def valkey(server_folder: Path) -> Iterator[ValkeyServer]:
     """A running store, shared: use a project name of your own."""
     with ValkeyServer(server_folder / "valkey") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_with_tls(server_folder: Path) -> Iterator[TlsRedisServer]:
+    """A Redis with TLS and password, shared and flushed."""
+    with TlsRedisServer(server_folder / "tls") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(server_folder: Path) -> Iterator[RedisCluster]:
+    """Three masters, shared and flushed."""
+    with RedisCluster(server_folder / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def redis_sentinel(server_folder: Path) -> Iterator[RedisSentinel]:
+    """Master, replica and Sentinel, shared and flushed; nothing fails over here."""
+    with RedisSentinel(server_folder / "sentinel", NO_FAIL_OVER_MS) as guarded:
+        yield guarded
 
 
 @pytest.fixture(scope="session")

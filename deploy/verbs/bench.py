@@ -1,4 +1,4 @@
-"""The benches: bench stream, bench score, bench backfill, bench aggregates."""
+"""The benches: bench stream, bench score, bench backfill, bench aggregates, bench store."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-WHAT = Annotated[str, typer.Argument(help="stream, score, backfill or aggregates.")]
-BENCHES = ("stream", "score", "backfill", "aggregates")
+WHAT = Annotated[str, typer.Argument(help="stream, score, backfill, aggregates or store.")]
+BENCHES = ("stream", "score", "backfill", "aggregates", "store")
 
 
 def bench(call: Invocation, what: WHAT) -> Outcome:

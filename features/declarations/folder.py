@@ -59,17 +59,29 @@ def read_store_config(repo: Path) -> Mapping[str, Any]:
     return config
 
 
-def check_key_ttl(repo: Path, config: Mapping[str, Any], longest_window_us: int | None) -> None:
-    """Refuse a store TTL that would expire states still in use; ``longest_window_us`` None is since ever."""
+def key_ttl_s(repo: Path, config: Mapping[str, Any], remembered_us: int | None) -> int | None:
+    """After how long without a write an entity expires; None: never.
+
+    Refuses a time in which a state can still be in use: ``remembered_us`` is how long an event can count after it came,
+    None for ever. So an entity that expires has nothing left in any window, and is one that was never seen.
+    """
     ttl_s = config["online_store"].get("key_ttl_seconds")
     if ttl_s is None:
-        return
+        return None
     where = f"{repo / STORE_FILE}: online_store.key_ttl_seconds"
-    if longest_window_us is None:
+    if not isinstance(ttl_s, int) or ttl_s <= 0:
+        raise DomainError(where, f"is {ttl_s!r}", "give whole seconds, or remove it")
+    if remembered_us is None:
         raise DomainError(where, "would expire features since ever", "remove it")
-    if ttl_s * 1_000_000 < longest_window_us:
-        needed_s = longest_window_us // 1_000_000
-        raise DomainError(where, f"of {ttl_s} s is shorter than the longest window, {needed_s} s", "raise or remove it")
+    if ttl_s * 1_000_000 < remembered_us:
+        needed_s = -(-remembered_us // 1_000_000)
+        raise DomainError(
+            where,
+            f"of {ttl_s} s is shorter than an event can count: {needed_s} s, which is the longest window, its hop, and"
+            " how far an event may be ahead of its time",
+            "raise or remove it",
+        )
+    return ttl_s
 
 
 def check_project_suffix(project: str, others: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ from feast.repo_operations import extract_objects_for_apply_delete
 from features.declarations.objects import Declared, domain_files, quiet_feast
 from features.domain import STORE_FILE
 from features.plan import Plan
-from features.settings import StoreSettings
+from features.settings import StoreSettings, addresses
 
 APPLIED_TAG = "millstream.applied"
 VIEW_TAG = "millstream.view_hash"
@@ -31,10 +31,25 @@ def client_config(repo: Path, store: StoreSettings) -> str:
     A password is named by its variable, which Feast expands, and not written down.
     """
     config = _config(repo, (repo / STORE_FILE).read_text(encoding="utf-8"))
-    address = f"{store.host}:{store.port},db={store.database}"
-    password = ",password=${MILLSTREAM_STORE__PASSWORD}" if store.password else ""
-    config["online_store"] = {**config["online_store"], "connection_string": address + password}
+    config["online_store"] = {**config["online_store"], **_online_store(store)}
     return yaml.safe_dump(config, sort_keys=False)
+
+
+def _online_store(store: StoreSettings) -> dict[str, str]:
+    """How Feast's Redis store is told of a server, a cluster or Sentinels."""
+    options = [] if store.cluster else [f"db={store.database}"]
+    if store.username:
+        options.append(f"username={store.username}")
+    if store.password:
+        options.append("password=${MILLSTREAM_STORE__PASSWORD}")
+    if store.tls:
+        files = {"ssl_ca_certs": store.ca_file, "ssl_certfile": store.cert_file, "ssl_keyfile": store.key_file}
+        options += ["ssl=true", *(f"{name}={path.resolve()}" for name, path in files.items() if path is not None)]
+    kind = {"redis_type": "redis_cluster"} if store.cluster else {}
+    if store.sentinels:
+        kind = {"redis_type": "redis_sentinel", "sentinel_master": store.sentinel_service}
+    servers = addresses(store.cluster or store.sentinels) or (f"{store.host}:{store.port}",)
+    return {**kind, "connection_string": ",".join((*servers, *options))}
 
 
 def _open_registry(repo: Path) -> Any:

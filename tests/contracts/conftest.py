@@ -8,25 +8,39 @@ from pathlib import Path
 import pytest
 import redis
 
-from deploy.production_servers import RedisServer, redis_is_installed
+from deploy.production_servers import RedisServer
 from deploy.servers import ValkeyServer
 from features.store import Store, StoreReader
-from tests.contracts.sites import MemorySite, ServerSite, Site
+from tests.contracts.sites import ClusterSite, MemorySite, SentinelSite, ServerSite, Site, TlsSite
+from tests.redis_servers import needs_redis
 
-without_redis = pytest.mark.skipif(not redis_is_installed(), reason="no redis-server on PATH: make servers")
 SITES = [
     "memory",
     "memory of three shards",
     pytest.param("valkey", marks=pytest.mark.servers),
-    pytest.param("redis", marks=[pytest.mark.kafka, without_redis]),
+    *(
+        pytest.param(name, marks=[pytest.mark.servers, needs_redis])
+        for name in ("redis", "redis with TLS", "redis cluster", "redis sentinel")
+    ),
 ]
 
 
 @pytest.fixture(params=SITES)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """A running store of one's own."""
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    """A running store, empty."""
+    shared: Site | None = None
     if request.param.startswith("memory"):
-        yield MemorySite(3 if "three" in request.param else 1)
+        shared = MemorySite(3 if "three" in request.param else 1)
+    elif request.param == "redis with TLS":
+        shared = TlsSite(request.getfixturevalue("redis_with_tls"))
+    elif request.param == "redis cluster":
+        shared = ClusterSite(request.getfixturevalue("redis_cluster"))
+    elif request.param == "redis sentinel":
+        shared = SentinelSite(request.getfixturevalue("redis_sentinel"))
+    if shared is not None:
+        shared.start()
+        await shared.flush()
+        yield shared
         return
     program = ValkeyServer if request.param == "valkey" else RedisServer
     with program(tmp_path) as server:

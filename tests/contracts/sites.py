@@ -11,7 +11,9 @@ from features.memory_store import MemoryStore
 from features.redis_link import open_link
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
+from features.settings import StoreSettings
 from features.store import Store, StoreReader
+from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
 
 class Site(Protocol):
@@ -72,29 +74,71 @@ class MemorySite:
 class ServerSite:
     """A Valkey or Redis server, under a project name of its own."""
 
-    def __init__(self, server: ValkeyServer) -> None:
+    def __init__(self, server: ValkeyServer, settings: StoreSettings | None = None) -> None:
         self.server = server
+        self.settings = settings or server.settings
         self.project = f"contract_{secrets.token_hex(4)}"
 
     def store(self) -> Store:
-        return RedisStore(self.project, self.server.settings)
+        return RedisStore(self.project, self.settings)
 
     def reader(self) -> StoreReader:
-        return RedisReader(self.project, self.server.settings)
+        return RedisReader(self.project, self.settings)
+
+    def masters(self) -> list[StoreSettings]:
+        return [self.server.settings]
 
     async def flush(self) -> None:
-        link = await open_link(self.server.settings)
-        await link.call(b"FLUSHALL")
-        link.close()
+        for master in self.masters():
+            link = await open_link(master)
+            await link.call(b"FLUSHALL")
+            link.close()
 
     async def delete_entities(self, beginning: bytes) -> None:
-        link = await open_link(self.server.settings)
-        keys = await link.call(b"KEYS", beginning + b"*" + self.project.encode())
-        await link.call(b"DEL", *keys)
-        link.close()
+        for master in self.masters():
+            link = await open_link(master)
+            keys = await link.call(b"KEYS", beginning + b"*" + self.project.encode())
+            for key in keys:  # in a cluster each has a slot of its own
+                await link.call(b"DEL", key)
+            link.close()
 
     def stop(self) -> None:
         self.server.kill()
 
     def start(self) -> None:
         self.server.start()
+
+
+class TlsSite(ServerSite):
+    """Redis with TLS, used with the rights that are documented."""
+
+    def __init__(self, server: TlsRedisServer) -> None:
+        super().__init__(server)
+        self._admin = server.admin_settings
+
+    def masters(self) -> list[StoreSettings]:
+        return [self._admin]
+
+
+class ClusterSite(ServerSite):
+    """A Redis Cluster."""
+
+    def __init__(self, cluster: RedisCluster) -> None:
+        super().__init__(cluster.nodes[0], cluster.settings)
+        self.cluster = cluster
+
+    def masters(self) -> list[StoreSettings]:
+        return [node.settings for node in self.cluster.nodes]
+
+    def stop(self) -> None:
+        self.cluster.stop()
+
+    def start(self) -> None:
+        self.cluster.start()
+
+
+class SentinelSite(ServerSite):
+    """Redis by the name that a Sentinel knows."""
+
+    def __init__(self, guarded: RedisSentinel) -> None:
+        super().__init__(guarded.master, guarded.settings)

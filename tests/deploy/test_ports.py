@@ -67,6 +67,8 @@ def test_a_port_that_was_asked_for_is_not_replaced(taken: int, opened: Callable[
     [
         ({}, ["valkey", "tansu", "mlflow"]),
         ({"MILLSTREAM_STORE__HOST": "redis"}, ["tansu", "mlflow"]),
+        ({"MILLSTREAM_STORE__CLUSTER": "redis-1:6379,redis-2:6379"}, ["tansu", "mlflow"]),
+        ({"MILLSTREAM_STORE__SENTINELS": "guard-1:26379"}, ["tansu", "mlflow"]),
         ({"MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": "kafka-1:9092,kafka-2:9092"}, ["valkey", "mlflow"]),
         ({"MILLSTREAM_REGISTRY__URI": "http://mlflow:5000"}, ["valkey", "tansu"]),
     ],

@@ -73,7 +73,7 @@ class FaultWorld:
         """One question to the store."""
 
         async def once() -> Any:
-            store = RedisStore("shop", self.valkey.settings)
+            store = RedisStore("shop", self.valkey_settings)
             await store.connect()
             try:
                 return await question(store)
@@ -159,7 +159,7 @@ class FaultWorld:
         states, n_folded = fold_lake(self.lake.read(source), view, source, "shop")
         assert n_folded == n_events
         kernel = ViewKernel(view, source)
-        reader = RedisReader("shop", self.valkey.settings)
+        reader = RedisReader("shop", self.valkey_settings)
         stored = reader.read_fields(list(states), [state_field(view.name, self.birth())])
         reader.close()
         assert [row[0] for row in stored] == [kernel.encode(state) for state in states.values()]

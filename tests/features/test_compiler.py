@@ -341,10 +341,15 @@ def test_a_store_ttl_must_outlive_the_longest_window(domain: SmallDomain) -> Non
         'function="seconds_since_last")',
         'function="seconds_since_last", time_window=timedelta(days=1))',
     )
-    domain.replace("feature_store.yaml", "type: redis", "type: redis\n  key_ttl_seconds: 86400")
-    compile_plan(domain.repo)
-    domain.replace("feature_store.yaml", "86400", "86399")
-    with pytest.raises(DomainError, match="shorter than the longest window, 86400 s"):
+    (source,) = compile_plan(domain.repo).sources
+    needed_s = 86_400 + 3_600 + source.max_ahead_us // 1_000_000  # the window, its hop, and an event ahead of its time
+    domain.replace("feature_store.yaml", "type: redis", f"type: redis\n  key_ttl_seconds: {needed_s}")
+    assert compile_plan(domain.repo).key_ttl_s == needed_s
+    domain.replace("feature_store.yaml", str(needed_s), str(needed_s - 1))
+    with pytest.raises(DomainError, match=f"shorter than an event can count: {needed_s} s"):
+        compile_plan(domain.repo)
+    domain.replace("feature_store.yaml", str(needed_s - 1), "soon")
+    with pytest.raises(DomainError, match="is 'soon'; give whole seconds"):
         compile_plan(domain.repo)
 
 

@@ -16,7 +16,7 @@ import uvloop
 from deploy.servers import ValkeyServer
 from features.errors import BirthMissingError, SettingsError, StateCorruptError, StoreUnavailableError
 from features.redis_link import RedisLink, open_link
-from features.redis_replies import ScriptMissingError, store_error
+from features.redis_replies import ScriptMissingError, ShardMovedError, store_error
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.store import Birth, StateWrite
@@ -248,7 +248,10 @@ async def test_a_script_that_the_server_forgot_is_sent_again(valkey: ValkeyServe
         ("NOPERM User default has no permissions to run the 'evalsha' command", SettingsError),
         ("LOADING Redis is loading the dataset in memory", StoreUnavailableError),
         ("OOM command not allowed when used memory > 'maxmemory'.", StoreUnavailableError),
-        ("READONLY You can't write against a read only replica.", StoreUnavailableError),
+        ("READONLY You can't write against a read only replica.", ShardMovedError),
+        ("MOVED 866 10.0.0.2:6379", ShardMovedError),
+        ("ASK 866 10.0.0.2:6379", ShardMovedError),
+        ("ERR Script attempted to access a non local key in a cluster node", ShardMovedError),
         ("something nobody has seen", StoreUnavailableError),
     ],
 )

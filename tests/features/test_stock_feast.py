@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,14 @@ import redis
 
 from deploy.servers import ValkeyServer
 from features.compiler import apply_domain, compile_plan
+from features.declarations.objects import quiet_feast
 from features.feast_layout import FeastRow, KeyLayout
 from features.plan import Plan
+from features.redis_store import RedisStore
 from features.settings import StoreSettings
+from features.store import StateWrite
 from features.transforms import load_transforms
+from tests.redis_servers import needs_redis
 
 REPO = Path(__file__).resolve().parents[2] / "feature_repo"
 NEWEST_US = 880_000_000_000_000
@@ -57,6 +62,41 @@ def write_rows(plan: Plan, store: StoreSettings, n_rows: int) -> list[dict[str, 
             link.hset(layout.key([f"c{number}"]), mapping=dict(zip(fields[::2], fields[1::2], strict=True)))
             written.append(dict(zip(view.feature_names, values, strict=True)))
     return written
+
+
+@pytest.mark.servers
+@needs_redis
+@pytest.mark.parametrize("kind", ["redis_with_tls", "redis_cluster", "redis_sentinel"])
+def test_a_stock_client_reads_from_any_kind_of_store(
+    repo: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """With TLS, in a cluster and behind Sentinels it finds by our configuration what our store wrote."""
+    from feast import FeatureStore
+
+    settings = request.getfixturevalue(kind).settings
+    monkeypatch.setenv("MILLSTREAM_STORE__PASSWORD", settings.password or "")
+    state_dir = tmp_path / "var" / "stock_feast"
+    plan = apply_domain(repo, state_dir, settings)
+    (view,) = plan.views
+    layout, row = KeyLayout(plan.project, view.keys), FeastRow(view)
+    values = list(range(len(view.features)))
+    writes = [StateWrite(layout.key([f"c{n}"]), b"", b"state", row.fields(values, NEWEST_US)) for n in range(20)]
+
+    async def write() -> None:
+        store = RedisStore(plan.project, settings)
+        await store.connect()
+        assert await store.bootstrap_states(view.name, kind, writes) == [None] * len(writes)
+        await store.close()
+
+    asyncio.run(write())
+    names = [f"{view.name}:{name}" for name in view.feature_names]
+    rows = [{"customer_id": f"c{n}"} for n in range(20)]
+    with quiet_feast():
+        client = FeatureStore(fs_yaml_file=state_dir / "feature_store.yaml")
+        answer = client.get_online_features(features=names, entity_rows=rows).to_dict()
+    client._get_provider().online_store._client.close()  # Feast itself never does
+    for name, value in zip(view.feature_names, values, strict=True):
+        assert answer[name] == [value] * 20
 
 
 @pytest.mark.servers
