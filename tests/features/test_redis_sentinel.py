@@ -33,6 +33,7 @@ def test_a_fail_over_is_a_lost_connection(tmp_path: Path) -> None:
             await store.write_birth(BIRTH)
             await store.write_states("spend", "b1", [StateWrite(b"k", b"", b"one", [b"f", b"1"])])
             assert reader.read_fields([b"k"], [b"f"]) == [[b"1"]]
+            assert await asyncio.to_thread(replicated, guarded)
             guarded.master.kill()
             await asyncio.to_thread(guarded.fail_over)
             guarded.master.start()
@@ -47,6 +48,13 @@ def test_a_fail_over_is_a_lost_connection(tmp_path: Path) -> None:
             reader.read_fields([b"k"], [b"f"])
         assert reader.read_fields([b"k"], [b"f"]) == [[b"2"]]
         reader.close()
+
+
+def replicated(guarded: RedisSentinel) -> bool:
+    """Whether the replica has all that the master was told so far."""
+    with client_of(guarded.master) as master:
+        master.set("the last write", "")
+        return int(master.execute_command("WAIT", 1, 30_000)) == 1
 
 
 def test_who_is_no_master_is_not_written(tmp_path: Path) -> None:
