@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import redirect_stderr
 from importlib.resources import as_file, files
-from io import StringIO
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 
 from features.errors import DomainError
 from features.plan import ProtobufRecords
+
+PROTOC_S = 60.0
 
 
 def protobuf_message(where: str, name: str, repo: Path) -> ProtobufRecords:
@@ -31,19 +33,19 @@ def protobuf_message(where: str, name: str, repo: Path) -> ProtobufRecords:
 
 def _compiled(repo: Path, protos: list[str]) -> FileDescriptorSet:
     """Descriptors of the folder's files and of all that they import."""
-    from grpc_tools import protoc  # type: ignore[import-untyped]  # takes long to load, and few domains need it
-
     with tempfile.TemporaryDirectory() as folder, as_file(files("grpc_tools") / "_proto") as well_known:
-        out, said = Path(folder) / "descriptors", StringIO()
-        arguments = ["protoc", f"-I{repo}", f"-I{well_known}", f"--descriptor_set_out={out}", "--include_imports"]
-        with redirect_stderr(said):
-            failed = protoc.main([*arguments, *protos])
-        if failed:
-            raise DomainError(
-                str(repo / protos[0]) if len(protos) == 1 else str(repo),
-                "protoc cannot compile its .proto files",
-                f"`python -m grpc_tools.protoc -I. --descriptor_set_out=/dev/null {' '.join(protos)}` in it says why",
-            )
+        out = Path(folder) / "descriptors"
+        arguments = [f"-I{repo}", f"-I{well_known}", f"--descriptor_set_out={out}", "--include_imports", *protos]
+        made = subprocess.run(  # noqa: S603 - our own interpreter; protoc writes its errors past Python's
+            [sys.executable, "-m", "grpc_tools.protoc", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PROTOC_S,
+            check=False,
+        )
+        if made.returncode != 0:
+            said = made.stderr.strip().partition("\n")[0]
+            raise DomainError("the .proto files of the domain", f"do not compile ({said})", "correct them")
         return FileDescriptorSet.FromString(out.read_bytes())
 
 

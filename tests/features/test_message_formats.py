@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from features.compiler import compile_plan
+from features.compiler import apply_domain, compile_plan
+from features.declarations.message_format import compile_message_format
 from features.decode import Decoder
 from features.errors import DomainError
 from features.formats.encoding import open_encoder
-from features.plan import AvroRecords, ColumnPlan, ProtobufRecords
+from features.plan import AvroRecords, ColumnPlan, ProtobufRecords, load_plan
+from features.settings import StoreSettings
 from tests.features.orders import ARRIVED_US, AT
 from tests.features.small_domain import SmallDomain
 
@@ -132,7 +134,7 @@ def test_any_format_may_stand_behind_confluents_header(tmp_path: Path, declared:
         ("avro", "definitions.py", '"timestamp-millis"', '"local-timestamp-millis"', "'seen_at' is no `timestamp"),
         ("avro", "definitions.py", '"depot_id", "type": "long"', '"depot_id", "type": ["null", "long"]', "may be null"),
         ("protobuf", "definitions.py", "post.v1.Parcel", "post.v1.Letter", "is no message of parcel.proto, post/label"),
-        ("protobuf", "parcel.proto", "int64 depot_id", "int65 depot_id", "protoc cannot compile"),
+        ("protobuf", "parcel.proto", "int64 depot_id", "int65 depot_id", '"int65" is not defined'),
         ("protobuf", "parcel.proto", "int64 depot_id", "optional int64 depot_id", "may be null"),
         (
             "protobuf",
@@ -150,6 +152,26 @@ def test_what_cannot_be_read_is_refused(
     with pytest.raises(DomainError) as refusal:
         compile_plan(request.getfixturevalue(name).replace(file, old, new).repo)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["avro", "protobuf"])
+def test_feasts_registry_keeps_what_was_declared(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Formats and the engine's tags come back from it as they went in."""
+    from feast import FeatureStore
+
+    domain = request.getfixturevalue(name)
+    domain.replace("definitions.py", '"max_ahead": "15m"', '"max_ahead": "15m", "wire": "confluent"')
+    domain.replace("definitions.py", '    name="flow",\n', '    name="flow",\n    tags={"owner": "depots"},\n')
+    state_dir = tmp_path / "var" / "parcels"
+    plan = apply_domain(domain.repo, state_dir, StoreSettings())
+    assert load_plan(state_dir / "plan.json") == plan
+    with pytest.warns(RuntimeWarning, match="experimental"):
+        view = FeatureStore(fs_yaml_file=state_dir / "feature_store.yaml").get_stream_feature_view("flow")
+    source = view.stream_source
+    assert source.tags["wire"] == "confluent"
+    assert view.tags["owner"] == "depots"
+    declared = compile_message_format("here", source, domain.repo)
+    assert (declared.format, declared.wire) == (plan.sources[0].format, plan.sources[0].wire)
 
 
 def test_a_message_without_a_file_is_refused(protobuf: SmallDomain) -> None:
