@@ -279,6 +279,8 @@ class ViewKernel:
             if (value := columns[column]) is None
             else value
             if lift == _VALUE
+            else 1
+            if lift == _ONE
             else _lift(lift, value, event_us)
             for lift, column, identity in self._lifts
         ]

@@ -32,6 +32,7 @@ from features.ring import FIRST_CELL, Held, Integers, Ring
 VERSION: Final = 2
 _HEAD = struct.Struct("<B8sIH")
 _POSITION = struct.Struct("<16siq")
+_HEAD_OF_ONE = struct.Struct("<B8sIH16siq")
 _NEWEST = struct.Struct("<q")
 
 Buffer: TypeAlias = "bytes | array[int]"
@@ -120,13 +121,11 @@ class StateCodec:
         positions = state.positions
         if not positions and not state.repair:
             return b""
-        parts = [_HEAD.pack(VERSION, self._hash, state.repair, len(positions))]
         if len(positions) == 1:
             ((log, partition), offset) = next(iter(positions.items()))
-            parts.append(_POSITION.pack(log_bytes(log), partition, offset))
-        else:
-            parts += sorted(_POSITION.pack(log_bytes(log), p, offset) for (log, p), offset in positions.items())
-        return b"".join(parts)
+            return _HEAD_OF_ONE.pack(VERSION, self._hash, state.repair, 1, log_bytes(log), partition, offset)
+        parts = sorted(_POSITION.pack(log_bytes(log), p, offset) for (log, p), offset in positions.items())
+        return b"".join((_HEAD.pack(VERSION, self._hash, state.repair, len(positions)), *parts))
 
     def encode(self, state: State) -> bytes:
         """Bytes as stored; ``state`` holds at least one event."""
@@ -183,11 +182,13 @@ class StateCodec:
             rings = []
             for shape in self._rings:
                 n_tiles, widths = shape.ring.unpack_from(data, at)
-                tiles, at = _take(data, at + shape.ring.size, n_tiles, 8)
+                at += shape.ring.size
+                middle = at + 8 * n_tiles
+                tiles, at = array("q", data[at:middle]), middle + 8 * n_tiles * shape.n_integers
                 if widths == shape.narrow:
-                    integers, at = _take(data, at, n_tiles * shape.n_integers, 8)
+                    integers: Integers = array("q", data[middle:at])
                 else:
-                    integers, at = _take_columns(data, at, n_tiles, widths)
+                    integers, at = _take_columns(data, middle, n_tiles, widths)
                 cells = []
                 for _ in range(shape.n_cells):
                     column, at = _take_cells(data, at, n_tiles)
