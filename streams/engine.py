@@ -24,6 +24,7 @@ from streams.batch import Batch
 from streams.ledger import Ledger
 from streams.metrics import WorkerMetrics
 from streams.view_writer import Events, StateStore, ViewWriter
+from streams.watermarks import Watermarks
 
 DECODE_ROWS = 2_000
 """Rows decoded before others may run."""
@@ -74,6 +75,7 @@ class Engine:
         worker: WorkerSettings,
         lake_settings: LakeSettings,
         metrics: WorkerMetrics,
+        watermarks: Watermarks,
         clock: Clock,
         announce: Announce,
         committed: Committed,
@@ -82,6 +84,7 @@ class Engine:
         self._lake = lake
         self._lake_settings = lake_settings
         self._metrics = metrics
+        self._watermarks = watermarks
         self._clock = clock
         self._announce = announce
         self._committed = committed
@@ -202,6 +205,7 @@ class Engine:
         metrics.freshness.labels(topic).observe((self._clock.now_us() - batch.kafka_us[0]) / 1e6)
         for reason in decoded.reasons.values():
             metrics.dead_letters.labels(topic, reason.partition(":")[0]).inc()
+        self._watermarks.observe(batch, decoded)
 
 
 def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[DeadLetter]:

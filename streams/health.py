@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from streams.assignment import Assignment
+from streams.assignment import Assignment, Lane
 from streams.metrics import WorkerMetrics
+from streams.watermarks import Watermark, Watermarks
 
 JSON = "application/json"
 
@@ -61,7 +62,7 @@ class HealthServer:
         self._server.server_close()
 
 
-def worker_pages(lanes: Assignment, metrics: WorkerMetrics) -> dict[str, Callable[[], Answer]]:
+def worker_pages(lanes: Assignment, metrics: WorkerMetrics, watermarks: Watermarks) -> dict[str, Callable[[], Answer]]:
     """Alive as long as it answers; ready when every assigned partition is read; positions per partition."""
 
     def ready() -> Answer:
@@ -70,19 +71,22 @@ def worker_pages(lanes: Assignment, metrics: WorkerMetrics) -> dict[str, Callabl
         return Answer(status, JSON, msgspec.json.encode({"ready": not problems, "problems": problems}))
 
     def page() -> Answer:
-        show_lanes(lanes, metrics)
+        show_lanes(lanes, metrics, watermarks)
         return Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, metrics_page(metrics.registry))
+
+    def where() -> Answer:
+        return Answer(HTTPStatus.OK, JSON, msgspec.json.encode({"partitions": positions(lanes, watermarks)}))
 
     return {
         "/healthz": lambda: Answer(HTTPStatus.OK, JSON, b'{"alive":true}'),
         "/readyz": ready,
-        "/positions": lambda: Answer(HTTPStatus.OK, JSON, msgspec.json.encode({"partitions": positions(lanes)})),
+        "/positions": where,
         "/metrics": page,
     }
 
 
-def positions(lanes: Assignment) -> list[dict[str, object]]:
-    """Each assigned partition: log, state, next offset to apply, next one after a restart, the broker's end."""
+def positions(lanes: Assignment, watermarks: Watermarks) -> list[dict[str, object]]:
+    """Each assigned partition: log, state, next offset to apply, next one after a restart, end, event time's lag."""
     return [
         {
             "topic": lane.topic,
@@ -92,26 +96,37 @@ def positions(lanes: Assignment) -> list[dict[str, object]]:
             "applied": lane.applied,
             "committed": lane.committed,
             "end": lane.end,
+            "watermark_lag_us": None if (mark := _watermark(lane, watermarks)) is None else mark.lag_us,
             "problem": lane.problem,
         }
         for lane in list(lanes.lanes.values())
     ]
 
 
-def show_lanes(lanes: Assignment, metrics: WorkerMetrics) -> None:
+def show_lanes(lanes: Assignment, metrics: WorkerMetrics, watermarks: Watermarks) -> None:
     """Set the gauges that are read off the lanes, those of revoked partitions removed."""
-    for gauge in (metrics.applied, metrics.committed, metrics.lag):
+    shown = (metrics.applied, metrics.committed, metrics.lag, metrics.idle, metrics.watermark, metrics.watermark_lag)
+    for gauge in shown:
         gauge.clear()
     for lane in list(lanes.lanes.values()):
         at = (lane.topic, str(lane.partition))
-        for gauge, value in (
-            (metrics.applied, lane.applied),
-            (metrics.committed, lane.committed),
-            (metrics.lag, lane.behind),
-        ):
+        mark, lag_us = _watermark(lane, watermarks), None
+        if mark is not None:
+            lag_us = mark.lag_us
+        values = (
+            *(lane.applied, lane.committed, lane.behind),
+            None if lane.behind is None else lane.behind == 0,
+            None if mark is None or lag_us is None else mark.newest_us / 1e6,
+            None if lag_us is None else lag_us / 1e6,
+        )
+        for gauge, value in zip(shown, values, strict=True):
             if value is not None:
                 gauge.labels(*at).set(value)
     metrics.ready.set(not lanes.problems())
+
+
+def _watermark(lane: Lane, watermarks: Watermarks) -> Watermark | None:
+    return watermarks.of(lane.topic, lane.log, lane.partition)
 
 
 def metrics_page(registry: CollectorRegistry) -> bytes:

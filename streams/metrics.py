@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.batch_histogram import BatchHistogram
+
 PREFIX = "millstream_worker"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LATENESS_S = (0, 0.1, 1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800)
+"""The first bucket holds what came in order."""
+AHEAD_S = (0, 0.001, 0.01, 0.1, 1, 10, 60, 600, 3_600)
+"""The first bucket holds what was not ahead."""
 
 
 class WorkerMetrics:
@@ -34,6 +40,23 @@ class WorkerMetrics:
         self.applied = self._gauge("applied_offset", "Next offset whose states are not confirmed.", partition)
         self.committed = self._gauge("committed_offset", "Offset that a restart would read from.", partition)
         self.lag = self._gauge("lag_records", "Records at the broker whose states are not confirmed.", partition)
+        self.watermark = self._gauge("watermark_timestamp_seconds", "Newest valid event time.", partition)
+        self.watermark_lag = self._gauge(
+            "watermark_lag_seconds", "How far it lies behind the newest Kafka timestamp; steady while idle.", partition
+        )
+        self.idle = self._gauge("idle", "1 while all that the broker holds is applied.", partition)
+        self.lateness = BatchHistogram(
+            f"{PREFIX}_lateness_seconds",
+            "How far valid events lie behind the watermark of their partition when they come; 0 in order.",
+            LATENESS_S,
+            self.registry,
+        )
+        self.ahead = BatchHistogram(
+            f"{PREFIX}_ahead_seconds",
+            "How far valid events lie ahead of their Kafka timestamp: clock skew; 0 behind it.",
+            AHEAD_S,
+            self.registry,
+        )
         self.cached = self._gauge("cached_states", "States in memory.", ("view",))
         self.ready = Gauge(f"{PREFIX}_ready", "1 when every assigned partition is read.", registry=self.registry)
 

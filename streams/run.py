@@ -31,6 +31,7 @@ from streams.pulse import Pulse
 from streams.steward import Steward
 from streams.transport import MAX_ROWS_WAITING
 from streams.watchdog import Watchdog
+from streams.watermarks import Watermarks
 
 BROKER_RETRY_S = 0.5
 
@@ -42,7 +43,8 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     use_uvloop()
     lanes = Assignment(max_rows_waiting=MAX_ROWS_WAITING)
     metrics = WorkerMetrics()
-    health = HealthServer(worker_pages(lanes, metrics), port=settings.worker.metrics_port)
+    watermarks = Watermarks(metrics)
+    health = HealthServer(worker_pages(lanes, metrics, watermarks), port=settings.worker.metrics_port)
     health.start()
     log.info("health and metrics", port=health.port)
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
@@ -51,7 +53,7 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     registry = registry_of(settings.schema_registry, plan.sources)
     if registry is not None:
         lake.schemas.ask(registry)
-    app = wire(settings, plan, lanes=lanes, metrics=metrics, logs=logs, lake=lake)
+    app = wire(settings, plan, lanes=lanes, metrics=metrics, watermarks=watermarks, logs=logs, lake=lake)
     Watchdog(
         pulse=app.pulse,
         stall_s=settings.worker.stall_s,
@@ -62,7 +64,14 @@ def run_worker(settings: Settings, plan: Plan) -> None:
 
 
 def wire(
-    settings: Settings, plan: Plan, *, lanes: Assignment, metrics: WorkerMetrics, logs: KafkaLogs, lake: Lake
+    settings: Settings,
+    plan: Plan,
+    *,
+    lanes: Assignment,
+    metrics: WorkerMetrics,
+    watermarks: Watermarks,
+    logs: KafkaLogs,
+    lake: Lake,
 ) -> WorkerApp:
     """The app with its engine, store, lake and steward; nothing is connected yet."""
     store = RedisStore(plan.project, settings.store)
@@ -74,6 +83,7 @@ def wire(
         worker=settings.worker,
         lake_settings=settings.lake,
         metrics=metrics,
+        watermarks=watermarks,
         clock=SystemClock(),
         announce=announcer.announce,
         committed=lanes.committed,

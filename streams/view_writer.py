@@ -12,6 +12,7 @@ from features.feast_layout import FeastRow, KeyLayout
 from features.kernel import ViewKernel
 from features.nouns import Partition
 from features.plan import SourcePlan, ViewPlan
+from features.reach import Reach
 from features.state import head_of
 from features.store import StateWrite
 from streams.entities import Entity, EntityCache, Grouping
@@ -53,6 +54,15 @@ class Touched(NamedTuple):
     indexes: list[int]
 
 
+class Pending(NamedTuple):
+    """A write that is not confirmed, and what is to be counted once it is."""
+
+    touched: Touched
+    write: StateWrite
+    fenced: int
+    too_late: int
+
+
 class Conflict(NamedTuple):
     """A write that met another state (empty: none) than the one it was computed from."""
 
@@ -83,7 +93,7 @@ class ViewWriter:
         self._cache = EntityCache(cache_entities)
         self._store = store
         self._chunk_entities = chunk_entities
-        self._horizon_us = horizon_us(view)
+        self._reach = Reach(view)
         self._fenced = metrics.fenced.labels(view.name)
         self._too_late = metrics.too_late.labels(view.name)
         self._keyless = metrics.keyless.labels(view.name)
@@ -169,43 +179,45 @@ class ViewWriter:
             return Entity(key, self._kernel.new_state(), b"")
         return Entity(key, self._kernel.decode(stored), head_of(stored))
 
-    def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[tuple[Touched, StateWrite]]:
+    def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
         partition, offsets, event_us, rows = events
-        kernel, row_of, horizon_us = self._kernel, self._feast_row, self._horizon_us
+        kernel, row_of, reach = self._kernel, self._feast_row, self._reach
         apply_many, finish, encode = kernel.apply_many, kernel.finish, kernel.encode
+        time_of = event_us.__getitem__
+        longest_us = reach.longest_us
         writes = []
-        fenced = late = 0
         for touched, entity in chunk:
-            state = entity.state
-            applied = apply_many(state, partition, offsets, event_us, rows, touched.indexes)
-            fenced += len(touched.indexes) - applied
+            state, indexes = entity.state, touched.indexes
+            before_us = state.newest_us
+            applied = apply_many(state, partition, offsets, event_us, rows, indexes)
+            fenced, late = len(indexes) - applied, 0
             if not applied:
+                self._fenced.inc(fenced)
                 continue
             newest_us = state.newest_us
             assert newest_us is not None
-            if horizon_us is not None:
-                for i in touched.indexes:
-                    if event_us[i] < newest_us - horizon_us:
-                        late += 1
+            if longest_us is not None and min(map(time_of, indexes)) < newest_us - longest_us:
+                late = reach.count_too_late(before_us, map(time_of, indexes[fenced:]))  # the fence cuts off the first
             encoded = encode(state)
             fields = row_of.fields(finish(state, newest_us + 1), newest_us)
-            writes.append((touched, StateWrite(entity.key, entity.head, encoded, fields)))
+            writes.append(Pending(touched, StateWrite(entity.key, entity.head, encoded, fields), fenced, late))
             entity.head = head_of(encoded)
-        if fenced:
-            self._fenced.inc(fenced)
-        if late:
-            self._too_late.inc(late)
         return writes
 
-    async def _write(self, writes: list[tuple[Touched, StateWrite]]) -> list[Conflict]:
-        answers = await self._store.write_states(self.view.name, self.birth, [write for _, write in writes])
-        conflicts = [
-            Conflict(touched, stored)
-            for (touched, _), stored in zip(writes, answers, strict=True)
-            if stored is not None
-        ]
+    async def _write(self, writes: list[Pending]) -> list[Conflict]:
+        answers = await self._store.write_states(self.view.name, self.birth, [pending.write for pending in writes])
+        conflicts = []
+        fenced = too_late = 0
+        for pending, stored in zip(writes, answers, strict=True):
+            if stored is None:
+                fenced += pending.fenced
+                too_late += pending.too_late
+            else:
+                conflicts.append(Conflict(pending.touched, stored))
         self._written.inc(len(writes) - len(conflicts))
+        self._fenced.inc(fenced)
+        self._too_late.inc(too_late)
         return conflicts
 
     async def _settle(self, conflicts: list[Conflict], events: Events, check: Callable[[], None]) -> None:
@@ -227,13 +239,3 @@ class ViewWriter:
                     again += await self._write(writes)
             conflicts = again
         raise StoreUnavailableError("store", f"{len(conflicts)} states changed under {MAX_ROUNDS} attempts to write")
-
-
-def horizon_us(view: ViewPlan) -> int | None:
-    """How far before an entity's newest event one can still count; None when a feature counts since ever."""
-    longest = 0
-    for feature in view.features:
-        if feature.window_us is None or feature.hop_us is None:
-            return None
-        longest = max(longest, feature.window_us + feature.hop_us)
-    return longest

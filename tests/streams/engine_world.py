@@ -25,6 +25,7 @@ from features.store import AdoptedLog, Birth
 from streams.batch import Batch, to_batch
 from streams.engine import Engine
 from streams.metrics import WorkerMetrics
+from streams.watermarks import Watermarks
 from tests.streams.shop import BIRTH, LOG, START_US, TOPIC, Record
 
 
@@ -58,6 +59,7 @@ class Worker:
         self.store = MemoryStore(world.shards)
         self.letters: list[DeadLetter] = []
         self.metrics = WorkerMetrics()
+        self.watermarks = Watermarks(self.metrics)
         self.standing: dict[int, int] = {}
         self.engine = Engine(
             plan=world.plan,
@@ -66,6 +68,7 @@ class Worker:
             worker=WorkerSettings(cache_entities=cache_entities, chunk_entities=chunk_entities),
             lake_settings=LakeSettings(flush_ms=flush_ms),
             metrics=self.metrics,
+            watermarks=self.watermarks,
             clock=FrozenClock(START_US),
             announce=self._announce,
             committed=lambda *_: None,

@@ -171,6 +171,20 @@ async def test_late_events_and_fenced_ones_are_counted() -> None:
     assert worker.metrics.states_written.labels("spend")._value.get() == 1
 
 
+async def test_what_conflicts_is_counted_once() -> None:
+    """A write that does not hold has counted nothing: its events are counted by the one that does."""
+    late = records([Sale("ann", START_US - 30 * HOUR_US, 1.0, 0, i) for i in range(4)])
+    world = await world_of(late, records([Sale("ann", START_US, 1.0, 1, i) for i in range(2)]), view=view(ever=False))
+    worker, other = Worker(world), Worker(world)
+    for one in (worker, other):
+        await one.step(1, 1)
+    await other.step(1, 1)
+    await worker.step(0, 4)
+    assert worker.metrics.conflicts.labels("spend")._value.get() == 1
+    assert worker.metrics.too_late.labels("spend")._value.get() == 4
+    assert worker.metrics.fenced.labels("spend")._value.get() == 0
+
+
 async def test_an_entity_without_a_usable_key_does_not_hurt_the_others() -> None:
     """An event whose join key is null is counted; the other events go in."""
     source = SourcePlan(

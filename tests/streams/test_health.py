@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from features.decode import Decoder
 from streams.assignment import Assignment
+from streams.batch import to_batch
 from streams.health import HealthServer, worker_pages
 from streams.metrics import WorkerMetrics
-from tests.streams.shop import LOG, TOPIC
+from streams.watermarks import Watermarks
+from tests.streams.shop import HOUR_US, LOG, SOURCE, START_US, TOPIC, Sale, records
 
 
 @pytest.fixture
@@ -25,8 +28,18 @@ def lanes() -> Assignment:
 
 
 @pytest.fixture
-def address(lanes: Assignment) -> Iterator[str]:
-    server = HealthServer(worker_pages(lanes, WorkerMetrics()), port=0)
+def metrics() -> WorkerMetrics:
+    return WorkerMetrics()
+
+
+@pytest.fixture
+def watermarks(metrics: WorkerMetrics) -> Watermarks:
+    return Watermarks(metrics)
+
+
+@pytest.fixture
+def address(lanes: Assignment, metrics: WorkerMetrics, watermarks: Watermarks) -> Iterator[str]:
+    server = HealthServer(worker_pages(lanes, metrics, watermarks), port=0)
     server.start()
     yield f"http://127.0.0.1:{server.port}"
     server.stop()
@@ -72,6 +85,7 @@ def test_positions_tell_what_is_applied_and_committed(address: str, lanes: Assig
         "applied": 9,
         "committed": 7,
         "end": 12,
+        "watermark_lag_us": None,
         "problem": None,
     }
 
@@ -93,6 +107,25 @@ def test_metrics_show_the_lanes_of_now(address: str, lanes: Assignment) -> None:
     assert found["millstream_worker_ready", None] == 1
     lanes.assign({(TOPIC, 1)})
     assert b'partition="0"' not in get(f"{address}/metrics")[1]
+
+
+def test_an_idle_partition_does_not_look_stuck(address: str, lanes: Assignment, watermarks: Watermarks) -> None:
+    """Read to its end it is idle, and its lag stands still; a partition with records waiting is not idle."""
+    run_all(lanes)
+    late = Sale("ann", START_US + 998 * HOUR_US, 1.0)
+    batch = to_batch(records([late]), topic=TOPIC, log=LOG, partition=0)
+    watermarks.observe(batch, Decoder(SOURCE).decode(batch.values, batch.kafka_us))
+    lanes.lanes[TOPIC, 0].end, lanes.lanes[TOPIC, 1].end = 5, 6
+    found = {
+        (sample.name, sample.labels.get("partition")): sample.value
+        for family in text_string_to_metric_families(get(f"{address}/metrics")[1].decode())
+        for sample in family.samples
+    }
+    assert [found["millstream_worker_idle", partition] for partition in ("0", "1")] == [1, 0]
+    assert found["millstream_worker_watermark_timestamp_seconds", "0"] == late.sold_us / 1e6
+    assert found["millstream_worker_watermark_lag_seconds", "0"] == 2 * 3_600
+    assert ("millstream_worker_watermark_lag_seconds", "1") not in found
+    assert json.loads(get(f"{address}/positions")[1])["partitions"][0]["watermark_lag_us"] == 2 * HOUR_US
 
 
 def test_there_are_no_other_pages(address: str) -> None:
