@@ -18,7 +18,11 @@ POLL_S = 0.02
 
 
 class LanePosition(msgspec.Struct, frozen=True):
-    """One partition on a worker's page ``/positions``; ``committed`` is where a restart would go on reading."""
+    """One partition on a worker's page ``/positions``.
+
+    ``committed`` is where a restart would go on reading, ``watermark_lag_us`` how far the newest event time lies behind
+    the newest Kafka timestamp.
+    """
 
     topic: str
     partition: int
@@ -26,6 +30,7 @@ class LanePosition(msgspec.Struct, frozen=True):
     state: str
     committed: int | None = None
     end: int | None = None
+    watermark_lag_us: int | None = None
     problem: str | None = None
 
 

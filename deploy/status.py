@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from deploy.caught_up import read_positions
+from deploy.caught_up import LanePosition, read_positions
 from deploy.leftovers import same_process
 from deploy.metrics_page import read_metrics
 from deploy.rooms import answers_http
@@ -15,6 +16,7 @@ from deploy.server_process import answers_tcp
 from deploy.servers import answers_kafka, answers_redis
 from deploy.stack import worker_ports
 from deploy.stack_file import ProcessInfo, StackFile, is_supervised, read_stack
+from features.nouns import SCORES_TOPIC
 from features.settings import Settings
 from grpc_api.pointer import POINTER, models_dir
 
@@ -30,13 +32,18 @@ class ProcessStatus(NamedTuple):
 
 
 class StatusReport(NamedTuple):
-    """The whole stack. ``behind`` counts records that the broker holds and that are not applied."""
+    """The whole stack.
+
+    ``behind`` counts records that the broker holds and that are not applied; ``event_time_lag_s`` is by topic how far
+    its newest events lie behind Kafka's clock, in the partition where that is most.
+    """
 
     project: str
     running: bool
     state: str
     processes: tuple[ProcessStatus, ...] = ()
     behind: int = 0
+    event_time_lag_s: Mapping[str, float] = {}
     problems: tuple[str, ...] = ()
     serving: Mapping[str, str] = {}
 
@@ -63,6 +70,10 @@ class StatusReport(NamedTuple):
             again = f", restarted {process.restarts}x" if process.restarts else ""
             lines.append(f"  {process.name:<11} {process.address or '':<22} {how}{again}")
         lines.append(f"  {self.behind:,} records not applied yet")
+        lines += [
+            f"  {topic}: event time is {timedelta(seconds=round(lag_s))} behind Kafka's clock"
+            for topic, lag_s in self.event_time_lag_s.items()
+        ]
         lines += [f"  {model} version {version} serves" for model, version in self.serving.items()]
         lines += [f"  problem: {problem}" for problem in self.problems]
         return "\n".join(lines)
@@ -82,6 +93,7 @@ def stack_status(settings: Settings, project: str) -> StatusReport:
         state=stack.state,
         processes=tuple(process_status(name, info) for name, info in stack.processes.items()),
         behind=sum(max(0, (lane.end or 0) - (lane.committed or 0)) for lane in lanes),
+        event_time_lag_s=event_time_lags(lanes),
         problems=(*sorted({lane.problem for lane in lanes if lane.problem}), *unserved(state_dir, serving)),
         serving=serving,
     )
@@ -94,6 +106,16 @@ def unserved(state_dir: Path, serving: Mapping[str, str]) -> list[str]:
         f"model {model} has a champion and does not serve; see the scorer's log"
         for model in sorted(champions - serving.keys())
     ]
+
+
+def event_time_lags(lanes: Iterable[LanePosition]) -> dict[str, float]:
+    """Seconds that event time is behind Kafka's clock, by topic of events, in the partition where it is most."""
+    lags: dict[str, float] = {}
+    for lane in lanes:
+        if lane.watermark_lag_us is not None and lane.topic != SCORES_TOPIC:
+            lag_s = lane.watermark_lag_us / 1e6
+            lags[lane.topic] = max(lag_s, lags.get(lane.topic, lag_s))
+    return lags
 
 
 def process_status(name: str, info: ProcessInfo) -> ProcessStatus:

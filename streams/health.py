@@ -110,14 +110,12 @@ def show_lanes(lanes: Assignment, metrics: WorkerMetrics, watermarks: Watermarks
         gauge.clear()
     for lane in list(lanes.lanes.values()):
         at = (lane.topic, str(lane.partition))
-        mark, lag_us = _watermark(lane, watermarks), None
-        if mark is not None:
-            lag_us = mark.lag_us
+        mark = _watermark(lane, watermarks)
         values = (
             *(lane.applied, lane.committed, lane.behind),
             None if lane.behind is None else lane.behind == 0,
-            None if mark is None or lag_us is None else mark.newest_us / 1e6,
-            None if lag_us is None else lag_us / 1e6,
+            None if mark is None else mark.newest_us / 1e6,
+            None if mark is None else mark.lag_us / 1e6,
         )
         for gauge, value in zip(shown, values, strict=True):
             if value is not None:

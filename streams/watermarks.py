@@ -25,9 +25,9 @@ class Watermark:
         self.next_offset = 0
 
     @property
-    def lag_us(self) -> int | None:
+    def lag_us(self) -> int:
         """How far the newest event time lies behind the newest Kafka timestamp; it stands still while nothing comes."""
-        return None if self.newest_us < 0 else self.kafka_us - self.newest_us
+        return self.kafka_us - self.newest_us
 
 
 class Watermarks:
@@ -39,8 +39,9 @@ class Watermarks:
         self._marks: dict[tuple[str, str, int], Watermark] = {}
 
     def of(self, topic: str, log: str, partition: int) -> Watermark | None:
-        """One partition's; None before its first record."""
-        return self._marks.get((topic, log, partition))
+        """One partition's; None before its first valid event."""
+        mark = self._marks.get((topic, log, partition))
+        return mark if mark is not None and mark.newest_us >= 0 else None
 
     def observe(self, batch: Batch, decoded: Decoded) -> None:
         """Look at a batch: a few array operations, whatever its size."""

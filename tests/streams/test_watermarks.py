@@ -42,7 +42,7 @@ class Gauge:
 
     def newest_s(self, log: str = LOG) -> int | None:
         mark = self.watermarks.of(TOPIC, log, 0)
-        return None if mark is None or mark.newest_us < 0 else (mark.newest_us - START_US) // SECOND_US
+        return None if mark is None else (mark.newest_us - START_US) // SECOND_US
 
     def sample(self, name: str, le: str | None = None) -> float:
         labels = {"topic": TOPIC} | ({} if le is None else {"le": le})
