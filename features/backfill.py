@@ -7,7 +7,7 @@ range of them, and partials of ranges come from prefix sums, sparse tables and w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +17,10 @@ import pyarrow as pa
 from features.aggregates import Accumulator, Merged, aggregate_of
 from features.history import History
 from features.history_merge import Window, merge_windows
+from features.knowledge import Knowledge, Sight, sights
 from features.plan import AggregatePlan, SourcePlan, ViewPlan
 from features.range_merge import Int64s, Ranges
-
-EVER = Window(None, None)
+from features.reach import Reach
 
 
 class ViewColumns(NamedTuple):
@@ -36,9 +36,14 @@ class ViewColumns(NamedTuple):
 
 
 def backfill(
-    view: ViewPlan, source: SourcePlan, events: pa.Table, keys: Mapping[str, npt.NDArray[Any]], at_us: Int64s
+    view: ViewPlan,
+    source: SourcePlan,
+    events: pa.Table,
+    keys: Mapping[str, npt.NDArray[Any]],
+    at_us: Int64s,
+    knowledge: Knowledge = "as_true",
 ) -> ViewColumns:
-    """Features as of many observations, as true: from all events with an event time strictly before each.
+    """Features as of many observations: from all events strictly before each, or from those known by then.
 
     Parameters
     ----------
@@ -50,11 +55,15 @@ def backfill(
         Per join key one value an observation.
     at_us
         Instant of each observation, microseconds.
+    knowledge
+        ``as_true``: all events with an event time before the observation count. ``as_known``: of those that had arrived
+        (Kafka timestamp) before it, what a scorer would have made (`features.knowledge`).
 
     Returns
     -------
     ViewColumns
         The same bits as the stream's kernel gives after these events, where it is asked at or after the newest one.
+        As known, the bits that it gives after the known ones, asked at any instant.
 
     Examples
     --------
@@ -73,13 +82,23 @@ def backfill(
     """
     history = History(view, source, events)
     codes = history.codes({key.name: keys[key.name] for key in view.keys})
-    order = np.lexsort((at_us, codes))  # neighbours look at the same events, which are in the cache then
-    codes, seen_us = codes[order], at_us[order].astype(np.int64)
-    ranges = {
-        window: history.ranges_before(codes, seen_us, _starts_us(seen_us, window))
-        for window in dict.fromkeys([*map(_window, view.features), EVER])
-    }
-    merged = _merge_all(view, history, ranges, seen_us)
+    parts = [
+        (sight.which, _finish(view, source, sight)) for sight in sights(history, codes, at_us, knowledge, Reach(view))
+    ]
+    order = np.concatenate([which for which, _ in parts])
+    columns = [part for _, part in parts]
+    return ViewColumns(
+        {name: _joined([part.values[name] for part in columns], order) for name in view.feature_names},
+        {name: _joined([part.valid[name] for part in columns], order) for name in view.feature_names},
+        _joined([part.newest_us for part in columns], order),
+    )
+
+
+def _finish(view: ViewPlan, source: SourcePlan, sight: Sight) -> ViewColumns:
+    """The features of some observations, in their order there."""
+    seen_us = sight.seen_us
+    ranges = {window: sight.rows(_starts_us(seen_us, window)) for window in map(_window, view.features)}
+    merged = _merge_all(view, sight.history, ranges, seen_us)
     values, valid = {}, {}
     for feature in view.features:
         aggregate, window = aggregate_of(feature.function), _window(feature)
@@ -88,8 +107,8 @@ def backfill(
         column, there = aggregate.finish_many(partials, seen_us, scale)
         if column.dtype == np.float64:
             column = np.where(there, column, np.nan)
-        values[feature.name], valid[feature.name] = _unsorted(column, order), _unsorted(there, order)
-    return ViewColumns(values, valid, _unsorted(history.newest_us(ranges[EVER]), order))
+        values[feature.name], valid[feature.name] = column, there
+    return ViewColumns(values, valid, sight.newest_us())
 
 
 def _window(feature: AggregatePlan) -> Window:
@@ -119,8 +138,9 @@ def _merge_all(
     return merged
 
 
-def _unsorted(column: npt.NDArray[Any], order: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """A column of the sorted observations in their own order."""
+def _joined(parts: Sequence[npt.NDArray[Any]], order: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """A column, in parts, with each value at the place that ``order`` names."""
+    column = np.concatenate(parts)
     restored = np.empty_like(column)
     restored[order] = column
     return restored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,8 +93,27 @@ class History:
     def ranges_before(self, codes: Int64s, at_us: Int64s, since_us: Int64s | None) -> Ranges:
         """Events of each entity from ``since_us`` (None: ever) up to, and without, ``at_us``."""
         high = self.before(codes, at_us)
-        low = np.searchsorted(self._places, codes * self._stride) if since_us is None else self.before(codes, since_us)
+        low = self.starts(codes) if since_us is None else self.before(codes, since_us)
         return Ranges(np.minimum(low, high), high)
+
+    def starts(self, codes: Int64s) -> Int64s:
+        """First row of each entity."""
+        return np.searchsorted(self._places, codes * self._stride)
+
+    def row_codes(self) -> Int64s:
+        """Entity of each row."""
+        return self._places // self._stride
+
+    def column(self, name: str) -> Int64s:
+        """A column of integers of the events, by row."""
+        return self._events.column(name).to_numpy()[self._order]
+
+    def copied(self, rows: npt.NDArray[np.intp], codes: Int64s) -> History:
+        """A history of other entities, made of rows of this one: ascending codes, within each its rows ascending."""
+        other = copy(self)
+        other._order, other._event_us = self._order[rows], self._event_us[rows]
+        other._places = codes * self._stride + self._places[rows] % self._stride
+        return other
 
     def newest_us(self, ever: Ranges) -> Int64s:
         """Time of the last event of each range; UNKNOWN where it is empty."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+import numpy.typing as npt
+
 from features.plan import ViewPlan
 from features.windows import window_start_us
 
@@ -37,6 +40,24 @@ class Reach:
         spans = {(feature.window_us, feature.hop_us) for feature in view.features}
         self._spans = [(length, hop) for length, hop in spans if length is not None and hop is not None]
         self.longest_us = max(length for length, _ in self._spans) if len(self._spans) == len(spans) else None
+
+    def starts_us(self, seen_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """First instants that some window covers, for a column of instants.
+
+        Parameters
+        ----------
+        seen_us
+            Instants that windows end at.
+
+        Returns
+        -------
+        numpy.ndarray
+            As `start_us` gives them.
+
+        """
+        starts = [(seen_us - length_us) // hop_us * hop_us for length_us, hop_us in self._spans]
+        earliest: npt.NDArray[np.int64] = np.min(starts, axis=0)
+        return earliest
 
     def start_us(self, newest_us: int) -> int:
         """First instant that some window covers, seen at an entity's newest event.

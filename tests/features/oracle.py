@@ -22,13 +22,25 @@ FLOATS = ("float32", "float64")
 
 
 def oracle(
-    view: ViewPlan, source: SourcePlan, events: pa.Table, keys: Mapping[str, Sequence[Any]], at_us: Sequence[int]
+    view: ViewPlan,
+    source: SourcePlan,
+    events: pa.Table,
+    keys: Mapping[str, Sequence[Any]],
+    at_us: Sequence[int],
+    *,
+    as_known: bool = False,
 ) -> tuple[dict[str, list[Any]], list[int | None]]:
     """Values of every feature at each observation (None is null), and the entity's newest event time before it.
 
     ``events`` has the columns as they were sent and derived, under their own names, and ``event_us``; its rows stand in
-    the order of ties: by log, partition and offset.
+    the order of ties: by log, partition and offset. As known, it also has ``kafka_us``, and there is only what had
+    arrived before the observation, whose windows end at the newest of that if it is later.
     """
+    asked_us, newest_us = at_us, None
+    if as_known:
+        newest_us = _newest_known(view, events, keys, asked_us)
+        at_us = [at if newest is None else max(at, newest) for at, newest in zip(asked_us, newest_us, strict=True)]
+    arrived = "event.kafka_us < observed.asked_us" if as_known else "true"
     partials = {
         _partial(part, feature): _filtered(part, feature, source)
         for feature in view.features
@@ -36,23 +48,15 @@ def oracle(
     }
     columns = ", ".join(f'{sql} AS "{name}"' for name, sql in partials.items())
     joined = " AND ".join(f'event."{key.name}" = observed."{key.name}"' for key in view.keys)
-    observed = pa.table(
-        {
-            "row_number": pa.array(range(len(at_us)), pa.int64()),
-            "at_us": pa.array(at_us, pa.int64()),
-            **{
-                key.name: pa.array(keys[key.name], pa.string() if key.type == "string" else pa.int64())
-                for key in view.keys
-            },
-        }
-    )
+    observed = _observed(view, keys, at_us=at_us, asked_us=asked_us)
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("PRAGMA disable_optimizer")  # planning a hundred aggregates takes longer than running them
         connection.register("events", events.append_column("place", pa.array(range(len(events)), pa.int64())))
         connection.register("observed", observed)
         result = connection.execute(
             f"SELECT max(event.event_us) AS newest_us, {columns} FROM observed LEFT JOIN events AS event "
-            f"ON {joined} AND event.event_us < observed.at_us GROUP BY observed.row_number ORDER BY observed.row_number"
+            f"ON {joined} AND {arrived} AND event.event_us < observed.at_us "
+            "GROUP BY observed.row_number ORDER BY observed.row_number"
         )
         names = [column[0] for column in result.description]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -62,7 +66,36 @@ def oracle(
         ]
         for feature in view.features
     }
-    return values, [row["newest_us"] for row in rows]
+    return values, [row["newest_us"] for row in rows] if newest_us is None else newest_us
+
+
+def _newest_known(
+    view: ViewPlan, events: pa.Table, keys: Mapping[str, Sequence[Any]], at_us: Sequence[int]
+) -> list[int | None]:
+    """Newest event time of each observation's entity that had arrived by then, however far ahead of it."""
+    joined = " AND ".join(f'event."{key.name}" = observed."{key.name}"' for key in view.keys)
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("events", events)
+        connection.register("observed", _observed(view, keys, at_us=at_us))
+        rows = connection.execute(
+            f"SELECT max(event.event_us) FROM observed LEFT JOIN events AS event ON {joined} "
+            "AND event.kafka_us < observed.at_us GROUP BY observed.row_number ORDER BY observed.row_number"
+        ).fetchall()
+    return [newest_us for (newest_us,) in rows]
+
+
+def _observed(view: ViewPlan, keys: Mapping[str, Sequence[Any]], **instants: Sequence[int]) -> pa.Table:
+    """Observations by number: their instants and keys."""
+    return pa.table(
+        {
+            "row_number": pa.array(range(len(next(iter(instants.values())))), pa.int64()),
+            **{name: pa.array(column, pa.int64()) for name, column in instants.items()},
+            **{
+                key.name: pa.array(keys[key.name], pa.string() if key.type == "string" else pa.int64())
+                for key in view.keys
+            },
+        }
+    )
 
 
 PARTS = {
