@@ -9,17 +9,21 @@ import pyarrow.parquet as pq
 
 from features.domain import Domain
 from features.lake import open_lake
+from features.nouns import Knowledge
 from features.plan import Plan
 from features.settings import Settings
 from features.transforms import load_transforms
 from offline_training.dataset import build_dataset
 
 
-def write_training_set(settings: Settings, plan: Plan, domain: Domain, model: str | None, out: Path) -> int:
+def write_training_set(
+    settings: Settings, plan: Plan, domain: Domain, model: str | None, out: Path, knowledge: Knowledge
+) -> int:
     """Write every labelled observation with its features as of then; how many there are."""
     name, _ = domain.model(model)
     functions = load_transforms(settings.state_dir(plan.project), sha256=plan.transforms_sha256)
-    data = build_dataset(open_lake(settings.lake_url(plan.project)), plan, domain, name, functions)
+    lake = open_lake(settings.lake_url(plan.project))
+    data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
     columns = {
         "event_timestamp": pa.array(data.at_us, pa.timestamp("us", "UTC")),
         **{feature: pa.array(data.rows[:, i]) for i, feature in enumerate(data.names)},
@@ -27,6 +31,6 @@ def write_training_set(settings: Settings, plan: Plan, domain: Domain, model: st
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_suffix(".tmp")
-    pq.write_table(pa.table(columns), fresh)
+    pq.write_table(pa.table(columns, metadata={b"millstream.knowledge": knowledge.encode()}), fresh)
     fresh.replace(out)
     return len(data.labels)

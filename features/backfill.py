@@ -17,7 +17,8 @@ import pyarrow as pa
 from features.aggregates import Accumulator, Merged, aggregate_of
 from features.history import History
 from features.history_merge import Window, merge_windows
-from features.knowledge import Knowledge, Sight, sights
+from features.knowledge import Sight, sights
+from features.nouns import Knowledge
 from features.plan import AggregatePlan, SourcePlan, ViewPlan
 from features.range_merge import Int64s, Ranges
 from features.reach import Reach

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from features.errors import BundleCorruptError, PlanMismatchError
+from features.nouns import Knowledge
 from features.plan import Plan
 from features.vector import MissingPolicy
 
@@ -63,12 +64,13 @@ class Decision(ManifestStruct, frozen=True, kw_only=True):
 
 
 class TrainingWindow(ManifestStruct, frozen=True, kw_only=True):
-    """The observations that the published model was fitted on."""
+    """The observations that the published model was fitted on, and whether with features as true or as known."""
 
     first_at: datetime
     last_at: datetime
     rows: int
     positives: int
+    knowledge: Knowledge = "as_true"
 
 
 class Manifest(ManifestStruct, frozen=True, kw_only=True):

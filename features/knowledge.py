@@ -9,17 +9,15 @@ time before it came, and one from a clock that runs ahead is in them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from features.history import History
+from features.nouns import Knowledge
 from features.range_merge import Int64s, Ranges
 from features.reach import Reach
-
-Knowledge: TypeAlias = Literal["as_true", "as_known"]
-"""What counts for an observation: event time alone, or arrival time too."""
 
 ROWS = 8_000_000
 """Events that are copied at a time for observations whose known events have gaps."""

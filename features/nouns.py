@@ -29,6 +29,9 @@ Partition: TypeAlias = tuple[str, int]
 Positions: TypeAlias = Mapping[Partition, int]
 """Last applied offset of each partition that contributed to a state."""
 
+Knowledge: TypeAlias = Literal["as_true", "as_known"]
+"""Which events count for an observation of the past: by event time alone, or those that had arrived by then."""
+
 NoteReason: TypeAlias = Literal["unknown_entity", "stale", "not_supplied", "as_of_behind_state"]
 
 

@@ -18,6 +18,10 @@ def train_command(
     repo: Annotated[Path | None, typer.Option(help="The domain folder.")] = None,
     var: Annotated[Path | None, typer.Option(help="Folder of disposable state.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model of the domain; none names its only one.")] = None,
+    as_known: Annotated[
+        bool,
+        typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Train a model from the lake, prove it, register it; make it champion if its gates pass.
@@ -35,7 +39,14 @@ def train_command(
         settings = load_settings(project=project_name(folder), repo=repo, var=var)
         domain = load_domain(settings.repo)
         plan = load_plan(settings.state_dir(domain.project) / "plan.json")
-        report = train(settings, plan, domain, model=model, say=lambda step: typer.echo(step, err=True))
+        report = train(
+            settings,
+            plan,
+            domain,
+            model=model,
+            knowledge="as_known" if as_known else "as_true",
+            say=lambda step: typer.echo(step, err=True),
+        )
     except MillstreamError as error:
         typer.echo(f"train: {error}", err=True)
         raise typer.Exit(next(code for family, code in _EXIT_CODES if isinstance(error, family))) from error

@@ -72,6 +72,7 @@ def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fi
             last_at=instant(data.at_us.max()),
             rows=len(data.labels),
             positives=int(data.labels.sum()),
+            knowledge=data.knowledge,
         ),
         data_fingerprint=data.fingerprint,
         metrics=metrics_of(fitted),

@@ -12,7 +12,7 @@ import pyarrow as pa
 from features.backfill import backfill
 from features.domain import Domain
 from features.errors import DomainError, RequestError
-from features.nouns import FeatureValue
+from features.nouns import FeatureValue, Knowledge
 from features.plan import Plan, ViewPlan
 from features.vector import Assembler, ViewValues
 from offline_training.observations import LakeTables, Observations, observe
@@ -32,12 +32,23 @@ class Dataset(NamedTuple):
     at_us: np.ndarray
     n_refused: int
     fingerprint: str
+    knowledge: Knowledge
 
 
 def build_dataset(
-    lake: LakeTables, plan: Plan, domain: Domain, model: str, functions: Mapping[str, Callable[..., Any]]
+    lake: LakeTables,
+    plan: Plan,
+    domain: Domain,
+    model: str,
+    functions: Mapping[str, Callable[..., Any]],
+    *,
+    knowledge: Knowledge = "as_true",
 ) -> Dataset:
-    """Labels and features of every observation that the lake can tell the outcome of."""
+    """Labels and features of every observation that the lake can tell the outcome of.
+
+    As true, features are of all events before the observation; as known, of those that had arrived by then. Labels are
+    what in truth happened, either way.
+    """
     spec = domain.models[model]
     _refuse_protected(plan, spec.service, spec.protected)
     assembler = Assembler(plan, spec.service, functions, spec.missing)
@@ -45,14 +56,22 @@ def build_dataset(
     observations = observe(
         lake, plan, domain, model, lake_end_us=_lake_end_us(events), request_fields=assembler.request_fields
     )
-    views = {view.name: _view_rows(plan, view, events[view.topic], observations) for view in assembler.views}
-    return _assemble(assembler, observations, views)
+    views = {view.name: _view_rows(plan, view, events[view.topic], observations, knowledge) for view in assembler.views}
+    if knowledge == "as_known" and all(row.newest_us is None for rows in views.values() for row in rows):
+        raise DomainError(
+            "lake",
+            "holds no event that had arrived before an observation",
+            "a history that was replayed arrived when it was replayed: train on it as true",
+        )
+    return _assemble(assembler, observations, views, knowledge)
 
 
-def _view_rows(plan: Plan, view: ViewPlan, events: pa.Table, observations: Observations) -> list[ViewValues]:
+def _view_rows(
+    plan: Plan, view: ViewPlan, events: pa.Table, observations: Observations, knowledge: Knowledge
+) -> list[ViewValues]:
     """Finished values of one view, one entry an observation."""
     keys = {key.name: observations.keys[key.name].to_numpy(zero_copy_only=False) for key in view.keys}
-    columns = backfill(view, plan.source(view.topic), events, keys, observations.at_us)
+    columns = backfill(view, plan.source(view.topic), events, keys, observations.at_us, knowledge)
     newest = [None if at_us == _UNKNOWN else at_us for at_us in columns.newest_us.tolist()]
     features = [_with_nulls(columns.values[name], columns.valid[name]) for name in view.feature_names]
     return [ViewValues(values, at_us) for values, at_us in zip(zip(*features, strict=True), newest, strict=True)]
@@ -64,7 +83,12 @@ def _with_nulls(values: np.ndarray, valid: np.ndarray) -> list[FeatureValue]:
     return [value if ok else None for value, ok in zip(values.tolist(), valid.tolist(), strict=True)]
 
 
-def _assemble(assembler: Assembler, observations: Observations, views: Mapping[str, Sequence[ViewValues]]) -> Dataset:
+def _assemble(
+    assembler: Assembler,
+    observations: Observations,
+    views: Mapping[str, Sequence[ViewValues]],
+    knowledge: Knowledge,
+) -> Dataset:
     """Vectors row by row, by the scorer's own code."""
     vectors: list[list[float]] = []
     kept: list[int] = []
@@ -84,7 +108,7 @@ def _assemble(assembler: Assembler, observations: Observations, views: Mapping[s
     labels, at_us = observations.labels[kept], observations.at_us[kept]
     n_refused = len(observations.at_us) - len(kept)
     print_ = fingerprint(assembler.names, rows, labels, at_us)
-    return Dataset(assembler.names, rows, labels, at_us, n_refused, print_)
+    return Dataset(assembler.names, rows, labels, at_us, n_refused, print_, knowledge)
 
 
 def fingerprint(names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray) -> str:

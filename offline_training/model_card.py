@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from features.bundle import Manifest
 from features.model_file import ModelSpec
+from features.nouns import Knowledge
 from features.plan import AggregatePlan, Plan
 from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted
 
 _US_A_DAY = 86_400_000_000
 _US_A_SECOND = 1_000_000
+_KNOWLEDGE: Mapping[Knowledge, str] = {
+    "as_true": "as true: of all events before the observation, whenever they arrived",
+    "as_known": "as known: of the events that had arrived before the observation",
+}
 
 
 def write_card(manifest: Manifest, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fitted) -> str:
@@ -60,6 +65,7 @@ def _data(manifest: Manifest, spec: ModelSpec, data: Dataset, fitted: Fitted) ->
         + f"\n\nBetween the last row fitted for the test and the first tested lie at least "
         f"{_length(spec.gap_us)}, so that no outcome was known too early. The published model is fitted again on all "
         f"{window.rows:,} labelled observations, with the number of rounds fixed before.{refused} "
+        f"Features are {_KNOWLEDGE[window.knowledge]}. "
         f"Fingerprint of the training set: `{manifest.data_fingerprint}`."
     )
 

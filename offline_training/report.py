@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from features.nouns import Knowledge
 from offline_training.evaluation import Evaluation
 from offline_training.gates import Gate
 
@@ -23,6 +24,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     digest: str
     plan_hash: str
+    knowledge: Knowledge
     promoted: bool
     rows: int
     positives: int
@@ -70,7 +72,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
         verdict = "published as champion" if self.promoted else "registered, not promoted"
         return [
             f"{self.model} version {self.version}: {verdict}",
-            f"  trained on {self.rows:,} observations from {self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
+            f"  trained on {self.rows:,} observations {self.knowledge.replace('_', ' ')} from "
+            f"{self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
             f"tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}",
             f"  ROC AUC {self.test.roc_auc:.4f} (logistic regression {self.logistic.roc_auc:.4f}, "
             f"{self.single_feature} alone {self.single_feature_roc_auc:.4f})",

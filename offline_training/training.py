@@ -17,6 +17,7 @@ from features.clock import Clock, SystemClock
 from features.domain import Domain
 from features.lake import open_lake
 from features.model_file import ModelSpec
+from features.nouns import Knowledge
 from features.plan import Plan
 from features.settings import Settings
 from features.transforms import load_transforms
@@ -51,6 +52,7 @@ def train(
     domain: Domain,
     *,
     model: str | None = None,
+    knowledge: Knowledge = "as_true",
     registry_uri: str | None = None,
     say: Say = lambda _: None,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
@@ -64,7 +66,8 @@ def train(
     laps.lap("start")
     say("computing the features of every labelled observation from the lake")
     functions = load_transforms(state_dir, sha256=plan.transforms_sha256)
-    data = build_dataset(open_lake(settings.lake_url(plan.project)), plan, domain, name, functions)
+    lake = open_lake(settings.lake_url(plan.project))
+    data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
     laps.lap("dataset")
     fitted = fit(data, spec, say)
     laps.lap("fit")
@@ -80,7 +83,7 @@ def train(
             AuditLog(state_dir / AUDIT_FILE),
             bundle,
             plots,
-            params=_params(spec, fitted),
+            params=_params(spec, data, fitted),
             gates=fitted.gates,
             at=at,
         )
@@ -93,7 +96,7 @@ def _draw(folder: Path, data: Dataset, fitted: Fitted) -> None:
     draw_plots(folder, data.labels[fitted.split.later], fitted.test_scores, data.names, fitted.importance)
 
 
-def _params(spec: ModelSpec, fitted: Fitted) -> Mapping[str, Any]:
+def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]:
     """What the registry shows of how the model came about."""
     return {
         **spec.params,
@@ -101,6 +104,7 @@ def _params(spec: ModelSpec, fitted: Fitted) -> Mapping[str, Any]:
         "validation_log_loss": fitted.rounds.validation_log_loss,
         "seed": spec.seed,
         "horizon": spec.horizon,
+        "knowledge": data.knowledge,
         "baseline_feature": spec.baseline_feature,
         "millstream_version": code_version(),
         "lightgbm_version": lightgbm.__version__,
@@ -119,6 +123,7 @@ def _report(
         run_id=release.published.run_id,
         digest=bundle.digest,
         plan_hash=manifest.plan_hash,
+        knowledge=data.knowledge,
         promoted=release.promoted,
         rows=len(earlier),
         positives=int(data.labels[earlier].sum()),

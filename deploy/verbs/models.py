@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
+if TYPE_CHECKING:
+    from features.nouns import Knowledge
+
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
+AS_KNOWN = Annotated[
+    bool,
+    typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
+]
 ACTION = Annotated[str, typer.Argument(help="list: versions in the registry. sync: follow the registry (a process).")]
 
 
-def train(call: Invocation, model: MODEL = None) -> Outcome:
+def train(call: Invocation, model: MODEL = None, as_known: AS_KNOWN = False) -> Outcome:
     """Train a model on the lake, prove it, publish it; champion once its gates pass, else exit 1."""
     import msgspec
 
@@ -21,7 +28,8 @@ def train(call: Invocation, model: MODEL = None) -> Outcome:
     from deploy.stack_file import is_supervised
     from offline_training.training import train as run_training
 
-    report = run_training(call.settings, call.plan, call.domain, model=model, say=call.note)
+    knowledge: Knowledge = "as_known" if as_known else "as_true"
+    report = run_training(call.settings, call.plan, call.domain, model=model, knowledge=knowledge, say=call.note)
     if report.promoted and is_supervised(call.state_dir):
         wait_until_served(call.settings.scorer, report.model, report.version)
     code = ExitCode.OK if report.promoted else ExitCode.FAILED

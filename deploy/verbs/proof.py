@@ -11,6 +11,7 @@ from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
 if TYPE_CHECKING:
+    from features.nouns import Knowledge
     from features.verify import VerifyReport
 
 SHOWN = 20
@@ -25,6 +26,12 @@ REBUILD = Annotated[
 ]
 REPAIR = Annotated[
     bool, typer.Option("--repair", help="Make the states of mismatched entities anew from the lake, if it is sound.")
+]
+AS_KNOWN = Annotated[
+    bool,
+    typer.Option(
+        "--as-known/--as-true", help="With --out: features of events that had arrived by then, or of all before."
+    ),
 ]
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 
@@ -94,7 +101,12 @@ def repair_mismatched(call: Invocation, report: VerifyReport) -> int:
 
 
 def backfill(
-    call: Invocation, out: OUT = None, to_online: ONLINE = False, rebuild: REBUILD = False, model: MODEL = None
+    call: Invocation,
+    out: OUT = None,
+    to_online: ONLINE = False,
+    rebuild: REBUILD = False,
+    model: MODEL = None,
+    as_known: AS_KNOWN = False,
 ) -> Outcome:
     """Compute features from the lake: a training set as Parquet, or the states of the online store."""
     from features.errors import RequestError
@@ -104,7 +116,8 @@ def backfill(
     if out is not None:
         from deploy.training_set import write_training_set
 
-        rows = write_training_set(call.settings, call.plan, call.domain, model, out)
+        knowledge: Knowledge = "as_known" if as_known else "as_true"
+        rows = write_training_set(call.settings, call.plan, call.domain, model, out, knowledge)
         return Outcome({"rows": rows, "file": str(out)}, f"{rows:,} observations: {out}")
     import asyncio
 

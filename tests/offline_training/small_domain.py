@@ -92,7 +92,7 @@ class SmallDomain(NamedTuple):
     settings: Settings
 
 
-def small_domain(folder: Path, *, labels: str = LABELS, **model: Any) -> SmallDomain:
+def small_domain(folder: Path, *, labels: str = LABELS, arrive_within_s: int = 0, **model: Any) -> SmallDomain:
     """Write the domain, with parts of its model or its labels replaced, and fill its lake."""
     repo = folder / "repo"
     repo.mkdir()
@@ -106,12 +106,15 @@ def small_domain(folder: Path, *, labels: str = LABELS, **model: Any) -> SmallDo
     state_dir = settings.state_dir("machines")
     save_plan(plan, state_dir / "plan.json")
     (state_dir / "transforms.py").write_text(TRANSFORMS)
-    fill_lake(settings.lake_url("machines"))
+    fill_lake(settings.lake_url("machines"), arrive_within_s=arrive_within_s)
     return SmallDomain(load_domain(repo), plan, settings)
 
 
-def fill_lake(url: str, n_machines: int = 60) -> None:
-    """Jobs of machines that differ in how often they run, some of them ever more rarely."""
+def fill_lake(url: str, n_machines: int = 60, *, arrive_within_s: int = 0) -> None:
+    """Jobs of machines that differ in how often they run, some of them ever more rarely.
+
+    Each arrives within some time, or (0) all of them together after the last.
+    """
     rng = np.random.default_rng(3)
     events: list[tuple[datetime, str, float | None]] = []
     for machine in range(n_machines):
@@ -125,6 +128,9 @@ def fill_lake(url: str, n_machines: int = 60) -> None:
     events.sort(key=lambda event: event[0])
     values = [msgspec.json.encode({"machine": m, "ended_at": at.isoformat(), "parts": p}) for at, m, p in events]
     kafka_us = [int((START + timedelta(days=N_DAYS + 1)).timestamp()) * 1_000_000] * len(values)
+    if arrive_within_s:
+        delays_s = rng.integers(0, arrive_within_s, len(events)).tolist()
+        kafka_us = [int(at.timestamp() + delay) * 1_000_000 for (at, _, _), delay in zip(events, delays_s, strict=True)]
     decoded = Decoder(SOURCE).decode(values, kafka_us)
     batch = LakeBatch(
         next_offset=len(values), offsets=range(len(values)), kafka_us=kafka_us, values=values, decoded=decoded

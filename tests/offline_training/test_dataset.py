@@ -12,24 +12,29 @@ import pytest
 from features.errors import DomainError
 from features.kernel import ViewKernel
 from features.lake import open_lake
+from features.nouns import Knowledge
 from features.transforms import load_transforms
 from features.vector import Assembler, ViewValues
 from offline_training.dataset import Dataset, build_dataset
 from tests.offline_training.small_domain import DAY_US, LABELS, SOURCE, VIEW, SmallDomain, small_domain
 
 
-def _dataset(small: SmallDomain) -> Dataset:
+def _dataset(small: SmallDomain, knowledge: Knowledge = "as_true") -> Dataset:
     functions = load_transforms(small.domain.repo, sha256=small.plan.transforms_sha256)
     lake = open_lake(small.settings.lake_url("machines"))
-    return build_dataset(lake, small.plan, small.domain, "standstill", functions)
+    return build_dataset(lake, small.plan, small.domain, "standstill", functions, knowledge=knowledge)
 
 
-def test_rows_are_those_of_the_stream(tmp_path: Path) -> None:
-    """Each vector is, bit for bit, what the stream's kernel and the scorer's assembler give at that instant."""
-    small = small_domain(tmp_path)
-    data = _dataset(small)
+@pytest.mark.parametrize(("knowledge", "when"), [("as_true", "event_us"), ("as_known", "kafka_us")])
+def test_rows_are_those_of_the_stream(tmp_path: Path, knowledge: Knowledge, when: str) -> None:
+    """Each vector is, bit for bit, what the stream's kernel and the scorer's assembler give at that instant.
+
+    They are given the events that lie before it, or those that had arrived, which then are up to five days late.
+    """
+    small = small_domain(tmp_path, arrive_within_s=5 * 86_400)
+    data = _dataset(small, knowledge)
     lake = open_lake(small.settings.lake_url("machines"))
-    events = lake.read(SOURCE).select(["event_us", "machine", "ended_at", "parts"]).to_pylist()
+    events = lake.read(SOURCE).select(["event_us", "kafka_us", "machine", "ended_at", "parts"]).to_pylist()
     columns = [(e["machine"], e["event_us"], None if e["parts"] is None else round(e["parts"] * 100)) for e in events]
     assembler = Assembler(small.plan, "standstill", load_transforms(small.domain.repo))
     expected = []
@@ -38,7 +43,7 @@ def test_rows_are_those_of_the_stream(tmp_path: Path) -> None:
             kernel = ViewKernel(VIEW, SOURCE)
             state = kernel.new_state()
             for offset, row in enumerate(columns):
-                if row[0] == machine and row[1] < at_us:
+                if row[0] == machine and events[offset][when] < at_us:
                     kernel.apply(state, ("log", 0), offset, row[1], row)
             shift = float((at_us - 1_704_067_200_000_000) // DAY_US % 3)
             values = ViewValues(kernel.finish(state, at_us), state.newest_us)
@@ -46,6 +51,13 @@ def test_rows_are_those_of_the_stream(tmp_path: Path) -> None:
     assert data.names == ("work:jobs_20d", "work:mean_parts_5d", "work:idle_s", "work:age_s", "rhythm:idle_share")
     assert np.array(expected).tobytes() == data.rows.tobytes()
     assert 0 < data.labels.mean() < 1
+    assert data.knowledge == knowledge
+
+
+def test_a_replayed_history_cannot_be_seen_as_known(tmp_path: Path) -> None:
+    """All of it arrived after every observation, so no feature would be known: an error that says what to do."""
+    with pytest.raises(DomainError, match="train on it as true"):
+        _dataset(small_domain(tmp_path), "as_known")
 
 
 def test_equal_data_has_an_equal_fingerprint(tmp_path: Path) -> None:

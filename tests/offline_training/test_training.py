@@ -133,6 +133,7 @@ def test_its_run_shows_metrics_params_and_plots(trained: Trained) -> None:
     run = client.get_run(trained.report.run_id)
     assert run.data.metrics["logistic_roc_auc"] == pytest.approx(trained.report.logistic.roc_auc)
     assert run.data.params["rounds"] == str(trained.report.rounds)
+    assert run.data.params["knowledge"] == trained.bundle.manifest.window.knowledge == "as_true"
     assert run.data.params["num_leaves"] == "4"
     plots = {artifact.path for artifact in client.list_artifacts(trained.report.run_id, "plots")}
     assert plots == {f"plots/{name}.png" for name in ("roc", "precision_recall", "calibration", "importance")}
