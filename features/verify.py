@@ -7,40 +7,22 @@ lake rows at or below those positions, finished at the record's instant. The str
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
 
-import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.attribution import Cause, Finding, attribute, bits, first_difference
-from features.errors import BadInputError, LakeCorruptError, RequestError
-from features.feast_layout import KeyLayout
+from features.judge import Judge
+from features.key_sample import KeySample
 from features.lake import Finding as LakeFinding
-from features.lake import Lake
-from features.nouns import SCORES_SOURCE, ScoreRecord, Struct
-from features.plan import Plan
-from features.refold import fold_records, unseen
-from features.sigmoid import sigmoid
-from features.vector import Assembler, MissingPolicy, ViewValues
+from features.lake import Lake, declared_name
+from features.nouns import KeyValue, ScoreRecord, Struct
+from features.plan import EntityKeyPlan, Plan, SourcePlan
+from features.prover import Mismatch, Prover
+from features.score_records import read_records, sample_records
 
 CHUNK = 20_000
 """Records that are folded together: bounds memory."""
-
-ATTRIBUTED = 200
-"""Mismatches whose cause is looked for; each costs many folds."""
-
-
-class Mismatch(Struct, frozen=True, kw_only=True):
-    """One record that could not be proven, and why."""
-
-    request_id: str
-    entity: dict[str, str | int]
-    as_of_us: int
-    feature: str
-    recorded: float | None
-    proven: float | None
-    cause: Cause
-    detail: str
 
 
 class VerifyReport(Struct, frozen=True, kw_only=True):
@@ -48,8 +30,9 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
 
     ``waiting`` counts records whose positions the lake does not cover yet, ``supplied`` those whose vector came with
     the request; neither is checked. ``unseen`` counts checked records that are proven for the events they name, but
-    lack one that had long been in Kafka: the stream was behind, or the store had lost a state. ``causes`` counts the
-    mismatches by cause, ``mismatches`` shows the first.
+    lack one that had long been in Kafka: the stream was behind, or the store had lost a state. ``rescored`` counts
+    those whose model was at hand and was run again on the recorded vector. ``causes`` counts the mismatches by cause,
+    ``mismatches`` shows the first.
     """
 
     records: int
@@ -58,6 +41,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     waiting: int
     supplied: int
     unseen: int
+    rescored: int
     causes: dict[str, int]
     lake_faults: tuple[str, ...]
     mismatches: tuple[Mismatch, ...]
@@ -68,19 +52,11 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
         return self.checked > 0 and self.mismatched == 0 and not self.lake_faults
 
 
-class Judge(NamedTuple):
-    """What a record is held against: the domain's functions and the policies of its models."""
-
-    plan: Plan
-    functions: Mapping[str, Callable[..., Any]]
-    policy: Callable[[ScoreRecord], MissingPolicy]
-
-
 def verify(
     lake: Lake,
     judge: Judge,
     *,
-    select: Callable[[ScoreRecord], bool] = lambda _: True,
+    sample: KeySample | None = None,
     shown: int = 20,
     progress: Callable[[int], None] = lambda _: None,
 ) -> VerifyReport:
@@ -92,8 +68,10 @@ def verify(
         Holds the records (topic ``millstream.scores``) and the events that they stand on.
     judge
         Plan, request-time functions, and the missing-value policy of each record's model.
-    select
-        Which records to check.
+    sample
+        Check the newest records of these entities only, which are drawn from all; then no more of the lake is in memory
+        than they need, and one file. The lake itself is checked for gaps, and for the rest once a record does not
+        agree. None: check every record, and all of the lake.
     shown
         How many mismatches to describe.
     progress
@@ -105,12 +83,18 @@ def verify(
         Counts, the first mismatches, and the faults of the lake itself (gaps, doubled or changed rows).
 
     """
-    records = [record for record in read_records(lake) if select(record)]
+    records = list(read_records(lake)) if sample is None else sample_records(lake, sample)
     fetched = [record for record in records if record.source == "fetched"]
     ends = _LakeEnds(lake, judge.plan)
     ready = [record for record in fetched if ends.cover(record)]
-    faults = [fault for source in judge.plan.sources for fault in lake.check(source.topic, source=source)]
-    prover = _Prover(lake, judge, faults)
+    faults = _LakeFaults(lake, judge.plan)
+    if sample is None:
+        faults.all()
+    tables = {
+        source.topic: lake.read(source, keep=None if sample is None else _events_of(ready, judge.plan, source))
+        for source in judge.plan.sources
+    }
+    prover = Prover(judge, tables, faults.all)
     causes: Counter[str] = Counter()
     mismatches: list[Mismatch] = []
     for begin in range(0, len(ready), CHUNK):
@@ -126,24 +110,57 @@ def verify(
         waiting=len(fetched) - len(ready),
         supplied=len(records) - len(fetched),
         unseen=prover.unseen,
+        rescored=prover.rescored,
         causes=dict(causes),
-        lake_faults=tuple(str(fault) for fault in faults[:shown]),
+        lake_faults=tuple(str(fault) for fault in faults.known[:shown]),
         mismatches=tuple(mismatches[:shown]),
     )
 
 
-def read_records(lake: Lake) -> Iterator[ScoreRecord]:
-    """All score records of the lake, in the order that they were read; LakeCorruptError at one that is none."""
-    decoder = msgspec.json.Decoder(ScoreRecord)
-    rows = lake.read(SCORES_SOURCE)
-    values: list[Any] = rows.column("value").to_pylist()
-    for i, value in enumerate(values):
-        try:
-            yield decoder.decode(value)
-        except msgspec.MsgspecError as error:
-            log, partition, offset = (rows.column(name)[i].as_py() for name in ("log", "partition", "offset"))
-            where = f"{SCORES_SOURCE.topic} {log}/{partition}/{offset}"
-            raise LakeCorruptError(where, f"is no score record ({error})") from error
+def _events_of(records: Sequence[ScoreRecord], plan: Plan, source: SourcePlan) -> Callable[[pa.Table], pa.Table]:
+    """Keeps the events of the records' entities, and perhaps a few others where a view has several keys."""
+    wanted = [
+        [(declared_name(key.name), _values_of(key, records)) for key in view.keys]
+        for view in plan.views
+        if view.topic == source.topic
+    ]
+
+    def keep(table: pa.Table) -> pa.Table:
+        mask = pa.repeat(pa.scalar(False), len(table))
+        for keys in wanted:
+            of_view = pa.repeat(pa.scalar(True), len(table))
+            for column, values in keys:
+                stored = table.column(column)
+                of_view = pc.and_(of_view, pc.is_in(stored, value_set=pa.array(values, stored.type)))
+            mask = pc.or_(mask, of_view)
+        return table.filter(mask)
+
+    return keep
+
+
+def _values_of(key: EntityKeyPlan, records: Sequence[ScoreRecord]) -> list[KeyValue]:
+    """Values of a join key; those of records that name none, or none of its type, are left to the prover."""
+    kind = str if key.type == "string" else int
+    values = {value for record in records if isinstance(value := record.entity.get(key.name), kind)}
+    return sorted(value for value in values if isinstance(value, str) or abs(value) < 2**63)
+
+
+class _LakeFaults:
+    """What is known to be wrong with the lake: at first its gaps, then all."""
+
+    def __init__(self, lake: Lake, plan: Plan) -> None:
+        self._lake = lake
+        self._plan = plan
+        self._checked = False
+        self.known: list[LakeFinding] = [gap for source in plan.sources for gap in lake.gaps(source.topic)]
+
+    def all(self) -> list[LakeFinding]:
+        """Every fault; the first call reads all of the lake."""
+        if not self._checked:
+            sources = self._plan.sources
+            self.known = [fault for source in sources for fault in self._lake.check(source.topic, source=source)]
+            self._checked = True
+        return self.known
 
 
 class _LakeEnds:
@@ -168,107 +185,3 @@ class _LakeEnds:
         if key not in self._ends:
             self._ends[key] = self._lake.end(topic, log, partition) or 0
         return self._ends[key]
-
-
-class _Prover:
-    """Holds the lake's tables and the judge, and proves chunks of records."""
-
-    def __init__(self, lake: Lake, judge: Judge, faults: Sequence[LakeFinding]) -> None:
-        self._judge = judge
-        self._faults = faults
-        self._tables = {source.topic: lake.read(source) for source in judge.plan.sources}
-        self._assemblers: dict[tuple[str, str], Assembler] = {}
-        self._left_to_attribute = ATTRIBUTED
-        self.unseen = 0
-
-    def mismatches(self, records: Sequence[ScoreRecord]) -> Iterator[Mismatch]:
-        """Those of the records that the lake does not prove."""
-        plan = self._judge.plan
-        known = []
-        for record in records:
-            strange = _strange(record, plan)
-            if strange is None:
-                known.append(record)
-            else:
-                yield _mismatch(record, "", None, None, Finding("plan", strange))
-        folded = {
-            view.name: fold_records(known, view, plan.source(view.topic), self._tables[view.topic])
-            for view in plan.views
-        }
-        self.unseen += len(set().union(*(unseen(known, view, self._tables[view.topic]) for view in plan.views)))
-        for i, record in enumerate(known):
-            mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
-            if mismatch is not None:
-                yield mismatch
-
-    def _judged(self, record: ScoreRecord, views: Mapping[str, ViewValues]) -> Mismatch | None:
-        assembler = self._assembler(record)
-        try:
-            proven, notes = assembler.assemble(record.as_of_us, views, record.request)
-        except BadInputError as error:
-            return _mismatch(record, "", None, None, Finding("arithmetic", str(error)))
-        for reading in record.views:
-            if reading.newest_us != views[reading.view].newest_us:
-                return _mismatch(record, reading.view, None, None, self._attributed(record, views, assembler))
-        wrong = first_difference(record.vector, proven)
-        if wrong is not None:
-            finding = self._attributed(record, views, assembler)
-            return _mismatch(record, record.features[wrong], record.vector[wrong], proven[wrong], finding)
-        if record.notes != tuple(notes):
-            return _mismatch(record, "notes", None, None, Finding("arithmetic", f"the notes should be {notes}"))
-        if bits(record.score) != bits(sigmoid(record.raw_score)):
-            finding = Finding("arithmetic", "the score is not what its raw score gives")
-            return _mismatch(record, "score", record.score, sigmoid(record.raw_score), finding)
-        return None
-
-    def _attributed(self, record: ScoreRecord, views: Mapping[str, ViewValues], assembler: Assembler) -> Finding:
-        if self._left_to_attribute == 0:
-            return Finding("unexamined", f"only the first {ATTRIBUTED} mismatches are put down to a cause")
-        self._left_to_attribute -= 1
-        return attribute(record, views, assembler, self._tables, self._judge.plan, self._faults)
-
-    def _assembler(self, record: ScoreRecord) -> Assembler:
-        key = (record.service, record.digest)
-        if key not in self._assemblers:
-            judge = self._judge
-            policy = judge.policy(record)
-            self._assemblers[key] = Assembler(judge.plan, record.service, judge.functions, policy)
-        return self._assemblers[key]
-
-
-def _strange(record: ScoreRecord, plan: Plan) -> str | None:
-    """Why the plan at hand could not have made this record; None where it could."""
-    hashes = {view.name: view.hash for view in plan.views}
-    for reading in record.views:
-        if hashes.get(reading.view) != reading.view_hash:
-            return f"view {reading.view} was {reading.view_hash}, the plan says {hashes.get(reading.view)}"
-    services = {service.name: service.feature_names for service in plan.services}
-    if services.get(record.service) != record.features or len(record.vector) != len(record.features):
-        return f"service {record.service} had other features than the plan says"
-    views = plan.views_of_service(record.service)
-    if sorted(reading.view for reading in record.views) != sorted(view.name for view in views):
-        return f"service {record.service} reads {[view.name for view in views]}, each once, the record other views"
-    for reading in record.views:
-        if len({position[:2] for position in reading.positions}) != len(reading.positions):
-            return f"view {reading.view} has two positions in one partition"
-    for view in views:
-        try:
-            KeyLayout(plan.project, view.keys).key([record.entity[key.name] for key in view.keys])
-        except (KeyError, RequestError):
-            return f"the entity {record.entity} has not the join keys of view {view.name}"
-    return None
-
-
-def _mismatch(
-    record: ScoreRecord, feature: str, recorded: float | None, proven: float | None, finding: Finding
-) -> Mismatch:
-    return Mismatch(
-        request_id=record.request_id,
-        entity=record.entity,
-        as_of_us=record.as_of_us,
-        feature=feature,
-        recorded=recorded,
-        proven=proven,
-        cause=finding.cause,
-        detail=finding.detail,
-    )

@@ -16,21 +16,23 @@ from deploy.demo.story import Facts, Story, holds, next_steps, to_summary, to_te
 from deploy.demo.truth import judge_rounds
 from deploy.instants import to_us
 from deploy.invocation import Invocation
-from deploy.judge import judge_of
 from deploy.letters import read_letters
 from deploy.logs import configure_logs
 from deploy.metrics_page import read_metrics
 from deploy.progress import progress_bar
 from deploy.replay import History, Replayer, load_history, recorded_topics
+from deploy.rescoring import raw_scores
 from deploy.served import wait_until_served
 from deploy.stack import start_stack, stop_stack, worker_ports
 from features.domain import Domain, load_domain
 from features.errors import DomainError
+from features.judge import judge_of
 from features.lake import open_lake
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan, load_plan
+from features.score_records import read_records
 from features.settings import Settings, load_settings
-from features.verify import read_records, verify
+from features.verify import verify
 from millstream import Client
 from monitoring.watch import run_monitor
 from offline_training.report import TrainingReport
@@ -192,7 +194,7 @@ class Demo:
     def _tell(self, training: TrainingReport, rounds: list[Round], rate: float, dropped: int) -> Story:
         lake, plan = self._lake, self._plan
         records = list(read_records(lake))
-        judge = judge_of(plan, self._domain, self._call.state_dir)
+        judge = judge_of(plan, self._domain.models, self._call.state_dir, raw_scores)
         with progress_bar("verifying scores", len(records)) as advance:
             done = 0
 

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from deploy.demo.asking import Round
 from deploy.instants import to_us
 from features.domain import Domain
+from features.judge import Judge
 from features.lake import Lake
 from features.nouns import ScoreRecord
 from features.plan import Plan
 from features.vector import Assembler
-from features.verify import Judge
 from offline_training.evaluation import Evaluation, evaluate, roc_auc
 from offline_training.observations import observe
 

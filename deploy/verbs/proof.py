@@ -27,6 +27,10 @@ REBUILD = Annotated[
 REPAIR = Annotated[
     bool, typer.Option("--repair", help="Make the states of mismatched entities anew from the lake, if it is sound.")
 ]
+SAMPLE = Annotated[
+    int | None, typer.Option("--sample", min=1, help="Check this many entities, drawn at random; none: every record.")
+]
+SEED = Annotated[int, typer.Option("--seed", help="With --sample: another seed draws other entities.")]
 AS_KNOWN = Annotated[
     bool,
     typer.Option(
@@ -36,13 +40,15 @@ AS_KNOWN = Annotated[
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 
 
-def verify(call: Invocation, repair: REPAIR = False) -> Outcome:
-    """Prove every recorded score again from the lake, bit for bit; exit 1 on a mismatch or when nothing was checked."""
+def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed: SEED = 0) -> Outcome:
+    """Prove recorded scores again from the lake, bit for bit; exit 1 on a mismatch or when nothing was checked."""
     import msgspec
 
-    from deploy.judge import judge_of
     from deploy.progress import progress_bar
+    from deploy.rescoring import raw_scores
     from features.clock import SystemClock
+    from features.judge import judge_of
+    from features.key_sample import KeySample
     from features.lake import open_lake
     from features.verify import verify as run_verify
     from monitoring.verify_result import VerifyResult, save_verify_result
@@ -56,8 +62,9 @@ def verify(call: Invocation, repair: REPAIR = False) -> Outcome:
             advance(count - done)
             done = count
 
-        judge = judge_of(call.plan, call.domain, call.state_dir)
-        report = run_verify(lake, judge, shown=SHOWN_FOR_REPAIR if repair else SHOWN, progress=progress)
+        judge = judge_of(call.plan, call.domain.models, call.state_dir, raw_scores)
+        keys = None if sample is None else KeySample(sample, seed=seed)
+        report = run_verify(lake, judge, sample=keys, shown=SHOWN_FOR_REPAIR if repair else SHOWN, progress=progress)
     outcome = VerifyResult(
         ended_at_us=SystemClock().now_us(),
         checked=report.checked,
@@ -68,7 +75,8 @@ def verify(call: Invocation, repair: REPAIR = False) -> Outcome:
     save_verify_result(outcome, call.state_dir / "reports")
     lines = [
         f"{report.checked:,} scores checked, {report.mismatched:,} mismatched, {report.waiting:,} not covered by the "
-        f"lake yet, {report.supplied:,} with vectors supplied by the caller"
+        f"lake yet, {report.supplied:,} with vectors supplied by the caller",
+        f"  {report.rescored:,} run again through their models",
     ]
     if report.unseen:
         lines.append(

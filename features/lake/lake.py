@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from operator import lt
@@ -141,6 +141,7 @@ class Lake:
         *,
         upto: Mapping[Partition, int] | None = None,
         valid_only: bool = True,
+        keep: Callable[[pa.Table], pa.Table] | None = None,
     ) -> pa.Table:
         """Rows of a topic, each offset once, in the order (log, partition, offset).
 
@@ -153,6 +154,8 @@ class Lake:
             Last offset wanted of each partition; partitions that are not named are left out. None: everything.
         valid_only
             Leave dead letters out.
+        keep
+            Takes the wanted rows of each file's, so that no more than these and one file are in memory. None: all.
 
         Returns
         -------
@@ -171,7 +174,7 @@ class Lake:
         tables = [table_schema(source).empty_table()]
         for place in self._files.places(source.topic):
             last = None if upto is None else upto.get((place.log, place.partition), -1)
-            rows = self._files.use(place, partial(_uncovered, self._files, decoder=decoder, last=last))
+            rows = self._files.use(place, partial(_uncovered, self._files, decoder=decoder, last=last, keep=keep))
             tables += [place_rows(table, place.log, place.partition) for table in rows]
         table = pa.concat_tables(tables).unify_dictionaries()
         return with_masks(source, table.filter(pc.is_null(table.column("reason"))) if valid_only else table)
@@ -245,7 +248,13 @@ class Lake:
         return end
 
 
-def _uncovered(files: LakeFiles, listed: list[LakeFile], decoder: Decoder, last: int | None) -> list[pa.Table]:
+def _uncovered(
+    files: LakeFiles,
+    listed: list[LakeFile],
+    decoder: Decoder,
+    last: int | None,
+    keep: Callable[[pa.Table], pa.Table] | None,
+) -> list[pa.Table]:
     """Of each file the offsets that those before it do not cover."""
     ours, schema = decoder.source.records_hash, stored_schema(decoder.source)
     tables = []
@@ -260,7 +269,7 @@ def _uncovered(files: LakeFiles, listed: list[LakeFile], decoder: Decoder, last:
             rows = rows.replace_schema_metadata(None) if facts.source == ours else decode_anew(decoder, rows)
             if rows.schema != schema:
                 raise LakeCorruptError(file.path, "does not have the columns of its declaration")
-            tables.append(rows)
+            tables.append(rows if keep is None else keep(rows))
         covered = file.next
     return tables
 

@@ -18,7 +18,9 @@ from features.bootstrap import bootstrap_view, state_write
 from features.decode import Decoder
 from features.errors import LakeCorruptError
 from features.feast_layout import entity_key
+from features.judge import Judge
 from features.kernel import ViewKernel
+from features.key_sample import KeySample
 from features.lake import Lake, LakeBatch, open_lake
 from features.memory_store import MemoryStore
 from features.nouns import SCORES_SOURCE, Note, ScoreRecord, ViewReading
@@ -27,7 +29,7 @@ from features.repair import repair_entity
 from features.sigmoid import sigmoid
 from features.state import State
 from features.vector import Assembler, MissingPolicy, ViewValues
-from features.verify import Judge, VerifyReport, verify
+from features.verify import VerifyReport, verify
 from tests.features.strategies import LOGS
 
 SOURCE = SourcePlan(
@@ -245,6 +247,57 @@ def test_an_event_that_the_stream_counted_twice_is_named(world: World) -> None:
     report = served(world, twice=45)
     assert report.causes.get("duplicate", 0) > 0
     assert f"{LOGS[0]}/0/45 was counted twice" in report.mismatches[0].detail
+
+
+def test_a_sample_of_entities_is_proven(world: World) -> None:
+    """As many as asked for, each with all of its records; another seed draws others."""
+    served(world)
+    drawn = []
+    for seed in range(3):
+        sample = KeySample(5, seed=seed)
+        report = verify(world.lake, JUDGE, sample=sample)
+        mine = [record for record in world.records if sample.holds(record.entity)]
+        assert report.proven
+        assert report.checked == len(mine) > 0
+        drawn.append({record.entity["device"] for record in mine})
+        assert len(drawn[-1]) == 5
+    assert drawn[0] != drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize(("accident", "cause"), [("skip", "lost"), ("twice", "duplicate")])
+def test_a_sample_finds_and_names_what_befell_its_entities(world: World, accident: str, cause: str) -> None:
+    """As large as all of them it finds what a whole run finds."""
+    whole = served(world, **{accident: 27})
+    report = verify(world.lake, JUDGE, sample=KeySample(100, seed=1))
+    assert report.causes == whole.causes
+    assert report.causes.get(cause, 0) > 0
+    assert {mismatch.detail for mismatch in report.mismatches} == {mismatch.detail for mismatch in whole.mismatches}
+
+
+@pytest.mark.faults
+def test_a_sample_names_a_lake_that_lost_rows(world: World) -> None:
+    """It checks the lake once a record does not agree, and no sooner."""
+    served(world)
+    device = msgspec.json.decode(world.values[30])["device"]
+    world.tamper(lambda table: pa.concat_tables([table.slice(0, 30), table.slice(31)]))
+    report = verify(world.lake, JUDGE, sample=KeySample(100, seed=1))
+    assert set(report.causes) == {"lost"}
+    assert {mismatch.entity["device"] for mismatch in report.mismatches} == {device}
+    assert "offsets 30 to 30" in report.lake_faults[0]
+
+
+@pytest.mark.faults
+def test_a_raw_score_that_its_model_does_not_give_is_named(world: World) -> None:
+    """Where the model is at hand it is run again on the recorded vector; a sigmoid alone cannot tell."""
+    world.serve()
+    given = {record.request_id: record.raw_score for record in world.records[:20]}
+    forged = world.records[7].raw_score + 1.0
+    world.records[7] = msgspec.structs.replace(world.records[7], raw_score=forged, score=sigmoid(forged))
+    world.fill_lake()
+    report = verify(world.lake, Judge(PLAN, {}, JUDGE.policy, lambda record: given.get(record.request_id)))
+    assert report.rescored == 20
+    assert report.causes == {"arithmetic": 1}
+    assert (report.mismatches[0].feature, report.mismatches[0].recorded) == ("raw_score", forged)
 
 
 @pytest.mark.faults

@@ -1,0 +1,83 @@
+"""What recorded scores are held against: the plan, the domain's functions, and the policy of each record's model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from features.bundle import Bundle, read_bundle
+from features.errors import BundleCorruptError
+from features.model_file import ModelSpec
+from features.nouns import ScoreRecord
+from features.plan import Plan
+from features.transforms import load_transforms
+from features.vector import MissingPolicy
+
+RawScore: TypeAlias = Callable[[ScoreRecord], float | None]
+"""Runs a record's model again on the recorded vector; None where that model is not at hand."""
+
+BundleOf: TypeAlias = Callable[[str], Bundle | None]
+"""The bundle of a digest, where it is at hand."""
+
+
+def no_raw_score(record: ScoreRecord) -> float | None:  # noqa: ARG001 - stands for a function of the record
+    """For those who have no models at hand."""
+    return None
+
+
+class Judge(NamedTuple):
+    """What a record is held against: the domain's functions, the policies of its models, and the models themselves."""
+
+    plan: Plan
+    functions: Mapping[str, Callable[..., Any]]
+    policy: Callable[[ScoreRecord], MissingPolicy]
+    raw_score: RawScore = no_raw_score
+
+
+def judge_of(
+    plan: Plan,
+    models: Mapping[str, ModelSpec],
+    state_dir: Path,
+    raw_scores: Callable[[BundleOf], RawScore] = lambda _: no_raw_score,
+) -> Judge:
+    """The judge of a domain's records.
+
+    Parameters
+    ----------
+    plan
+        The domain's plan.
+    models
+        What ``model.yaml`` says of each model: for records whose bundle is not at hand.
+    state_dir
+        Holds the bundles that served, and the request-time functions.
+    raw_scores
+        Given where a bundle is by its digest, makes ``Judge.raw_score``: running models is not for this room.
+
+    Returns
+    -------
+    Judge
+        It looks for bundles once, when it meets the first record.
+
+    """
+
+    @cache
+    def bundles() -> dict[str, Bundle]:
+        found = {}
+        for manifest in (state_dir / "models").glob("*/**/manifest.json"):
+            try:
+                bundle = read_bundle(manifest.parent)
+            except BundleCorruptError:
+                continue
+            found[bundle.digest] = bundle
+        return found
+
+    def policy(record: ScoreRecord) -> MissingPolicy:
+        bundle = bundles().get(record.digest)
+        if bundle is not None:
+            return bundle.manifest.missing
+        return models[record.model].missing if record.model in models else MissingPolicy()
+
+    functions = load_transforms(state_dir, sha256=plan.transforms_sha256)
+    return Judge(plan, functions, policy, raw_scores(lambda digest: bundles().get(digest)))

@@ -1,0 +1,182 @@
+"""Proves score records one chunk at a time, and names what does not agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pyarrow as pa
+
+from features.attribution import Cause, Finding, attribute, bits, first_difference
+from features.errors import BadInputError, RequestError
+from features.feast_layout import KeyLayout
+from features.judge import Judge
+from features.lake import Finding as LakeFinding
+from features.nouns import ScoreRecord, Struct
+from features.plan import Plan
+from features.refold import fold_records, unseen
+from features.sigmoid import sigmoid
+from features.vector import Assembler, ViewValues
+
+ATTRIBUTED = 200
+"""Mismatches whose cause is looked for; each costs many folds."""
+
+
+class Mismatch(Struct, frozen=True, kw_only=True):
+    """One record that could not be proven, and why."""
+
+    request_id: str
+    entity: dict[str, str | int]
+    as_of_us: int
+    feature: str
+    recorded: float | None
+    proven: float | None
+    cause: Cause
+    detail: str
+
+
+class Prover:
+    """Proves chunks of records.
+
+    Parameters
+    ----------
+    judge
+        What they are held against.
+    tables
+        Valid events of each topic, from the lake: at least those of the records' entities.
+    faults
+        Tells what is wrong with the lake; asked once a cause is looked for.
+
+    Attributes
+    ----------
+    unseen
+        Records that are proven but lack an event that had long been in Kafka.
+    rescored
+        Records whose model was run again on their vector.
+
+    """
+
+    def __init__(
+        self, judge: Judge, tables: Mapping[str, pa.Table], faults: Callable[[], Sequence[LakeFinding]]
+    ) -> None:
+        self._judge = judge
+        self._faults = faults
+        self._tables = tables
+        self._assemblers: dict[tuple[str, str], Assembler] = {}
+        self._left_to_attribute = ATTRIBUTED
+        self.unseen = 0
+        self.rescored = 0
+
+    def mismatches(self, records: Sequence[ScoreRecord]) -> Iterator[Mismatch]:
+        """Those of the records that the lake does not prove.
+
+        Parameters
+        ----------
+        records
+            Whose positions the lake covers.
+
+        Yields
+        ------
+        Mismatch
+            The first thing of a record that is not what it should be, with its cause.
+
+        """
+        plan = self._judge.plan
+        known = []
+        for record in records:
+            strange = _strange(record, plan)
+            if strange is None:
+                known.append(record)
+            else:
+                yield _mismatch(record, "", None, None, Finding("plan", strange))
+        folded = {
+            view.name: fold_records(known, view, plan.source(view.topic), self._tables[view.topic])
+            for view in plan.views
+        }
+        self.unseen += len(set().union(*(unseen(known, view, self._tables[view.topic]) for view in plan.views)))
+        for i, record in enumerate(known):
+            mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
+            if mismatch is not None:
+                yield mismatch
+
+    def _judged(self, record: ScoreRecord, views: Mapping[str, ViewValues]) -> Mismatch | None:
+        assembler = self._assembler(record)
+        try:
+            proven, notes = assembler.assemble(record.as_of_us, views, record.request)
+        except BadInputError as error:
+            return _mismatch(record, "", None, None, Finding("arithmetic", str(error)))
+        for reading in record.views:
+            if reading.newest_us != views[reading.view].newest_us:
+                return _mismatch(record, reading.view, None, None, self._attributed(record, views, assembler))
+        wrong = first_difference(record.vector, proven)
+        if wrong is not None:
+            finding = self._attributed(record, views, assembler)
+            return _mismatch(record, record.features[wrong], record.vector[wrong], proven[wrong], finding)
+        if record.notes != tuple(notes):
+            return _mismatch(record, "notes", None, None, Finding("arithmetic", f"the notes should be {notes}"))
+        if bits(record.score) != bits(sigmoid(record.raw_score)):
+            finding = Finding("arithmetic", "the score is not what its raw score gives")
+            return _mismatch(record, "score", record.score, sigmoid(record.raw_score), finding)
+        return self._rescored(record)
+
+    def _rescored(self, record: ScoreRecord) -> Mismatch | None:
+        """Run the model again on the recorded vector, where it is at hand."""
+        raw_score = self._judge.raw_score(record)
+        if raw_score is None:
+            return None
+        self.rescored += 1
+        if bits(raw_score) == bits(record.raw_score):
+            return None
+        finding = Finding("arithmetic", "the model gives another raw score for the recorded vector")
+        return _mismatch(record, "raw_score", record.raw_score, raw_score, finding)
+
+    def _attributed(self, record: ScoreRecord, views: Mapping[str, ViewValues], assembler: Assembler) -> Finding:
+        if self._left_to_attribute == 0:
+            return Finding("unexamined", f"only the first {ATTRIBUTED} mismatches are put down to a cause")
+        self._left_to_attribute -= 1
+        return attribute(record, views, assembler, self._tables, self._judge.plan, self._faults())
+
+    def _assembler(self, record: ScoreRecord) -> Assembler:
+        key = (record.service, record.digest)
+        if key not in self._assemblers:
+            judge = self._judge
+            policy = judge.policy(record)
+            self._assemblers[key] = Assembler(judge.plan, record.service, judge.functions, policy)
+        return self._assemblers[key]
+
+
+def _strange(record: ScoreRecord, plan: Plan) -> str | None:
+    """Why the plan at hand could not have made this record; None where it could."""
+    hashes = {view.name: view.hash for view in plan.views}
+    for reading in record.views:
+        if hashes.get(reading.view) != reading.view_hash:
+            return f"view {reading.view} was {reading.view_hash}, the plan says {hashes.get(reading.view)}"
+    services = {service.name: service.feature_names for service in plan.services}
+    if services.get(record.service) != record.features or len(record.vector) != len(record.features):
+        return f"service {record.service} had other features than the plan says"
+    views = plan.views_of_service(record.service)
+    if sorted(reading.view for reading in record.views) != sorted(view.name for view in views):
+        return f"service {record.service} reads {[view.name for view in views]}, each once, the record other views"
+    for reading in record.views:
+        if len({position[:2] for position in reading.positions}) != len(reading.positions):
+            return f"view {reading.view} has two positions in one partition"
+    for view in views:
+        try:
+            KeyLayout(plan.project, view.keys).key([record.entity[key.name] for key in view.keys])
+        except (KeyError, RequestError):
+            return f"the entity {record.entity} has not the join keys of view {view.name}"
+    return None
+
+
+def _mismatch(
+    record: ScoreRecord, feature: str, recorded: float | None, proven: float | None, finding: Finding
+) -> Mismatch:
+    return Mismatch(
+        request_id=record.request_id,
+        entity=record.entity,
+        as_of_us=record.as_of_us,
+        feature=feature,
+        recorded=recorded,
+        proven=proven,
+        cause=finding.cause,
+        detail=finding.detail,
+    )
