@@ -122,6 +122,10 @@ class MonitorSettings(Part):
         default=0.01, gt=0, lt=1, description="Share of false alarms among alarms (Benjamini-Hochberg)."
     )
     min_effect: float = Field(default=0.1, gt=0, description="Least effect size that is worth an alarm.")
+    spot_check_s: float = Field(
+        default=600.0, ge=0, description="How often a sample of entities is verified from the lake; 0: never."
+    )
+    spot_check_keys: int = Field(default=20, ge=1, description="Entities of each such sample.")
 
 
 class LogSettings(Part):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from pathlib import Path
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from features.attribution import Cause
+from features.verify import VerifyReport
 from monitoring.model_watch import ModelWatch, Verdict
 from monitoring.verify_result import VerifyCollector
 
@@ -39,6 +42,19 @@ class MonitorMetrics:
         self.last_window = self._gauge("last_window_timestamp_seconds", "When a window was last tested.", MODEL)
         self.lag = self._gauge("lag_records", "Score records in the topic that were not yet read.", ())
         self.ready = self._gauge("ready", "1 while the broker answers and the topic is read.", ())
+        self.spot_checks = self._counter("spot_checks", "Samples of entities verified, by outcome.", ("outcome",))
+        self.spot_checked = self._counter("spot_checked", "Score records that spot checks verified.", ())
+        self.spot_mismatched = self._counter("spot_mismatched", "Score records that they could not prove.", ("cause",))
+        self.spot_waiting = self._gauge("spot_waiting", "Records that the lake did not cover in the last one.", ())
+        self.spot_lake_faults = self._gauge("spot_lake_faults", "Faults of the lake that the last one met.", ())
+        self.spot_seconds = self._gauge("spot_check_seconds", "How long the last one took.", ())
+        self.last_spot_check = self._gauge(
+            "last_spot_check_timestamp_seconds", "When one last came to its end; at first, when the monitor began.", ()
+        )
+        for outcome in ("proven", "mismatched", "nothing_checked", "failed"):
+            self.spot_checks.labels(outcome)
+        for cause in get_args(Cause):
+            self.spot_mismatched.labels(cause)
         for reason in ("not_decodable", "no_reference", "other_features"):
             self.skipped.labels(reason)
         self._shown_records: Tally[str] = Tally()
@@ -82,6 +98,28 @@ class MonitorMetrics:
             self.effect_size.labels(*labels).set(finding.effect_size)
             self.drifting.labels(*labels).set(alarmed)
             self.alarms.labels(*labels).inc(alarmed)
+
+    def observe_spot_check(self, report: VerifyReport, *, at_s: float, took_s: float) -> None:
+        """Count what a spot check found.
+
+        Parameters
+        ----------
+        report
+            Of the verifier.
+        at_s, took_s
+            When it ended (seconds since 1970 UTC) and how long it took.
+
+        """
+        wrong = report.mismatched or report.lake_faults
+        outcome = "mismatched" if wrong else "proven" if report.checked else "nothing_checked"
+        self.spot_checks.labels(outcome).inc()
+        self.spot_checked.inc(report.checked)
+        for cause, count in report.causes.items():
+            self.spot_mismatched.labels(cause).inc(count)
+        self.spot_waiting.set(report.waiting)
+        self.spot_lake_faults.set(len(report.lake_faults))
+        self.spot_seconds.set(took_s)
+        self.last_spot_check.set(at_s)
 
     def forget(self, watch: ModelWatch) -> None:
         """Withdraw the series of a version that is no longer watched, so that its last drift does not stand for ever.

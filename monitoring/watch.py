@@ -11,9 +11,13 @@ from types import FrameType
 import structlog
 
 from features.clock import SystemClock
+from features.domain import load_domain
+from features.judge import judge_of
+from features.key_sample import KeySample
 from features.lake import open_lake
 from features.plan import Plan
 from features.settings import Settings
+from features.verify import VerifyReport, verify
 from monitoring.drift_report import DriftReport
 from monitoring.health_server import serve_health
 from monitoring.html_report import save_page
@@ -22,8 +26,11 @@ from monitoring.reference_shelf import ReferenceShelf
 from monitoring.report_desk import ReportDesk
 from monitoring.scores_lake import read_scores
 from monitoring.scores_topic import ScoresTopic, open_consumer
+from monitoring.spot_checks import SpotChecks
 from monitoring.watcher import Watcher
 from monitoring.watches import Watches
+
+STOP_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +78,10 @@ def run_monitor(
             if not watches.seen:
                 watcher.take(read_scores(open_lake(settings.lake_url(plan.project))))
             return watcher.finish()
+        checks = _spot_checks(settings, plan, metrics)
         with (
             _ended_by_signal(stop) as ending,
+            _beside(checks, ending),
             serve_health(
                 settings.monitor.metrics_port,
                 registry=metrics.registry,
@@ -82,6 +91,35 @@ def run_monitor(
         ):
             log.info("watching", project=plan.project, metrics_port=port)
             return watcher.run(topic, ending)
+
+
+def _spot_checks(settings: Settings, plan: Plan, metrics: MonitorMetrics) -> SpotChecks | None:
+    """Those that the settings ask for; each opens lake and bundles anew, to see what has come since."""
+    if not settings.monitor.spot_check_s:
+        return None
+    state_dir, lake_url = settings.state_dir(plan.project), settings.lake_url(plan.project)
+
+    def prove(sample: KeySample) -> VerifyReport:
+        judge = judge_of(plan, load_domain(settings.repo).models, state_dir)
+        return verify(open_lake(lake_url), judge, sample=sample)
+
+    every_s, keys = settings.monitor.spot_check_s, settings.monitor.spot_check_keys
+    return SpotChecks(prove=prove, metrics=metrics, clock=SystemClock(), every_s=every_s, keys=keys)
+
+
+@contextmanager
+def _beside(checks: SpotChecks | None, stop: threading.Event) -> Iterator[None]:
+    """Spot checks in a thread of their own while the block runs; one that is under way at the end is left alone."""
+    if checks is None:
+        yield
+        return
+    thread = threading.Thread(target=checks.run, args=(stop,), name="spot-checks", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(STOP_S)
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def assert_command(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["repair x", "verify --sample 3", "--repo shop serve", "up --worker 2", "models list --model a"]
+    "command", ["repair x", "verify --shard 3", "--repo shop serve", "up --worker 2", "models list --model a"]
 )
 def test_a_command_that_does_not_exist_is_noticed(command: str) -> None:
     """A verb that is not there, and an option that its verb does not take."""

@@ -274,7 +274,6 @@ def test_a_sample_finds_and_names_what_befell_its_entities(world: World, acciden
     assert {mismatch.detail for mismatch in report.mismatches} == {mismatch.detail for mismatch in whole.mismatches}
 
 
-@pytest.mark.faults
 def test_a_sample_names_a_lake_that_lost_rows(world: World) -> None:
     """It checks the lake once a record does not agree, and no sooner."""
     served(world)
@@ -448,3 +447,39 @@ async def test_a_damaged_state_is_repaired_from_the_lake(world: World) -> None:
     assert state.repair == 1
     state.repair = 0
     assert KERNEL.encode(state) == true
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("cause", "accident"),
+    [("lost", {"skip": 27}), ("late", {"skip": 33}), ("duplicate", {"twice": 45}), ("arithmetic", {})],
+)
+async def test_what_is_found_is_healed(world: World, tmp_path: Path, cause: str, accident: dict[str, int]) -> None:
+    """Whatever went wrong in a state: once it is repaired from the lake, what is served of it is proven again."""
+    world.serve(**accident)
+    if not accident:
+        state = world.states["d3"]
+        assert state.newest_us is not None
+        state.ever[0] += 1
+        world.ask("d3", state.newest_us + 60_000_000)
+    world.fill_lake()
+    report = verify(world.lake, JUDGE)
+    assert report.causes.get(cause, 0) > 0
+    device = next(str(found.entity["device"]) for found in report.mismatches if found.cause == cause)
+    store, key = MemoryStore(), entity_key("plant", VIEW.keys, [device])
+    await store.connect()
+    made = await bootstrap_view(store, world.lake, PLAN, VIEW)
+    (true,) = await store.read_states("levels", made.birth.id, [key])
+    assert true is not None
+    broken = world.states[device]
+    head = KERNEL.head(KERNEL.decode(true))
+    assert await store.write_states("levels", made.birth.id, [state_write(KERNEL, key, head, broken)]) == [None]
+    assert await repair_entity(store, world.lake, PLAN, "levels", {"device": device})
+    (healed,) = await store.read_states("levels", made.birth.id, [key])
+    assert healed is not None
+    after = World(tmp_path / "after")
+    after.states[device] = KERNEL.decode(healed)
+    assert broken.newest_us is not None
+    after.ask(device, broken.newest_us + 120_000_000)
+    after.fill_lake()
+    assert verify(after.lake, JUDGE).proven
