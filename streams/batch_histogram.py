@@ -27,7 +27,9 @@ class BatchHistogram(Collector):
     def observe(self, topic: str, values: npt.NDArray[np.float64]) -> None:
         """Count these values."""
         n_buckets = len(self._bounds) + 1
-        counts = np.bincount(np.searchsorted(self._bounds, values), minlength=n_buckets)
+        above = values[values > self._bounds[0]]  # few: what is in order, and not ahead, is in the first bucket
+        counts = np.bincount(np.searchsorted(self._bounds, above), minlength=n_buckets)
+        counts[0] += len(values) - len(above)
         with self._lock:  # Prometheus asks from another thread
             self._counts[topic] = self._counts.get(topic, np.zeros(n_buckets, np.int64)) + counts
             self._sums[topic] = self._sums.get(topic, 0.0) + float(values.sum())

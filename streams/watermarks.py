@@ -48,7 +48,7 @@ class Watermarks:
         mark = self._marks.setdefault((batch.topic, batch.log, batch.partition), Watermark())
         begin = bisect_left(batch.offsets, mark.next_offset) if batch.first_offset < mark.next_offset else 0
         mark.next_offset = max(mark.next_offset, batch.next_offset)
-        event_us, kafka_us = np.array(decoded.event_us[begin:]), np.array(batch.kafka_us[begin:])
+        event_us, kafka_us = (np.array(column[begin:], np.int64) for column in (decoded.event_us, batch.kafka_us))
         mark.kafka_us = max(mark.kafka_us, int(kafka_us.max(initial=-1)))
         if decoded.reasons:
             valid = event_us >= 0
