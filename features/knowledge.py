@@ -78,7 +78,9 @@ def sights(history: History, codes: Int64s, at_us: Int64s, knowledge: Knowledge,
     broken = np.flatnonzero(~whole)
     if not len(broken):
         return
-    begins = history.starts(codes) if reach.longest_us is None else sight.rows(reach.starts_us(sight.seen_us)).low
+    begins = history.starts(codes)
+    if reach.longest_us is not None:  # the newest known event stays, for it says that the entity is known
+        begins = np.maximum(begins, np.minimum(sight.rows(reach.starts_us(sight.seen_us)).low, known.ends - 1))
     lengths = (known.ends - begins)[broken]
     for part in np.split(broken, np.flatnonzero(np.diff(np.cumsum(lengths) // ROWS)) + 1):
         yield arrivals.without_gaps(_part(sight, part), begins[part], at_us[part])

@@ -102,6 +102,17 @@ def test_what_all_had_arrived_in_time_is_known_as_it_is_true(
     assert known.newest_us.tolist() == true.newest_us.tolist()
 
 
+def test_an_entity_is_known_long_after_its_windows_have_passed() -> None:
+    """Though an event before its newest known one is missing, and nothing that is known lies in a window."""
+    blank = Sent(device="a", port=1, at_us=0, value=1.5, units=3, label="x", ok=True)
+    late = msgspec.structs.replace(blank, at_us=1)
+    newest = msgspec.structs.replace(blank, at_us=2)
+    arrivals = [(blank, 0), (late, 9_999), (newest, 3)]
+    columns = columns_as_known(arrivals, {"device": np.array(["a"], object)}, [5_000], windows=BOUNDED)
+    assert columns.newest_us.tolist() == [2]
+    assert columns.values["count_value_60"].tolist() == [0]
+
+
 def test_copies_in_parts_are_no_different(monkeypatch: pytest.MonkeyPatch) -> None:
     """Observations whose known events have gaps are taken a bounded number of rows at a time."""
     rng = np.random.default_rng(3)
