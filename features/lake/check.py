@@ -53,15 +53,18 @@ class Finding(NamedTuple):
         return f"{self.problem}: {where}" + (f" in {self.path}" if self.path else "")
 
 
-def gaps_of(place: Place, listed: list[LakeFile]) -> list[Finding]:
-    """Offsets between a partition's files that none covers."""
-    intervals = coverage(listed)
+def gaps_of(files: LakeFiles, place: Place, listed: list[LakeFile]) -> list[Finding]:
+    """Offsets of a partition that no file covers, from the first that the lake ever held to the last."""
+    if not listed:
+        return []
+    began = files.facts(listed[0]).began
+    intervals = [Interval(began, began), *coverage(listed)] if began < listed[0].first else coverage(listed)
     return [Finding("gap", *place, one.next, other.first, None) for one, other in pairwise(intervals)]
 
 
 def check_place(files: LakeFiles, place: Place, listed: list[LakeFile], decoder: Decoder | None) -> list[Finding]:
     """All findings of one partition, by offset; columns are compared where the rows follow the declaration given."""
-    findings = gaps_of(place, listed)
+    findings = gaps_of(files, place, listed)
     before: list[tuple[Interval, pa.Table]] = []
     for file in listed:
         facts, table = files.read(file)

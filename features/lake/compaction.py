@@ -36,6 +36,10 @@ class Compactor:
         self._place = place
         self._run = self._remember()
 
+    def began(self, first: int) -> int:
+        """First offset that was ever written of the partition, a file that begins at ``first`` included."""
+        return min([first, *(entry.facts.began for entry in self._run)])
+
     def add(self, file: LakeFile, facts: FileFacts) -> None:
         """Take note of a new file, and merge where it completes a group."""
         self._run.append(Entry(file, facts))
@@ -58,7 +62,12 @@ class Compactor:
         table = pa.concat_tables(tables)
         first, last = group[0].facts, group[-1].facts
         facts = FileFacts(
-            source=first.source, first=first.first, next=last.next, rows=len(table), level=first.level + 1
+            source=first.source,
+            began=min(entry.facts.began for entry in group),
+            first=first.first,
+            next=last.next,
+            rows=len(table),
+            level=first.level + 1,
         )
         merged = self._files.write(self._place, facts, table)
         for entry in group:

@@ -53,10 +53,15 @@ class LakeFile(NamedTuple):
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the footer says of a file. ``source`` is the hash of the declaration that its columns follow."""
+    """What the footer says of a file.
+
+    ``source`` is the hash of the declaration that its columns follow; ``began`` is the first offset that the lake ever
+    held of the partition, so that files that are lost from its beginning are missed.
+    """
 
     format: int = FORMAT
     source: str
+    began: int
     first: int
     next: int
     rows: int

@@ -109,7 +109,12 @@ class Lake:
         if compactor is None:
             compactor = self._compactors[place] = Compactor(self._files, place)
         facts = FileFacts(
-            source=source.records_hash, first=batch.first, next=batch.next_offset, rows=len(batch.offsets), level=0
+            source=source.records_hash,
+            began=compactor.began(batch.first),
+            first=batch.first,
+            next=batch.next_offset,
+            rows=len(batch.offsets),
+            level=0,
         )
         compactor.add(self._files.write(place, facts, to_table(source, batch)), facts)
 
@@ -180,8 +185,12 @@ class Lake:
         return with_masks(source, table.filter(pc.is_null(table.column("reason"))) if valid_only else table)
 
     def gaps(self, topic: str) -> list[Finding]:
-        """Offsets between a topic's files that none covers."""
-        return [gap for place in self._files.places(topic) for gap in gaps_of(place, self._files.of(place))]
+        """Offsets of a topic that no file covers, from the first that the lake ever held to the last."""
+        return [
+            gap
+            for place in self._files.places(topic)
+            for gap in self._files.use(place, partial(gaps_of, self._files, place))
+        ]
 
     def check(self, topic: str, *, source: SourcePlan | None = None) -> list[Finding]:
         """Everything that is wrong with a topic's rows; reads all of them.
@@ -238,9 +247,11 @@ class Lake:
         return connection
 
     def _proven_end(self, files: list[LakeFile]) -> int | None:
-        """End of the first interval covered, once each of its files has shown its footer."""
+        """End of the first interval covered, once its files have shown their footers; its begin where that is lost."""
         if not files:
             return None
+        if (began := self._files.facts(files[0]).began) < files[0].first:
+            return began
         end = coverage(files)[0].next
         for file in files:
             if file.first < end:

@@ -188,6 +188,25 @@ def test_a_gap_shows_and_the_end_stays_before_it(lake: Lake) -> None:
     assert lake.check("readings", source=SOURCE) == []
 
 
+@pytest.mark.parametrize("n_files", [3, FAN_IN + 2], ids=["as written", "compacted"])
+def test_a_first_file_that_is_lost_shows_as_a_gap(tmp_path: Path, n_files: int) -> None:
+    """Every file knows where the partition began, whoever writes it; the end goes back there, to be read again."""
+    for i in range(n_files):
+        append(open_lake(str(tmp_path)), 10 + 2 * i, 12 + 2 * i)
+    lake = open_lake(str(tmp_path))
+    assert lake.gaps("readings") == []
+    first = min((tmp_path / "readings").rglob("*.parquet"))
+    lost = int(first.stem.split("-")[1])
+    first.unlink()
+    (gap,) = lake.gaps("readings")
+    assert str(gap) == f"gap: readings {LOG}/0 offsets 10 to {lost - 1}"
+    assert lake.check("readings", source=SOURCE) == [gap]
+    assert lake.end("readings", LOG, 0) == 10
+    append(lake, 10, lost)
+    assert lake.check("readings", source=SOURCE) == []
+    assert lake.end("readings", LOG, 0) == 10 + 2 * n_files
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from([0, 1]), st.integers(0, 60), st.integers(1, 20)), min_size=1, max_size=3 * FAN_IN
