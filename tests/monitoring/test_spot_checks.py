@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
+import urllib.request
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.server_process import free_port
+from deploy.servers import TansuServer
 from features.attribution import Cause
 from features.clock import FrozenClock
 from features.errors import LakeCorruptError
 from features.key_sample import KeySample
+from features.settings import KafkaSettings, MonitorSettings, Settings
 from features.verify import VerifyReport, verify
 from monitoring.metrics import MonitorMetrics
 from monitoring.spot_checks import REST, SpotChecks
-from tests.features.test_verify import JUDGE, World
+from monitoring.watch import run_monitor
+from tests.features.test_verify import JUDGE, PLAN, World
+from tests.waiting import wait_until
 
 START_US = 1_750_000_000_000_000
 
@@ -121,3 +130,38 @@ def test_checks_take_a_tenth_of_a_core_at_most(house: House, took_s: float, rest
     house.checks().run(stop)
     assert stop.waits == [600.0, rest_s, rest_s]
     assert house.value("spot_checks_total", outcome="nothing_checked") == 2
+
+
+def counted(port: int, cause: Cause) -> float:
+    """Mismatches that a monitor shows at ``/metrics``; 0 while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+    except OSError:
+        return 0
+    wanted = ("millstream_monitor_spot_mismatched_total", {"cause": cause})
+    return sum(s.value for family in families for s in family.samples if (s.name, s.labels) == wanted)
+
+
+@pytest.mark.servers
+def test_the_monitor_checks_beside_its_watch(tmp_path: Path, tansu: TansuServer) -> None:
+    """A stream that lost an event is found out by the running process, from its lake alone."""
+    port = free_port()
+    settings = Settings(
+        var=tmp_path / "var",
+        kafka=KafkaSettings(bootstrap_servers=tansu.bootstrap_servers),
+        monitor=MonitorSettings(metrics_port=port, spot_check_s=0.1, spot_check_keys=100),
+    )
+    plan = msgspec.structs.replace(PLAN, project="shop", transforms_sha256=sha256(b"").hexdigest())
+    world = World(Path(settings.lake_url("shop")))
+    world.serve(skip=27)
+    world.fill_lake()
+    stop = threading.Event()
+    monitor = threading.Thread(target=run_monitor, args=(settings, plan), kwargs={"stop": stop})
+    monitor.start()
+    try:
+        wait_until(lambda: counted(port, "lost") > 0, deadline_s=60)
+    finally:
+        stop.set()
+        monitor.join(30)
+    assert not monitor.is_alive()
