@@ -72,7 +72,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
         verdict = "published as champion" if self.promoted else "registered, not promoted"
         return [
             f"{self.model} version {self.version}: {verdict}",
-            f"  trained on {self.rows:,} observations {self.knowledge.replace('_', ' ')} from "
+            f"  trained on {self.rows:,} observations{' as known' if self.knowledge == 'as_known' else ''} from "
             f"{self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
             f"tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}",
             f"  ROC AUC {self.test.roc_auc:.4f} (logistic regression {self.logistic.roc_auc:.4f}, "
