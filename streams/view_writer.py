@@ -187,13 +187,14 @@ class ViewWriter:
         time_of = event_us.__getitem__
         longest_us = reach.longest_us
         writes = []
+        held_already = 0
         for touched, entity in chunk:
             state, indexes = entity.state, touched.indexes
             before_us = state.newest_us
             applied = apply_many(state, partition, offsets, event_us, rows, indexes)
             fenced, late = len(indexes) - applied, 0
             if not applied:
-                self._fenced.inc(fenced)
+                held_already += fenced
                 continue
             newest_us = state.newest_us
             assert newest_us is not None
@@ -203,6 +204,7 @@ class ViewWriter:
             fields = row_of.fields(finish(state, newest_us + 1), newest_us)
             writes.append(Pending(touched, StateWrite(entity.key, entity.head, encoded, fields), fenced, late))
             entity.head = head_of(encoded)
+        self._fenced.inc(held_already)
         return writes
 
     async def _write(self, writes: list[Pending]) -> list[Conflict]:
