@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from deploy.worker_process import WorkerProcess
 from features.feast_layout import entity_key, state_field
 from features.nouns import SCORES_SOURCE
 from streams.watchdog import EXIT_STALLED
 from tests.faults.worker_world import fault_world
 from tests.streams.shop import BIRTH
-from tests.streams.worker_process import WorkerProcess
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(180)]

@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from deploy.servers import TansuServer, ValkeyServer
+from deploy.worker_process import WorkerProcess
 from features.bootstrap import fold_lake, start_offset
 from features.feast_layout import state_field
 from features.kernel import ViewKernel
@@ -23,7 +24,6 @@ from features.settings import KafkaSettings
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey
 from streams.logs import KafkaLogs
 from tests.streams.shop import BIRTH, START_US, TOPIC, plan, value
-from tests.streams.worker_process import WorkerProcess
 from tests.waiting import wait_until
 
 PARTITIONS = 3

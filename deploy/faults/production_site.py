@@ -1,0 +1,187 @@
+"""The site of a fault run: Apache Kafka, Redis behind a proxy, two to four workers, at times a second group."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka.admin import AdminClient
+
+from deploy.faults.payments import PARTITIONS, PLAN, TOPIC, WIDER_PLAN, Payments
+from deploy.faults.redis_pair import RedisPair
+from deploy.faults.sent import Sent
+from deploy.faults.site import Site
+from deploy.faults.traffic import Traffic
+from deploy.production_servers import KafkaServer
+from deploy.worker_process import WorkerProcess
+from features.bootstrap import ensure_births, withdraw_births
+from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError
+from features.plan import ViewPlan
+from features.settings import StoreSettings
+
+FEWEST, MOST = 2, 4
+"""Workers of the first group, outside of a fault."""
+CACHED: Final = 300
+"""States in a worker's memory: few, so that most are read from the store."""
+CHUNK: Final = 50
+POLL_S: Final = 0.05
+PATIENCE_S: Final = 120.0
+"""Without any progress for this long, a run is over."""
+
+
+class ProductionSite(Site):
+    """Servers, traffic and workers. What a fault takes away it brings back itself, but for workers that die."""
+
+    def __init__(self, folder: Path, running: ExitStack, payments: Payments, *, seconds: float) -> None:
+        self.kafka = running.enter_context(KafkaServer(folder / "kafka"))
+        super().__init__(
+            folder, PLAN, topic=TOPIC, partitions=PARTITIONS, bootstrap_servers=self.kafka.bootstrap_servers
+        )
+        self._running = running
+        self.redis = RedisPair(folder, running)
+        self.sent = Sent(folder / "sent")
+        self.traffic = Traffic(self.bootstrap_servers, payments, self.sent, seconds=seconds)
+        running.callback(self.traffic.end)
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        self.workers: list[WorkerProcess] = []
+        self.wider: WorkerProcess | None = None
+        self.ended: Counter[int | None] = Counter()
+        """Workers that ended by themselves, by exit code."""
+        self._n_workers = 0
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """See `Site.store_settings`."""
+        return self.redis.settings
+
+    @property
+    def worker_store_settings(self) -> StoreSettings:
+        """See `Site.worker_store_settings`."""
+        return self.redis.worker_settings
+
+    @property
+    def views(self) -> tuple[ViewPlan, ...]:
+        """Views that are written now."""
+        return (PLAN if self.wider is None else WIDER_PLAN).views
+
+    def open(self) -> None:
+        """Everything up, and traffic begun."""
+        self.create_topics()
+        self.certify()
+        for _ in range(FEWEST):
+            self.add_worker()
+        self.traffic.start()
+        self.traffic.resume(self.log())
+        self.until(lambda: all(worker.is_ready() for worker in self.workers), "workers ready")
+
+    def certify(self) -> None:
+        """What an operator does to a store that is new or was flushed: births from the lake, and the log adopted."""
+        plan = PLAN if self.wider is None else WIDER_PLAN
+        self.ask(lambda store: ensure_births(store, self.lake, plan))
+        self.adopt()
+
+    def add_worker(self) -> WorkerProcess:
+        """One more worker of the first group."""
+        worker = self._spawned(self._named("worker"))
+        self.workers.append(worker)
+        return worker
+
+    def remove_worker(self, chance: random.Random) -> None:
+        """Tell one of the first group to end."""
+        worker = self.workers.pop(chance.randrange(len(self.workers)))
+        worker.stop()
+
+    def add_wider_group(self) -> None:
+        """Roll the wider plan out: a birth of its new view from the lake, then a worker in a group of its own."""
+        self.ask(lambda store: ensure_births(store, self.lake, WIDER_PLAN))
+        self.wider = self._spawned(self.new_worker("wider", WIDER_PLAN, cache_entities=CACHED, chunk_entities=CHUNK))
+
+    def remove_wider_group(self) -> None:
+        """Put the plan back: its worker ends, and what the store holds of the view is withdrawn."""
+        if self.wider is not None:
+            self.wider.stop()
+            self.wider = None
+            self.ask(lambda store: withdraw_births(store, PLAN))
+
+    def remade(self) -> bool:
+        """Make the topic, once the broker has let go of the old one; whether it is there."""
+        with suppress(BrokerUnavailableError):
+            self.create_topics()
+        return self.topic in self.logs.describe([self.topic])
+
+    def finish(self, deadline_s: float) -> None:
+        """Wait until all of the traffic is sent, and applied."""
+        self.until(lambda: not self.traffic.is_alive(), "all traffic sent", deadline_s)
+        self.traffic.finish(0.0)
+        self.settle()
+
+    def some_worker(self, chance: random.Random) -> WorkerProcess:
+        """Any worker of either group."""
+        return chance.choice([*self.workers, *([self.wider] if self.wider is not None else [])])
+
+    def until(
+        self, condition: Callable[[], object], what: str, deadline_s: float = PATIENCE_S, *, at_rest: bool = False
+    ) -> None:
+        """Wait for a condition, starting workers again that end meanwhile, unless they are to be ``at_rest``."""
+        end_s = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end_s:
+                raise NotServingError("site", f"not within {deadline_s:.0f} s: {what}; {self.problems()}")
+            if not at_rest:
+                self.tend()
+            time.sleep(POLL_S)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let this much time pass, starting workers again that end meanwhile."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            self.tend()
+            time.sleep(min(POLL_S, left_s))
+
+    def tend(self) -> None:
+        """Start again what has ended by itself, as a supervisor does."""
+        for worker in [*self.workers, *([self.wider] if self.wider is not None else [])]:
+            if not worker.is_running:
+                self.ended[worker.exit_code] += 1
+                worker.spawn()
+
+    def settle(self) -> None:
+        """Wait until every record that was sent so far is applied, in the lake and marked, by all groups."""
+        least, moved_s = None, time.monotonic()
+        while behind := self.behind():
+            if least is None or behind < least:
+                least, moved_s = behind, time.monotonic()
+            elif time.monotonic() - moved_s > PATIENCE_S:
+                raise NotServingError(
+                    "worker", f"{behind} records are not applied and nothing moves; {self.problems()}"
+                )
+            self.pass_time(POLL_S)
+
+    def behind(self) -> int:
+        """Records of the present log that a restart would read again."""
+        log = self.log()
+        ends = {at: end for at, end in list(self.sent.ends.items()) if at[0] == log}
+        try:
+            offsets = self.restart_offsets(self.views)
+        except BirthMissingError:
+            return sum(ends.values())
+        return sum(max(0, end - offsets.get(at, 0)) for at, end in ends.items())
+
+    def problems(self) -> str:
+        """Why workers are not ready, in their own words."""
+        found = {worker.problems() for worker in self.workers} - {""}
+        return "; ".join(sorted(found)) or "all workers are ready"
+
+    def _named(self, kind: str) -> WorkerProcess:
+        self._n_workers += 1
+        return self.new_worker(f"{kind}-{self._n_workers}", cache_entities=CACHED, chunk_entities=CHUNK)
+
+    def _spawned(self, worker: WorkerProcess) -> WorkerProcess:
+        self._running.callback(worker.kill)
+        worker.spawn()
+        return worker

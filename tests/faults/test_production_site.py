@@ -1,0 +1,59 @@
+"""A short run of the fault harness on Apache Kafka and Redis, and a judge that sees what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy.bench_faults import Load, hurt
+from deploy.faults.judge import judge
+from deploy.faults.payments import SPEND, TOPIC, Payments
+from deploy.faults.production_site import ProductionSite
+from features.feast_layout import state_field
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+
+SEED = 11
+KINDS = ("second_group", "store_forgets", "network_cut", "worker_killed", "store_full", "poison_burst", "lake_refused")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionSite]:
+    """One that was hurt and has settled."""
+    load = Load(seconds=24.0, n_events=60_000, kinds=KINDS)
+    with ExitStack() as running:
+        site = ProductionSite(
+            tmp_path_factory.mktemp("site"), running, Payments(SEED, load.n_events), seconds=load.seconds
+        )
+        hurt(site, SEED, load, note=lambda _: None)
+        yield site
+
+
+def test_nothing_is_lost_or_doubled_whatever_happens(site: ProductionSite) -> None:
+    """Seven faults under load, one after the other: all that was sent stands where it must, once."""
+    assert site.sent.n == 60_000
+    verdict = judge(site)
+    assert verdict[:4] == (0, 0, 0, 0), verdict.findings
+    assert len(site.views) == 2
+
+
+def test_the_judge_sees_what_is_wrong(site: ProductionSite) -> None:
+    """A state that is gone, one that is another's, a file that the lake lost: each shows in the figures."""
+    field = state_field(SPEND.name, site.birth(SPEND))
+    with redis.Redis(port=site.redis.server.port) as client:
+        gone, copied, *_ = site.redis.keys_with(field)
+        client.hset(b"stray", field, client.hget(copied, field))
+        client.hset(copied, field, client.hget(gone, field))
+        client.hdel(gone, field)
+    found = judge(site)
+    assert found.lost > 0
+    assert found.doubled > 0
+    assert found.differing > 0
+    assert found.unaccounted_dead_letters == 0
+    for file in (Path(site.lake_url) / TOPIC).rglob("*.parquet"):
+        file.unlink()
+    assert judge(site).lost >= site.sent.n
