@@ -18,13 +18,14 @@ from features.feast_layout import state_field
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEED = 11
+N_EVENTS = 40_000
 KINDS = ("second_group", "store_forgets", "network_cut", "worker_killed", "store_full", "poison_burst", "lake_refused")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionSite]:
     """One that was hurt and has settled."""
-    load = Load(seconds=24.0, n_events=60_000, kinds=KINDS)
+    load = Load(seconds=21.0, n_events=N_EVENTS, kinds=KINDS)
     with ExitStack() as running:
         site = ProductionSite(
             tmp_path_factory.mktemp("site"), running, Payments(SEED, load.n_events), seconds=load.seconds
@@ -35,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionSite]:
 
 def test_nothing_is_lost_or_doubled_whatever_happens(site: ProductionSite) -> None:
     """Seven faults under load, one after the other: all that was sent stands where it must, once."""
-    assert site.sent.n == 60_000
+    assert site.sent.n == N_EVENTS
     verdict = judge(site)
     assert verdict[:4] == (0, 0, 0, 0), verdict.findings
     assert len(site.views) == 2
@@ -49,11 +50,11 @@ def test_the_judge_sees_what_is_wrong(site: ProductionSite) -> None:
         client.hset(b"stray", field, client.hget(copied, field))
         client.hset(copied, field, client.hget(gone, field))
         client.hdel(gone, field)
+    of_lake = sorted((Path(site.lake_url) / TOPIC).rglob("*.parquet"))
+    of_lake[0].unlink()
     found = judge(site)
     assert found.lost > 0
     assert found.doubled > 0
     assert found.differing > 0
-    assert found.unaccounted_dead_letters == 0
-    for file in (Path(site.lake_url) / TOPIC).rglob("*.parquet"):
-        file.unlink()
-    assert judge(site).lost >= site.sent.n
+    assert found.unaccounted_dead_letters > 0
+    assert any("lake" in finding and "lost" in finding for finding in found.findings)
