@@ -62,7 +62,7 @@ def judge(site: ProductionSite) -> Verdict:
     """Of a site that has settled, all traffic sent."""
     counts: Counter[str] = Counter()
     findings: list[str] = []
-    for view in site.views:
+    for view in site.written_plan.views:
         for kind, n, finding in _states(site, view):
             counts[kind] += n
             findings.append(finding)

@@ -19,9 +19,9 @@ from deploy.faults.site import Site
 from deploy.faults.traffic import Traffic
 from deploy.production_servers import KafkaServer
 from deploy.worker_process import WorkerProcess
-from features.bootstrap import ensure_births, withdraw_births
+from features.bootstrap import ensure_births, rebuild_births, withdraw_births
 from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError
-from features.plan import ViewPlan
+from features.plan import Plan
 from features.settings import StoreSettings
 
 FEWEST, MOST = 2, 4
@@ -30,6 +30,7 @@ CACHED: Final = 300
 """States in a worker's memory: few, so that most are read from the store."""
 CHUNK: Final = 50
 POLL_S: Final = 0.05
+ADMIN_S: Final = 30.0
 PATIENCE_S: Final = 120.0
 """Without any progress for this long, a run is over."""
 
@@ -65,9 +66,9 @@ class ProductionSite(Site):
         return self.redis.worker_settings
 
     @property
-    def views(self) -> tuple[ViewPlan, ...]:
-        """Views that are written now."""
-        return (PLAN if self.wider is None else WIDER_PLAN).views
+    def written_plan(self) -> Plan:
+        """The widest plan that is written now."""
+        return PLAN if self.wider is None else WIDER_PLAN
 
     def open(self) -> None:
         """Everything up, and traffic begun."""
@@ -81,8 +82,7 @@ class ProductionSite(Site):
 
     def certify(self) -> None:
         """What an operator does to a store that is new or was flushed: births from the lake, and the log adopted."""
-        plan = PLAN if self.wider is None else WIDER_PLAN
-        self.ask(lambda store: ensure_births(store, self.lake, plan))
+        self.ask(lambda store: ensure_births(store, self.lake, self.written_plan))
         self.adopt()
 
     def add_worker(self) -> WorkerProcess:
@@ -108,11 +108,26 @@ class ProductionSite(Site):
             self.wider = None
             self.ask(lambda store: withdraw_births(store, PLAN))
 
-    def remade(self) -> bool:
-        """Make the topic, once the broker has let go of the old one; whether it is there."""
-        with suppress(BrokerUnavailableError):
-            self.create_topics()
-        return self.topic in self.logs.describe([self.topic])
+    def remake_topic(self) -> None:
+        """Delete the topic once all of it was applied, make it anew, and send to that."""
+        self.traffic.pause()
+        self.settle()
+        before = self.log()
+        self.admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
+
+        def remade() -> bool:
+            with suppress(BrokerUnavailableError):  # it may not have let go of the old one yet
+                self.create_topics()
+            info = self.logs.describe([self.topic]).get(self.topic)
+            return info is not None and info.log != before
+
+        self.until(remade, "the topic made anew")
+        self.traffic.resume(self.log())
+
+    def rebuild(self) -> None:
+        """Make all states anew from the lake, in new births."""
+        views = [view.name for view in self.written_plan.views]
+        self.ask(lambda store: rebuild_births(store, self.lake, self.written_plan, views))
 
     def finish(self, deadline_s: float) -> None:
         """Wait until all of the traffic is sent, and applied."""
@@ -167,7 +182,7 @@ class ProductionSite(Site):
         log = self.log()
         ends = {at: end for at, end in list(self.sent.ends.items()) if at[0] == log}
         try:
-            offsets = self.restart_offsets(self.views)
+            offsets = self.restart_offsets(self.written_plan.views)
         except BirthMissingError:
             return sum(ends.values())
         return sum(max(0, end - offsets.get(at, 0)) for at, end in ends.items())
