@@ -18,10 +18,12 @@ from features.settings import KafkaSettings, LakeSettings, Settings, StoreSettin
 PROGRAM = """
 import sys
 from pathlib import Path
+from deploy.logs import configure_logs
 from features.plan import load_plan
 from features.settings import Settings
 from streams.run import run_worker
 
+configure_logs(Settings().log)
 run_worker(Settings(), load_plan(Path(sys.argv[1])))
 """
 
