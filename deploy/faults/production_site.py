@@ -135,9 +135,13 @@ class ProductionSite(Site):
         self.traffic.finish(0.0)
         self.settle()
 
+    def all_workers(self) -> list[WorkerProcess]:
+        """Those of both groups."""
+        return [*self.workers, *([self.wider] if self.wider is not None else [])]
+
     def some_worker(self, chance: random.Random) -> WorkerProcess:
         """Any worker of either group."""
-        return chance.choice([*self.workers, *([self.wider] if self.wider is not None else [])])
+        return chance.choice(self.all_workers())
 
     def until(
         self, condition: Callable[[], object], what: str, deadline_s: float = PATIENCE_S, *, at_rest: bool = False
@@ -160,7 +164,7 @@ class ProductionSite(Site):
 
     def tend(self) -> None:
         """Start again what has ended by itself, as a supervisor does."""
-        for worker in [*self.workers, *([self.wider] if self.wider is not None else [])]:
+        for worker in self.all_workers():
             if not worker.is_running:
                 self.ended[worker.exit_code] += 1
                 worker.spawn()
@@ -189,7 +193,7 @@ class ProductionSite(Site):
 
     def problems(self) -> str:
         """Why workers are not ready, in their own words."""
-        found = {worker.problems() for worker in self.workers} - {""}
+        found = {worker.problems() for worker in self.all_workers()} - {""}
         return "; ".join(sorted(found)) or "all workers are ready"
 
     def _named(self, kind: str) -> WorkerProcess:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from deploy.faults.kinds import (
     broker_restarted,
+    disk_full,
     group_deleted,
     lake_refused,
     network_cut,
@@ -32,6 +33,7 @@ KINDS: Final[Mapping[str, Fault]] = {
     module.__name__.rpartition(".")[2]: module.inject
     for module in (
         broker_restarted,
+        disk_full,
         group_deleted,
         lake_refused,
         network_cut,
