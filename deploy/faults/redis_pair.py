@@ -18,7 +18,7 @@ from features.settings import StoreSettings
 
 SYNC_S: Final = 60.0
 POLL_S: Final = 0.02
-WORKER_TIMEOUT_S: Final = 2.0
+WORKER_TIMEOUT_S: Final = 3.0
 
 
 class RedisPair:
