@@ -30,7 +30,7 @@ SELECT
   count(*) FILTER (WHERE sent."offset" IS NULL) AS doubled,
   count(*) FILTER (WHERE split_part(coalesce(row.reason, ''), ':', 1) <> sent.reason) AS unaccounted_dead_letters,
   count(*) FILTER (
-    WHERE sent.reason = '' AND row.reason IS NULL AND (
+    WHERE sent.reason = '' AND row."offset" IS NOT NULL AND row.reason IS NULL AND (
       row.account <> 'a' || sent.account OR row.event_us <> sent.paid_us OR row.units <> sent.units
       OR round(row.price * 100) IS DISTINCT FROM sent.cents)) AS differing
 FROM sent FULL JOIN rows AS row ON sent."offset" = row."offset"

@@ -1,4 +1,4 @@
-"""The broker killed, or told to end, and started again with its log."""
+"""The broker killed, and started again with its log."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ LONGEST_S = 3.0
 
 def inject(site: ProductionSite, chance: random.Random) -> None:
     """Take it away for a while."""
-    chance.choice([site.kafka.kill, site.kafka.stop])()
+    site.kafka.kill()
     site.pass_time(chance.uniform(0.0, LONGEST_S))
     site.kafka.start()
