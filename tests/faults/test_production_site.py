@@ -16,10 +16,10 @@ from deploy.faults.payments import SPEND, TOPIC, Payments
 from deploy.faults.production_site import ProductionSite
 from features.feast_layout import state_field
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = 11
-N_EVENTS = 40_000
+N_EVENTS = 25_000
 KINDS = (
     "second_group",
     "store_failed_over",
@@ -35,7 +35,7 @@ KINDS = (
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionSite]:
     """One that was hurt and has settled."""
-    load = Load(seconds=21.0, n_events=N_EVENTS, kinds=KINDS)
+    load = Load(seconds=14.0, n_events=N_EVENTS, kinds=KINDS)
     with ExitStack() as running:
         site = ProductionSite(
             tmp_path_factory.mktemp("site"), running, Payments(SEED, load.n_events), seconds=load.seconds
