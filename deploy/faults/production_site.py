@@ -20,7 +20,7 @@ from deploy.faults.traffic import Traffic
 from deploy.production_servers import KafkaServer
 from deploy.worker_process import WorkerProcess
 from features.bootstrap import ensure_births, rebuild_births, withdraw_births
-from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError
+from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError, UnavailableError
 from features.plan import Plan
 from features.settings import StoreSettings
 
@@ -87,7 +87,8 @@ class ProductionSite(Site):
 
     def add_worker(self) -> WorkerProcess:
         """One more worker of the first group."""
-        worker = self._spawned(self._named("worker"))
+        self._n_workers += 1
+        worker = self._spawned(f"worker-{self._n_workers}", PLAN)
         self.workers.append(worker)
         return worker
 
@@ -99,7 +100,7 @@ class ProductionSite(Site):
     def add_wider_group(self) -> None:
         """Roll the wider plan out: a birth of its new view from the lake, then a worker in a group of its own."""
         self.ask(lambda store: ensure_births(store, self.lake, WIDER_PLAN))
-        self.wider = self._spawned(self.new_worker("wider", WIDER_PLAN, cache_entities=CACHED, chunk_entities=CHUNK))
+        self.wider = self._spawned("wider", WIDER_PLAN)
 
     def remove_wider_group(self) -> None:
         """Put the plan back: its worker ends, and what the store holds of the view is withdrawn."""
@@ -182,25 +183,22 @@ class ProductionSite(Site):
             self.pass_time(POLL_S)
 
     def behind(self) -> int:
-        """Records of the present log that a restart would read again."""
-        log = self.log()
-        ends = {at: end for at, end in list(self.sent.ends.items()) if at[0] == log}
+        """Records of the present log that a restart would read again; all, while a neighbour cannot tell."""
+        ends = dict(self.sent.ends)
         try:
+            log = self.log()
             offsets = self.restart_offsets(self.written_plan.views)
-        except BirthMissingError:
+        except (BirthMissingError, UnavailableError):
             return sum(ends.values())
-        return sum(max(0, end - offsets.get(at, 0)) for at, end in ends.items())
+        return sum(max(0, end - offsets.get(at, 0)) for at, end in ends.items() if at[0] == log)
 
     def problems(self) -> str:
         """Why workers are not ready, in their own words."""
         found = {worker.problems() for worker in self.all_workers()} - {""}
         return "; ".join(sorted(found)) or "all workers are ready"
 
-    def _named(self, kind: str) -> WorkerProcess:
-        self._n_workers += 1
-        return self.new_worker(f"{kind}-{self._n_workers}", cache_entities=CACHED, chunk_entities=CHUNK)
-
-    def _spawned(self, worker: WorkerProcess) -> WorkerProcess:
+    def _spawned(self, name: str, plan: Plan) -> WorkerProcess:
+        worker = self.new_worker(name, plan, cache_entities=CACHED, chunk_entities=CHUNK)
         self._running.callback(worker.kill)
         worker.spawn()
         return worker
