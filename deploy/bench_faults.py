@@ -54,7 +54,7 @@ def run_faults(folder: Path, seed: int, load: Load, note: Callable[[str], None])
     """A whole run in a site of its own."""
     began_s = time.monotonic()
     with ExitStack() as running:
-        site = ProductionSite(folder, running, Payments(seed, load.n_events), seconds=load.seconds)
+        site = ProductionSite(folder, running, Payments(seed, load.n_events), seconds=load.seconds, note=note)
         hurt(site, seed, load, note)
         verdict = judge(site)
     for finding in verdict.findings:

@@ -30,6 +30,7 @@ CACHED: Final = 300
 """States in a worker's memory: few, so that most are read from the store."""
 CHUNK: Final = 50
 POLL_S: Final = 0.05
+LOG_LINES: Final = 40
 ADMIN_S: Final = 30.0
 PATIENCE_S: Final = 120.0
 """Without any progress for this long, a run is over."""
@@ -38,12 +39,15 @@ PATIENCE_S: Final = 120.0
 class ProductionSite(Site):
     """Servers, traffic and workers. What a fault takes away it brings back itself, but for workers that die."""
 
-    def __init__(self, folder: Path, running: ExitStack, payments: Payments, *, seconds: float) -> None:
+    def __init__(
+        self, folder: Path, running: ExitStack, payments: Payments, *, seconds: float, note: Callable[[str], None]
+    ) -> None:
         self.kafka = running.enter_context(KafkaServer(folder / "kafka"))
         super().__init__(
             folder, PLAN, topic=TOPIC, partitions=PARTITIONS, bootstrap_servers=self.kafka.bootstrap_servers
         )
         self._running = running
+        self._note = note
         self.redis = RedisPair(folder, running)
         self.sent = Sent(folder / "sent")
         self.traffic = Traffic(self.bootstrap_servers, payments, self.sent, seconds=seconds)
@@ -168,6 +172,9 @@ class ProductionSite(Site):
         for worker in self.all_workers():
             if not worker.is_running:
                 self.ended[worker.exit_code] += 1
+                self._note(
+                    f"{worker.folder.name} ended by itself with code {worker.exit_code}; {worker.log_end(LOG_LINES)}"
+                )
                 worker.spawn()
 
     def settle(self) -> None:

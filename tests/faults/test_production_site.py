@@ -38,9 +38,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionSite]:
     load = Load(seconds=14.0, n_events=N_EVENTS, kinds=KINDS)
     with ExitStack() as running:
         site = ProductionSite(
-            tmp_path_factory.mktemp("site"), running, Payments(SEED, load.n_events), seconds=load.seconds
+            tmp_path_factory.mktemp("site"),
+            running,
+            Payments(SEED, load.n_events),
+            seconds=load.seconds,
+            note=print,
         )
-        hurt(site, SEED, load, note=lambda _: None)
+        hurt(site, SEED, load, note=print)
         yield site
 
 
