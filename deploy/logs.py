@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
 from features.settings import LogSettings
+
+
+class LossyStream:
+    """A stream that lets nobody stumble over a log that cannot be written: on a full disk the work must go on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what can be handed over."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure_logs(settings: LogSettings, *, file: Path | None = None) -> None:
@@ -34,9 +53,9 @@ def configure_logs(settings: LogSettings, *, file: Path | None = None) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", LossyStream(stream))),
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(LossyStream(stream))
     handler.setFormatter(stdlib(foreign_pre_chain=shared, processors=[stdlib.remove_processors_meta, *last]))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 

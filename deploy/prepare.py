@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 from deploy.exit_codes import exit_code_of
 from deploy.new_topics import create_topics
-from features.bootstrap import Bootstrapped, ensure_births, withdraw_births
+from features.bootstrap import Bootstrapped, ensure_births, rebuild_births, withdraw_births
 from features.domain import project_name
 from features.errors import MillstreamError
-from features.lake import open_lake
+from features.lake import Lake, open_lake
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.plan import Plan, load_plan
 from features.redis_store import RedisStore
 from features.settings import Settings, load_settings
+from features.stranded import find_stranded
 from streams.logs import KafkaLogs
 
 
@@ -51,11 +52,32 @@ async def prepare(plan: Plan, settings: Settings) -> Prepared:
             partitions=settings.kafka.partitions,
             note=settings.state_dir(plan.project) / "topics-being-created.json",
         )
-        births = await ensure_births(store, open_lake(settings.lake_url(plan.project)), plan)
+        lake = open_lake(settings.lake_url(plan.project))
+        births = await ensure_births(store, lake, plan)
+        births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
         await withdraw_births(store, plan)  # no worker of another plan runs yet
     finally:
         await store.close()
     return Prepared(created, births)
+
+
+async def stranded_views(store: RedisStore, lake: Lake, plan: Plan, logs: KafkaLogs) -> list[str]:
+    """Views whose states lack what the lake alone has: the store forgot it, and its log is gone."""
+    live = await asyncio.to_thread(logs.describe, [source.topic for source in plan.sources])
+    certificate, progress = await store.read_certificate(), await store.read_progress()
+    found = {
+        one.view
+        for topic, info in live.items()
+        for one in find_stranded(
+            certificate=certificate,
+            progress=progress,
+            lake=lake,
+            views=[view for view in plan.views if view.topic == topic],
+            topic=topic,
+            log=info.log,
+        )
+    }
+    return sorted(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -57,7 +57,7 @@ class KafkaServer(Server):
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         subprocess.run(
-            [*self._java("kafka.tools.StorageTool"), "format", "-t", cluster, "-c", "server.properties"],
+            [*self._java("kafka.tools.StorageTool"), "format", f"--cluster-id={cluster}", "-c", "server.properties"],
             cwd=self.folder,
             check=True,
             capture_output=True,

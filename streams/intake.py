@@ -22,6 +22,10 @@ class TermOverError(Exception):
     """The batch was fetched in a term that has ended: drop it, it will be read again."""
 
 
+class GapError(Exception):
+    """A batch does not begin where the one before it ended: one was dropped on its way, and its term did not end."""
+
+
 class Intake:
     """Hands batches to the engine. Its lock is held while the engine works or is being made ready."""
 
@@ -38,6 +42,7 @@ class Intake:
         try:
             async with self.lock:
                 self._check(batch)
+                self._check_follows(batch)
                 await self.engine.process(batch, lambda: self._check(batch))
                 self._applied(batch)
         except TermOverError:
@@ -68,16 +73,16 @@ class Intake:
             log.info("not all was confirmed before the partitions went", error=str(error))
 
     def fail(self, error: BaseException, term: int) -> None:
-        """End the term that this error happened in."""
+        """End the term that this error happened in: first of all, for whatever comes after may fail as well."""
         if term != self._lanes.term:
             return
+        self._lanes.fail(str(error) or repr(error))
         neighbour = error.neighbour if isinstance(error, UnavailableError) else type(error).__name__
+        self._metrics.restarts.labels(neighbour).inc()
         if isinstance(error, (MillstreamError, OSError)):
             log.warning("paused", error=str(error))
         else:
             log.error("paused by an error that should not be", exc_info=error)
-        self._metrics.restarts.labels(neighbour).inc()
-        self._lanes.fail(str(error) or repr(error))
 
     async def _flush(self) -> None:
         async with self.lock:
@@ -90,6 +95,12 @@ class Intake:
     def _check(self, batch: Batch) -> None:
         if batch.term != self._lanes.term:
             raise TermOverError
+
+    def _check_follows(self, batch: Batch) -> None:
+        """States that went on over a gap would fence what lies in it for ever."""
+        lane = self._lanes.lanes.get((batch.topic, batch.partition))
+        if lane is not None and lane.applied != batch.first_offset:
+            raise GapError(f"{batch.topic}/{batch.partition}: {batch.first_offset} came where {lane.applied} is next")
 
     def _applied(self, batch: Batch) -> None:
         lane = self._lanes.lanes.get((batch.topic, batch.partition))

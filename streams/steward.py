@@ -13,6 +13,7 @@ from features.errors import BirthMissingError, MillstreamError
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan
 from features.store import Certificate, ProgressKey
+from features.stranded import find_stranded
 from streams.assignment import Assignment, Lane
 from streams.intake import Intake
 from streams.logs import LogInfo
@@ -47,6 +48,10 @@ class LakeEnds(Protocol):
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
         """Next offset after the covered prefix."""
+        ...
+
+    def logs(self, topic: str) -> dict[str, list[int]]:
+        """Partitions of each log that it holds records of."""
         ...
 
 
@@ -136,6 +141,10 @@ class Steward:
         known = [(lane.topic, lane.partition) for lane in waiting if lane.topic in described]
         firsts = await asyncio.to_thread(self._logs.first_offsets, known)
         progress = await self._store.read_progress()
+        stranded = {
+            topic: await asyncio.to_thread(self._stranded, certificate, progress, topic, info.log)
+            for topic, info in described.items()
+        }
         for lane in waiting:
             info, first = described.get(lane.topic), firsts.get((lane.topic, lane.partition))
             if info is None or first is None:
@@ -144,7 +153,23 @@ class Steward:
             lake_end = await asyncio.to_thread(self._lake.end, lane.topic, info.log, lane.partition)
             if self._lanes.term != term:
                 return
-            self._start(lane, info.log, first, lake_end, certificate, progress)
+            if (problem := stranded[lane.topic]) is not None:
+                self._refuse(lane, problem)
+            else:
+                self._start(lane, info.log, first, lake_end, certificate, progress)
+
+    def _stranded(
+        self, certificate: Certificate, progress: Mapping[ProgressKey, int], topic: str, log_id: str
+    ) -> str | None:
+        """What states lack that cannot be read again; None where nothing, or where there are no states yet."""
+        views = [view for view in self._plan.views if view.topic == topic]
+        try:
+            found = find_stranded(
+                certificate=certificate, progress=progress, lake=self._lake, views=views, topic=topic, log=log_id
+            )
+        except BirthMissingError:
+            return None  # its backfill brings everything back
+        return str(found[0]) if found else None
 
     def _start(
         self,

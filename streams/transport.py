@@ -93,13 +93,19 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         consumer = self._ensure_consumer()
         found = await self._fetch_records(consumer, wanted, timeout=POLL_S, max_records=consumer._max_poll_records)
         assignment = consumer._subscription.subscription.assignment
+        return {} if assignment is None else self._placed(assignment, wanted, found)
+
+    def _placed(self, assignment: Any, wanted: Collection[TP], found: Mapping[TP, list[Any]]) -> dict[TP, Fetched]:
+        """What was found of each partition, and where that ends.
+
+        A rebalance may have come in between: then a partition is gone, or assigned anew and without a position.
+        """
         fetched = {}
-        for at in wanted if assignment is not None else ():
-            if at in assignment.tps:  # it may have been revoked meanwhile
-                state = assignment.state_value(at)
-                heard = (state.timestamp or 0) > self._stood_at_ms.get(at, 0)
-                end = state.highwater if heard else None
-                fetched[at] = Fetched(found.get(at, []), state.position, end)
+        for at in wanted:
+            if at not in assignment.tps or not (state := assignment.state_value(at)).has_valid_position:
+                continue
+            heard = (state.timestamp or 0) > self._stood_at_ms.get(at, 0)
+            fetched[at] = Fetched(found.get(at, []), state.position, state.highwater if heard else None)
         return fetched
 
     async def stand_at(self, offsets: Mapping[TP, int]) -> None:

@@ -1,19 +1,21 @@
-"""The benches: bench stream, bench score, bench backfill, bench aggregates, bench store."""
+"""The benches: bench stream, bench score, bench backfill, bench aggregates, bench store, bench faults."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-WHAT = Annotated[str, typer.Argument(help="stream, score, backfill, aggregates or store.")]
-BENCHES = ("stream", "score", "backfill", "aggregates", "store")
+WHAT = Annotated[str, typer.Argument(help="stream, score, backfill, aggregates, store or faults.")]
+SEED = Annotated[int | None, typer.Option("--seed", help="faults: which events and faults, and in which order.")]
+MINUTES = Annotated[float | None, typer.Option("--minutes", help="faults: how long; thirty hold a hundred faults.")]
+BENCHES = ("stream", "score", "backfill", "aggregates", "store", "faults")
 
 
-def bench(call: Invocation, what: WHAT) -> Outcome:
+def bench(call: Invocation, what: WHAT, seed: SEED = None, minutes: MINUTES = None) -> Outcome:
     """Measure a part against its bar, with servers, data and model of its own; exit 1 when the bar is missed."""
     from importlib import import_module
 
@@ -21,8 +23,15 @@ def bench(call: Invocation, what: WHAT) -> Outcome:
 
     if what not in BENCHES:
         raise RequestError("bench", f"there is no bench {what!r}", f"there are {', '.join(BENCHES)}")
+    options: dict[str, Any] = {
+        name: value for name, value in {"seed": seed, "minutes": minutes}.items() if value is not None
+    }
+    if options and what != "faults":
+        raise RequestError(f"--{min(options)}", f"bench {what} takes no such option", "leave it out")
     call.note(f"running bench {what}; leave the machine alone meanwhile")
-    figures = getattr(import_module(f"deploy.bench_{what}"), f"bench_{what}")()
+    if what == "faults":
+        options["note"] = call.note
+    figures = getattr(import_module(f"deploy.bench_{what}"), f"bench_{what}")(**options)
     width = max(len(name) for name in figures)
     lines = [f"{name:<{width}}  {value}" for name, value in figures.items()]
     return Outcome(figures, "\n".join(lines), ExitCode.OK if figures["passed"] else ExitCode.FAILED)

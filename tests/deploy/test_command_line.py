@@ -68,6 +68,8 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("--repo", "no/such/folder", "status"), ExitCode.BAD_INPUT, "DomainError"),
         (("score", "--customer", "1"), ExitCode.BAD_INPUT, "DomainError"),
         (("bench", "nothing"), ExitCode.BAD_INPUT, "RequestError"),
+        (("bench", "stream", "--seed", "1"), ExitCode.BAD_INPUT, "RequestError"),
+        (("bench", "faults", "--minutes", "0"), ExitCode.BAD_INPUT, "RequestError"),
         (("models", "list"), ExitCode.UNAVAILABLE, "RegistryUnavailableError"),
         (("status",), ExitCode.UNAVAILABLE, None),
         (("down",), ExitCode.OK, None),

@@ -77,7 +77,7 @@ def test_a_cluster_goes_on_where_its_slowest_shard_stands(tmp_path: Path) -> Non
 
 def begin(world: FaultWorld, settings: StoreSettings) -> None:
     """Use that store."""
-    world.valkey_settings = settings
+    world.store = world.store_of_workers = settings
     world.ready()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from deploy.worker_process import WorkerProcess
 from features.feast_layout import entity_key, state_field
 from features.nouns import SCORES_SOURCE
 from streams.watchdog import EXIT_STALLED
 from tests.faults.worker_world import fault_world
 from tests.streams.shop import BIRTH
-from tests.streams.worker_process import WorkerProcess
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -99,3 +101,27 @@ def test_scores_enter_the_lake_without_adoption(tmp_path: Path) -> None:
 def lanes_of(worker: WorkerProcess) -> list[dict[str, object]]:
     page = worker.get("/positions")
     return page["partitions"] if page else []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set by Linux alone")
+def test_a_full_disk_is_waited_for(tmp_path: Path) -> None:
+    """No file of the worker can grow, its own log among them: it marks no progress, and is right afterwards."""
+    with fault_world(tmp_path) as world:
+        world.ready()
+        world.send(1_000)
+        worker = world.worker()
+        worker.start()
+        world.confirmed(1_000)
+        process = psutil.Process(worker.pid)
+        unlimited = process.rlimit(psutil.RLIMIT_FSIZE)
+        process.rlimit(psutil.RLIMIT_FSIZE, (100, unlimited[1]))
+        world.send(5_000)
+        wait_until(lambda: "lake" in worker.problems(), 30)
+        world.send(5_000)
+        assert worker.get("/healthz") == {"alive": True}
+        assert sum(world.ask(lambda store: store.read_progress()).values()) == 1_000
+        process.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+        world.confirmed(11_000)
+        wait_until(worker.is_ready, 30)
+        assert world.rows() == 11_000
+        assert world.compare(11_000) == 400

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.bootstrap import ensure_births
+from features.bootstrap import ensure_births, rebuild_births
 from tests.faults.worker_world import FaultWorld, fault_world
 from tests.streams.shop import TOPIC
 from tests.waiting import wait_until
@@ -37,7 +37,7 @@ def test_a_store_that_comes_back_finds_the_worker_waiting(tmp_path: Path) -> Non
 def test_a_store_that_hangs_is_waited_for(tmp_path: Path) -> None:
     """Frozen for longer than the deadline of a call: the worker gives the connection up and goes on afterwards."""
     with fault_world(tmp_path) as world:
-        world.valkey_settings = world.valkey.settings.model_copy(update={"timeout_s": 0.5})
+        world.store_of_workers = world.valkey.settings.model_copy(update={"timeout_s": 0.5})
         world.ready()
         world.send(20_000)
         worker = world.worker(chunk_entities=10)
@@ -88,6 +88,32 @@ def test_a_store_that_forgets_its_last_seconds_is_told_again(tmp_path: Path) -> 
         world.send(1_000)
         world.confirmed(17_000)
         assert world.compare(17_000) == 400
+
+
+def test_a_store_that_forgets_what_the_broker_has_forgotten_too(tmp_path: Path) -> None:
+    """Nobody can read those records again: the worker says so, and goes on once the states are made from the lake."""
+    with fault_world(tmp_path) as world:
+        world.ready()
+        world.send(3_000)
+        worker = world.worker()
+        worker.start()
+        world.confirmed(3_000)
+        world.valkey.stop()
+        old = copy_of(world)
+        world.valkey.start()
+        world.send(3_000)
+        world.confirmed(6_000)
+        world.tansu.restart()
+        world.create_topics()
+        world.valkey.kill()
+        restore(world, old)
+        world.valkey.start()
+        world.adopt()
+        world.send(1_000)
+        wait_until(lambda: "millstream backfill --to-online --rebuild" in worker.problems(), 60)
+        world.ask(lambda store: rebuild_births(store, world.lake, world.plan, ["spend"]))
+        world.confirmed(7_000, 90)
+        assert world.compare(7_000) == 400
 
 
 async def flush_all(store: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,19 +10,17 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from deploy.faults.site import Site
 from deploy.servers import TansuServer, ValkeyServer
-from features.bootstrap import fold_lake, start_offset
+from deploy.worker_process import WorkerProcess
+from features.bootstrap import fold_lake
 from features.feast_layout import state_field
 from features.kernel import ViewKernel
-from features.lake import Lake, open_lake
-from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
+from features.nouns import SCORES_TOPIC
 from features.redis_reader import RedisReader
-from features.redis_store import RedisStore
-from features.settings import KafkaSettings
-from features.store import AdoptedLog, Birth, Certificate, ProgressKey
-from streams.logs import KafkaLogs
+from features.settings import StoreSettings
+from features.store import Birth
 from tests.streams.shop import BIRTH, START_US, TOPIC, plan, value
-from tests.streams.worker_process import WorkerProcess
 from tests.waiting import wait_until
 
 PARTITIONS = 3
@@ -31,30 +28,28 @@ N_ACCOUNTS = 400
 STEP_US = 7_000_000
 
 
-class FaultWorld:
-    """Broker, store, lake, and the workers of one plan."""
+class FaultWorld(Site):
+    """The embedded broker and store, and the workers of one plan."""
 
     def __init__(self, folder: Path, running: ExitStack) -> None:
-        self.folder = folder
         self.running = running
-        self.plan = plan("shop")
         self.tansu = running.enter_context(TansuServer(folder / "tansu"))
         self.valkey = running.enter_context(ValkeyServer(folder / "valkey"))
-        self.valkey_settings = self.valkey.settings
+        self.store = self.store_of_workers = self.valkey.settings
+        super().__init__(
+            folder, plan("shop"), topic=TOPIC, partitions=PARTITIONS, bootstrap_servers=self.tansu.bootstrap_servers
+        )
         self.n_sent = 0
         self._random = random.Random(5)
         self.create_topics()
 
     @property
-    def logs(self) -> KafkaLogs:
-        return KafkaLogs(self.tansu.bootstrap_servers)
+    def store_settings(self) -> StoreSettings:
+        return self.store
 
     @property
-    def lake(self) -> Lake:
-        return open_lake(str(self.folder / "lake"))
-
-    def create_topics(self) -> None:
-        self.logs.create([TOPIC, SCORES_TOPIC, DEAD_LETTERS_TOPIC], PARTITIONS)
+    def worker_store_settings(self) -> StoreSettings:
+        return self.store_of_workers
 
     def ready(self) -> None:
         """Certified and adopted, as `up` leaves it."""
@@ -63,41 +58,18 @@ class FaultWorld:
 
     def certify(self, birth: str = BIRTH) -> None:
         (view,) = self.plan.views
-        self.ask(lambda store: store.write_birth(_birth(view.name, view.hash, birth)))
-
-    def adopt(self) -> None:
-        log = self.logs.describe([TOPIC])[TOPIC].log
-        self.ask(lambda store: store.adopt_log(AdoptedLog(topic=TOPIC, log=log, start={})))
-
-    def ask(self, question: Any) -> Any:
-        """One question to the store."""
-
-        async def once() -> Any:
-            store = RedisStore("shop", self.valkey_settings)
-            await store.connect()
-            try:
-                return await question(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(once())
+        certified = Birth(view=view.name, view_hash=view.hash, id=birth, cut={}, serving=True)
+        self.ask(lambda store: store.write_birth(certified))
 
     def worker(self, name: str = "worker", **settings: Any) -> WorkerProcess:
         """A worker, not started; it is stopped with the world."""
-        worker = WorkerProcess(
-            self.folder / name,
-            self.plan,
-            lake=str(self.folder / "lake"),
-            kafka=KafkaSettings(bootstrap_servers=self.tansu.bootstrap_servers),
-            store=self.valkey_settings,
-            **settings,
-        )
+        worker = self.new_worker(name, **settings)
         self.running.callback(worker.kill)
         return worker
 
     def send(self, n: int, bad: Sequence[int] = ()) -> None:
         """Sales, the bad ones (by their place among these) of all kinds of badness."""
-        producer = Producer({"bootstrap.servers": self.tansu.bootstrap_servers, "linger.ms": 5, "log_level": 0})
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 5, "log_level": 0})
         failed: list[object] = []
         kinds = (b"{", b'{"account": 7}', value("a1", START_US, 1e30), None, value("a1", 4_102_444_800_000_000, 1.0))
         for i in range(n):
@@ -118,7 +90,7 @@ class FaultWorld:
 
     def send_scores(self, n: int) -> None:
         """Score records, as a scorer sends them; JSON of any shape will do here."""
-        producer = Producer({"bootstrap.servers": self.tansu.bootstrap_servers, "log_level": 0})
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         for i in range(n):
             producer.produce(SCORES_TOPIC, b'{"request_id": "%d"}' % i, partition=i % PARTITIONS)
         assert not producer.flush(30)
@@ -129,29 +101,8 @@ class FaultWorld:
 
     def confirmed(self, n: int, deadline_s: float = 60.0) -> None:
         """Wait until a restart would begin behind that many records; the lake holds them then."""
-        wait_until(lambda: self.restart_offsets() >= n, deadline_s, f"{n} records confirmed")
+        wait_until(lambda: sum(self.restart_offsets().values()) >= n, deadline_s, f"{n} records confirmed")
         assert self.rows() >= n
-
-    def restart_offsets(self) -> int:
-        """Where a restarted worker would begin, added up over all logs: what a birth was cut at counts as well."""
-        certificate, progress = self.ask(_certificate_and_progress)
-        return sum(
-            start_offset(
-                certificate=certificate,
-                progress=progress,
-                lake_end=self.lake.end(TOPIC, adopted.log, partition),
-                views=self.plan.views,
-                topic=TOPIC,
-                log=adopted.log,
-                partition=partition,
-            )
-            for adopted in certificate.logs
-            for partition in range(PARTITIONS)
-        )
-
-    def birth(self) -> str:
-        """Birth that is certified now."""
-        return str(self.ask(lambda store: store.read_certificate()).births[-1].id)
 
     def compare(self, n_events: int) -> int:
         """Every state in the store is, byte for byte, the fold of the lake; the number of entities."""
@@ -159,19 +110,11 @@ class FaultWorld:
         states, n_folded = fold_lake(self.lake.read(source), view, source, "shop")
         assert n_folded == n_events
         kernel = ViewKernel(view, source)
-        reader = RedisReader("shop", self.valkey_settings)
-        stored = reader.read_fields(list(states), [state_field(view.name, self.birth())])
+        reader = RedisReader("shop", self.store_settings)
+        stored = reader.read_fields(list(states), [state_field(view.name, self.birth(view))])
         reader.close()
         assert [row[0] for row in stored] == [kernel.encode(state) for state in states.values()]
         return len(states)
-
-
-def _birth(view: str, view_hash: str, birth: str) -> Birth:
-    return Birth(view=view, view_hash=view_hash, id=birth, cut={}, serving=True)
-
-
-async def _certificate_and_progress(store: RedisStore) -> tuple[Certificate, dict[ProgressKey, int]]:
-    return await store.read_certificate(), await store.read_progress()
 
 
 @contextmanager

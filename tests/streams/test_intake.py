@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from features.errors import StoreUnavailableError
 from streams.assignment import Assignment
@@ -104,6 +107,35 @@ async def test_an_error_pauses_every_lane_and_says_why() -> None:
         assert metrics.restarts.labels(neighbour)._value.get() == 1
 
 
+async def test_an_error_ends_the_term_though_it_cannot_be_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full is full for the log as well: what comes next is not taken for what follows."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("streams.intake.log", SimpleNamespace(warning=refuse, error=refuse))
+    engine = ScriptedEngine()
+    intake, lanes, _ = intake_of(engine)
+    engine.error = OSError("no space left on device")
+    following = batch_of(lanes, 2)
+    with pytest.raises(OSError, match="no space"):
+        await intake.take(batch_of(lanes))
+    await intake.take(following)
+    assert len(engine.seen) == 1
+
+
+async def test_a_batch_behind_a_gap_is_not_applied() -> None:
+    """If ever one is dropped on its way, the term ends and all is read again: states fence what they went past."""
+    engine = ScriptedEngine()
+    intake, lanes, _ = intake_of(engine)
+    await intake.take(batch_of(lanes))
+    term = lanes.term
+    await intake.take(batch_of(lanes, 4))
+    assert [batch.first_offset for batch in engine.seen] == [0]
+    assert lanes.term == term + 1
+    assert "4 came where 2 is next" in lanes.problems()[0]
+
+
 async def test_what_is_due_is_flushed_by_itself() -> None:
     """Also when the next batch never comes; an error of it is a pause."""
     engine = ScriptedEngine()
@@ -115,7 +147,7 @@ async def test_what_is_due_is_flushed_by_itself() -> None:
     assert lanes.problems() == []
     engine.error = OSError("disk full")
     engine.flush_at = 0.0
-    await intake.take(batch_of(lanes))
+    await intake.take(batch_of(lanes, 2))
     await wait_until_async(lambda: lanes.problems()[:1] == ["disk full"])
     flusher.cancel()
 

@@ -46,9 +46,13 @@ class Broker:
 class LakeEnd:
     def __init__(self) -> None:
         self.ends: dict[str, int] = {}
+        self.gone: dict[tuple[str, int], int] = {}
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
-        return self.ends.get(topic)
+        return self.gone.get((log, partition), self.ends.get(topic))
+
+    def logs(self, topic: str) -> dict[str, list[int]]:
+        return {log: [partition] for log, partition in self.gone}
 
 
 class NoEngine:
@@ -146,6 +150,36 @@ async def test_what_is_missing_is_named_and_once_it_is_there_the_lane_begins(cou
         await court.adopt()
         await wait_until_async(lambda: court.lane().state == "seeking")
     assert court.engine.begun[-1] == {VIEW.name: BIRTH}
+
+
+async def test_states_that_lack_records_of_a_log_that_is_gone_are_not_gone_on_with(court: Court) -> None:
+    """No worker can read those again, but the lake has them: refused until a birth holds them, or progress says so."""
+    await court.certify()
+    await court.adopt(OTHER_LOG)
+    await court.adopt()
+    await court.admin.write_progress({(BIRTH, OTHER_LOG, 1): 55})
+    court.lake.gone = {(OTHER_LOG, 1): 60}
+    court.lanes.assign({(TOPIC, 0)})
+    await court.steward.tend()
+    assert court.lane().state == "refused"
+    assert "records 55 to 59" in str(court.lane().problem)
+    assert "backfill --to-online --rebuild" in str(court.lane().problem)
+    await court.certify("b2", cut={OTHER_LOG: {1: 60}})
+    await court.steward.tend()
+    await court.steward.tend()
+    assert court.lane().state == "seeking"
+
+
+async def test_a_log_that_is_gone_and_was_applied_to_its_end_is_no_hindrance(court: Court) -> None:
+    """Progress beyond what the lake holds of it, or just there."""
+    await court.certify()
+    await court.adopt(OTHER_LOG)
+    await court.adopt()
+    await court.admin.write_progress({(BIRTH, OTHER_LOG, 1): 60})
+    court.lake.gone = {(OTHER_LOG, 1): 60}
+    court.lanes.assign({(TOPIC, 0)})
+    await court.steward.tend()
+    assert court.lane().state == "seeking"
 
 
 async def test_scores_need_no_birth_and_no_adoption(court: Court) -> None:

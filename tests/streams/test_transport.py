@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import TopicPartition
 from confluent_kafka import Producer
 from faust.app.base import App
@@ -27,8 +28,8 @@ from streams.assignment import Assignment
 from streams.batch import REDRIVE_HEADER, Batch
 from streams.logs import KafkaLogs
 from streams.pulse import Pulse
-from streams.transport import BatchConsumer, BatchTransport
-from tests.streams.shop import plan
+from streams.transport import BatchConsumer, BatchThread, BatchTransport
+from tests.streams.shop import TOPIC, plan
 from tests.waiting import wait_until_async
 
 
@@ -218,6 +219,19 @@ async def test_a_position_beyond_the_log_is_refused(tansu: TansuServer, tmp_path
     finally:
         await bench.app.stop()
     assert bench.taken.drained == 1
+
+
+async def test_a_partition_that_a_rebalance_brought_back_during_a_fetch_is_left_for_later() -> None:
+    """The client has no position of it until it is sought; asked for one, it ended the process."""
+    subscription = SubscriptionState()
+    subscription.subscribe({TOPIC})
+    sought, fresh, gone = (TopicPartition(TOPIC, partition) for partition in range(3))
+    subscription.assign_from_subscribed([sought, fresh])
+    assignment = subscription.subscription.assignment
+    assignment.state_value(sought).reset_to(7)
+    thread = BatchThread.__new__(BatchThread)  # what it is made of otherwise needs a running app
+    thread._stood_at_ms = {}
+    assert thread._placed(assignment, [sought, fresh, gone], {sought: ["record"]}) == {sought: (["record"], 7, None)}
 
 
 def test_faust_is_the_one_that_is_overridden() -> None:

@@ -1,4 +1,4 @@
-"""A worker as a process of its own, as it runs in production: started, killed, frozen, asked over HTTP."""
+"""A worker of a given plan as a process of its own: started, killed, frozen, asked over HTTP, by tests and benches."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from features.settings import KafkaSettings, LakeSettings, Settings, StoreSettin
 PROGRAM = """
 import sys
 from pathlib import Path
+from deploy.logs import configure_logs
 from features.plan import load_plan
 from features.settings import Settings
 from streams.run import run_worker
 
+configure_logs(Settings().log)
 run_worker(Settings(), load_plan(Path(sys.argv[1])))
 """
 
@@ -46,15 +48,19 @@ class WorkerProcess(Server):
         )
 
     def command(self) -> list[str]:
+        """See `Server.command`."""
         return [sys.executable, "-c", PROGRAM, str(self.folder / "plan.json")]
 
     def prepare(self) -> None:
+        """The plan, as `apply` would leave it."""
         save_plan(self.plan, self.folder / "plan.json")
 
     def environment(self) -> Mapping[str, str]:
+        """See `Server.environment`."""
         return environment(self.settings)
 
     def is_ready(self) -> bool:
+        """Every partition that it was assigned is read."""
         return self.get("/readyz") is not None
 
     def get(self, path: str) -> Any:
@@ -105,5 +111,5 @@ def environment(settings: Settings) -> dict[str, str]:
         for name, value in values.items() if isinstance(values, dict) else ():
             found[f"MILLSTREAM_{part}__{name}".upper()] = str(value)
     found["MILLSTREAM_VAR"] = str(settings.var)
-    found["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    found["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return found

@@ -1,0 +1,211 @@
+"""The site of a fault run: Apache Kafka, Redis behind a proxy, two to four workers, at times a second group."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka.admin import AdminClient
+
+from deploy.faults.payments import PARTITIONS, PLAN, TOPIC, WIDER_PLAN, Payments
+from deploy.faults.redis_pair import RedisPair
+from deploy.faults.sent import Sent
+from deploy.faults.site import Site
+from deploy.faults.traffic import Traffic
+from deploy.production_servers import KafkaServer
+from deploy.worker_process import WorkerProcess
+from features.bootstrap import ensure_births, rebuild_births, withdraw_births
+from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError, UnavailableError
+from features.plan import Plan
+from features.settings import StoreSettings
+
+FEWEST, MOST = 2, 4
+"""Workers of the first group, outside of a fault."""
+CACHED: Final = 300
+"""States in a worker's memory: few, so that most are read from the store."""
+CHUNK: Final = 50
+POLL_S: Final = 0.05
+LOG_LINES: Final = 40
+ADMIN_S: Final = 30.0
+PATIENCE_S: Final = 120.0
+"""Without any progress for this long, a run is over."""
+
+
+class ProductionSite(Site):
+    """Servers, traffic and workers. What a fault takes away it brings back itself, but for workers that die."""
+
+    def __init__(
+        self, folder: Path, running: ExitStack, payments: Payments, *, seconds: float, note: Callable[[str], None]
+    ) -> None:
+        self.kafka = running.enter_context(KafkaServer(folder / "kafka"))
+        super().__init__(
+            folder, PLAN, topic=TOPIC, partitions=PARTITIONS, bootstrap_servers=self.kafka.bootstrap_servers
+        )
+        self._running = running
+        self._note = note
+        self.redis = RedisPair(folder, running)
+        self.sent = Sent(folder / "sent")
+        self.traffic = Traffic(self.bootstrap_servers, payments, self.sent, seconds=seconds)
+        running.callback(self.traffic.end)
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        self.workers: list[WorkerProcess] = []
+        self.wider: WorkerProcess | None = None
+        self.ended: Counter[int | None] = Counter()
+        """Workers that ended by themselves, by exit code."""
+        self._n_workers = 0
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """See `Site.store_settings`."""
+        return self.redis.settings
+
+    @property
+    def worker_store_settings(self) -> StoreSettings:
+        """See `Site.worker_store_settings`."""
+        return self.redis.worker_settings
+
+    @property
+    def written_plan(self) -> Plan:
+        """The widest plan that is written now."""
+        return PLAN if self.wider is None else WIDER_PLAN
+
+    def open(self) -> None:
+        """Everything up, and traffic begun."""
+        self.create_topics()
+        self.certify()
+        for _ in range(FEWEST):
+            self.add_worker()
+        self.traffic.start()
+        self.traffic.resume(self.log())
+        self.until(lambda: all(worker.is_ready() for worker in self.workers), "workers ready")
+
+    def certify(self) -> None:
+        """What an operator does to a store that is new or was flushed: births from the lake, and the log adopted."""
+        self.ask(lambda store: ensure_births(store, self.lake, self.written_plan))
+        self.adopt()
+
+    def add_worker(self) -> WorkerProcess:
+        """One more worker of the first group."""
+        self._n_workers += 1
+        worker = self._spawned(f"worker-{self._n_workers}", PLAN)
+        self.workers.append(worker)
+        return worker
+
+    def remove_worker(self, chance: random.Random) -> None:
+        """Tell one of the first group to end."""
+        worker = self.workers.pop(chance.randrange(len(self.workers)))
+        worker.stop()
+
+    def add_wider_group(self) -> None:
+        """Roll the wider plan out: a birth of its new view from the lake, then a worker in a group of its own."""
+        self.ask(lambda store: ensure_births(store, self.lake, WIDER_PLAN))
+        self.wider = self._spawned("wider", WIDER_PLAN)
+
+    def remove_wider_group(self) -> None:
+        """Put the plan back: its worker ends, and what the store holds of the view is withdrawn."""
+        if self.wider is not None:
+            self.wider.stop()
+            self.wider = None
+            self.ask(lambda store: withdraw_births(store, PLAN))
+
+    def remake_topic(self) -> None:
+        """Delete the topic once all of it was applied, make it anew, and send to that."""
+        self.traffic.pause()
+        self.settle()
+        before = self.log()
+        self.admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
+
+        def remade() -> bool:
+            with suppress(BrokerUnavailableError):  # it may not have let go of the old one yet
+                self.create_topics()
+            info = self.logs.describe([self.topic]).get(self.topic)
+            return info is not None and info.log != before
+
+        self.until(remade, "the topic made anew")
+        self.traffic.resume(self.log())
+
+    def rebuild(self) -> None:
+        """Make all states anew from the lake, in new births."""
+        views = [view.name for view in self.written_plan.views]
+        self.ask(lambda store: rebuild_births(store, self.lake, self.written_plan, views))
+
+    def finish(self, deadline_s: float) -> None:
+        """Wait until all of the traffic is sent, and applied."""
+        self.until(lambda: not self.traffic.is_alive(), "all traffic sent", deadline_s)
+        self.traffic.finish(0.0)
+        self.settle()
+
+    def all_workers(self) -> list[WorkerProcess]:
+        """Those of both groups."""
+        return [*self.workers, *([self.wider] if self.wider is not None else [])]
+
+    def some_worker(self, chance: random.Random) -> WorkerProcess:
+        """Any worker of either group."""
+        return chance.choice(self.all_workers())
+
+    def until(
+        self, condition: Callable[[], object], what: str, deadline_s: float = PATIENCE_S, *, at_rest: bool = False
+    ) -> None:
+        """Wait for a condition, starting workers again that end meanwhile, unless they are to be ``at_rest``."""
+        end_s = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end_s:
+                raise NotServingError("site", f"not within {deadline_s:.0f} s: {what}; {self.problems()}")
+            if not at_rest:
+                self.tend()
+            time.sleep(POLL_S)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let this much time pass, starting workers again that end meanwhile."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            self.tend()
+            time.sleep(min(POLL_S, left_s))
+
+    def tend(self) -> None:
+        """Start again what has ended by itself, as a supervisor does."""
+        for worker in self.all_workers():
+            if not worker.is_running:
+                self.ended[worker.exit_code] += 1
+                self._note(
+                    f"{worker.folder.name} ended by itself with code {worker.exit_code}; {worker.log_end(LOG_LINES)}"
+                )
+                worker.spawn()
+
+    def settle(self) -> None:
+        """Wait until every record that was sent so far is applied, in the lake and marked, by all groups."""
+        least, moved_s = None, time.monotonic()
+        while behind := self.behind():
+            if least is None or behind < least:
+                least, moved_s = behind, time.monotonic()
+            elif time.monotonic() - moved_s > PATIENCE_S:
+                raise NotServingError(
+                    "worker", f"{behind} records are not applied and nothing moves; {self.problems()}"
+                )
+            self.pass_time(POLL_S)
+
+    def behind(self) -> int:
+        """Records of the present log that a restart would read again; all, while a neighbour cannot tell."""
+        ends = dict(self.sent.ends)
+        try:
+            log = self.log()
+            offsets = self.restart_offsets(self.written_plan.views)
+        except (BirthMissingError, UnavailableError):
+            return sum(ends.values())
+        return sum(max(0, end - offsets.get(at, 0)) for at, end in ends.items() if at[0] == log)
+
+    def problems(self) -> str:
+        """Why workers are not ready, in their own words."""
+        found = {worker.problems() for worker in self.all_workers()} - {""}
+        return "; ".join(sorted(found)) or "all workers are ready"
+
+    def _spawned(self, name: str, plan: Plan) -> WorkerProcess:
+        worker = self.new_worker(name, plan, cache_entities=CACHED, chunk_entities=CHUNK)
+        self._running.callback(worker.kill)
+        worker.spawn()
+        return worker
