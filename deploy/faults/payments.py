@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from features.decode import Reason
+from features.formats.record import Reason
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
 
 TOPIC: Final = "payments"
