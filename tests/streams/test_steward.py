@@ -52,6 +52,7 @@ class LakeEnd:
 
     def erasures(self) -> Erasures:
         return Erasures(self.recorded, b"secret")
+
     def record_erasures(self, erasures: Iterable[Erasure]) -> Erasures:
         self.recorded += erasures
         return self.erasures()
