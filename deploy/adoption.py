@@ -8,7 +8,7 @@ from deploy.log_ends import read_ends
 from deploy.prepare import read_topics
 from features.decode import Decoded
 from features.errors import RequestError
-from features.lake import Lake, LakeBatch, open_lake
+from features.lake import Lake, LakeBatch, open_site_lake
 from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import Settings
@@ -36,7 +36,7 @@ async def adopt_topic(settings: Settings, plan: Plan, topic: str, start: str) ->
         await store.adopt_log(adopted)
     finally:
         await store.close()
-    await asyncio.to_thread(give_up, open_lake(settings.lake_url(plan.project)), plan, adopted)
+    await asyncio.to_thread(give_up, open_site_lake(settings, plan.project), plan, adopted)
     return adopted
 
 

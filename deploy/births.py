@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.bootstrap import Bootstrapped, ensure_births, rebuild_births
-from features.lake import open_lake
+from features.lake import open_site_lake
 from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import Settings
@@ -12,7 +12,7 @@ from features.settings import Settings
 async def make_births(settings: Settings, plan: Plan, *, rebuild: bool) -> list[Bootstrapped]:
     """Births for the views that lack one; with ``rebuild`` new ones for all views."""
     store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
-    lake = open_lake(settings.lake_url(plan.project))
+    lake = open_site_lake(settings, plan.project)
     await store.connect()
     try:
         if rebuild:

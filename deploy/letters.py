@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from features.erasure import ERASED
 from features.errors import BrokerUnavailableError, RequestError
 from features.lake import Lake
 from features.plan import Plan
@@ -43,7 +45,9 @@ def read_letters(lake: Lake, plan: Plan, topics: Sequence[str] | None = None) ->
         rows = lake.read(source, valid_only=False)
         repeated = set(rows.column("redrive_of").drop_null().to_pylist())
         names = ("log", "partition", "offset", "kafka_us", "reason", "value")
-        for row in rows.filter(pc.is_valid(rows.column("reason"))).select(names).to_pylist():
+        reasons = rows.column("reason")
+        refused = pc.and_(pc.is_valid(reasons), pc.not_equal(reasons, pa.scalar(ERASED)))
+        for row in rows.filter(refused).select(names).to_pylist():
             letter = Letter(topic=source.topic, redriven=False, **row)
             yield letter._replace(redriven=letter.position in repeated)
 

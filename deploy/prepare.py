@@ -18,7 +18,7 @@ from deploy.new_topics import create_topics
 from features.bootstrap import Bootstrapped, ensure_births, rebuild_births, withdraw_births
 from features.domain import project_name
 from features.errors import MillstreamError
-from features.lake import Lake, open_lake
+from features.lake import Lake, open_site_lake
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.plan import Plan, load_plan
 from features.redis_store import RedisStore
@@ -52,7 +52,7 @@ async def prepare(plan: Plan, settings: Settings) -> Prepared:
             partitions=settings.kafka.partitions,
             note=settings.state_dir(plan.project) / "topics-being-created.json",
         )
-        lake = open_lake(settings.lake_url(plan.project))
+        lake = open_site_lake(settings, plan.project)
         births = await ensure_births(store, lake, plan)
         births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
         await withdraw_births(store, plan)  # no worker of another plan runs yet

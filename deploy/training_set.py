@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.domain import Domain
-from features.lake import open_lake
+from features.lake import open_site_lake
 from features.nouns import Knowledge
 from features.plan import Plan
 from features.settings import Settings
@@ -22,7 +22,7 @@ def write_training_set(
     """Write every labelled observation with its features as of then; how many there are."""
     name, _ = domain.model(model)
     functions = load_transforms(settings.state_dir(plan.project), sha256=plan.transforms_sha256)
-    lake = open_lake(settings.lake_url(plan.project))
+    lake = open_site_lake(settings, plan.project)
     data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
     columns = {
         "event_timestamp": pa.array(data.at_us, pa.timestamp("us", "UTC")),

@@ -16,7 +16,7 @@ from features.plan import Plan, ViewPlan
 from features.refold import ROW, fold_rows, join_events, reading_of
 from features.vector import Assembler, ViewValues
 
-Cause: TypeAlias = Literal["plan", "late", "duplicate", "lost", "changed", "arithmetic", "unexamined"]
+Cause: TypeAlias = Literal["plan", "late", "duplicate", "lost", "changed", "erased", "arithmetic", "unexamined"]
 """What a mismatch is put down to; ``arithmetic`` where no accident of the events explains it."""
 
 NEWEST_EVENTS = 200

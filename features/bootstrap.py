@@ -13,7 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from features.agreement import ErasureLake, agree_on_erasures
 from features.decode import kernel_rows
+from features.erasure import NO_ERASURES, Erasures
 from features.errors import BirthMissingError, CorruptError, LogNotAdoptedError
 from features.feast_layout import KeyLayout
 from features.kernel import ViewKernel
@@ -27,11 +29,15 @@ CHUNK = 100
 """Entities a write: one script call."""
 
 
-class LakeHistory(Protocol):
+class LakeHistory(ErasureLake, Protocol):
     """The part of the lake that a bootstrap reads."""
 
     def logs(self, topic: str) -> dict[str, list[int]]:
         """Partitions of each log."""
+        ...
+
+    def erasures(self) -> Erasures:
+        """Entities that were forgotten."""
         ...
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
@@ -168,14 +174,28 @@ async def withdraw_births(store: Store, plan: Plan) -> list[Birth]:
 async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan) -> Bootstrapped:
     """Write the states that the lake gives one view, then certify their birth.
 
-    Logs that the lake holds are adopted with it: the store may have forgotten them, the lake has not.
+    Logs that the lake holds are adopted with it, and its erasures raised: the store may have forgotten them, the lake
+    has not. Where an entity is forgotten meanwhile the birth is withdrawn, and made once more.
     """
+    while True:
+        erasures = await agree_on_erasures(store, lake, plan)
+        made = await _bootstrap_once(store, lake, plan, view, erasures)
+        if (await agree_on_erasures(store, lake, plan)).ids == erasures.ids:
+            return made
+        await store.drop_birth(view.name, made.birth.id)
+
+
+async def _bootstrap_once(
+    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, erasures: Erasures
+) -> Bootstrapped:
+    """Write all states, then the certificate."""
     source = plan.source(view.topic)
     cut = {
         log: {partition: lake.end(view.topic, log, partition) or 0 for partition in partitions}
         for log, partitions in lake.logs(view.topic).items()
     }
-    states, n_events = fold_lake(lake.read(source, upto=_last_offsets(cut)), view, source, plan.project)
+    events = lake.read(source, upto=_last_offsets(cut))
+    states, n_events = fold_lake(events, view, source, plan.project, erasures)
     birth = Birth(
         view=view.name,
         view_hash=view.hash,
@@ -199,20 +219,24 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
     return Bootstrapped(birth, n_events, len(states))
 
 
-def fold_lake(events: pa.Table, view: ViewPlan, source: SourcePlan, project: str) -> tuple[dict[bytes, State], int]:
+def fold_lake(
+    events: pa.Table, view: ViewPlan, source: SourcePlan, project: str, erasures: Erasures = NO_ERASURES
+) -> tuple[dict[bytes, State], int]:
     """States of all entities in a table of the lake, by entity key, and the number of events folded."""
     kernel, layout = ViewKernel(view, source), KeyLayout(project, view.keys)
     ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
     states: dict[bytes, State] = {}
+    eras = erasures.eras_of([key.name for key in view.keys])
     n_events = 0
     for batch in events.to_batches(max_chunksize=50_000):
         positions = (_listed(batch, name) for name in ("log", "partition", "offset", "event_us"))
         rows = kernel_rows(source, [_listed(batch, declared_name(column.name)) for column in source.stored])
         for log, partition, offset, event_us, columns in zip(*positions, rows, strict=True):
-            key = layout.key([columns[ordinal] for ordinal in ordinals])
+            entity = [columns[ordinal] for ordinal in ordinals]
+            key = layout.key(entity)
             state = states.get(key)
             if state is None:
-                state = states[key] = kernel.new_state()
+                state = states[key] = kernel.new_state(0 if eras is None else eras.era(entity))
             n_events += kernel.apply(state, (log, partition), offset, event_us, columns)
     return states, n_events
 

@@ -20,6 +20,7 @@ from features.declarations.folder import (
 from features.declarations.objects import Declared, domain_files, load_declared, quiet_feast
 from features.declarations.registry import apply_to_registry, client_config, known_projects
 from features.declarations.request import compile_request_view
+from features.declarations.retention import compile_retention
 from features.declarations.service import check_models, compile_service
 from features.declarations.source import Folder, compile_source
 from features.declarations.view import CompiledView, check_field_collisions, compile_view, stream_source_of
@@ -121,6 +122,7 @@ def _compile(repo: Path) -> _Compiled:
         services=services,
         transforms_sha256=transforms_sha256(repo),
         key_ttl_s=key_ttl_s(repo, config, _remembered_us(views, sources)),
+        retention_us=_retention_us(declared, views),
     )
     check_models(domain, plan)
     return _Compiled(plan, declared)
@@ -154,6 +156,13 @@ def _with_masks(source: SourcePlan, views: Sequence[CompiledView]) -> SourcePlan
     """A source with the masked columns that its views read, each once."""
     masks = dict.fromkeys(mask for view in views if view.plan.topic == source.topic for mask in view.masks)
     return msgspec.structs.replace(source, masks=tuple(masks))
+
+
+def _retention_us(declared: Declared, views: tuple[ViewPlan, ...]) -> dict[str, int]:
+    """How long the records of each topic are kept, where not for ever."""
+    sources = [*map(stream_source_of, declared.stream_views), *declared.sources]
+    kept = {str(source.kafka_options.topic): compile_retention(source, views) for source in sources}
+    return {topic: keep_us for topic, keep_us in kept.items() if keep_us is not None}
 
 
 def _batch_fields(declared: Declared) -> list[tuple[tuple[str, ...], str, str]]:

@@ -11,6 +11,7 @@
     │   ├── StoreUnavailableError
     │   ├── BrokerUnavailableError
     │   ├── RegistryUnavailableError
+    │   ├── ErasureMissedError  the store was told of an erasure that this writer does not know yet
     │   └── NotServingError    this process is up but cannot answer yet (no model, no birth)
     └── CorruptError           an artefact of ours is wrong: page someone
         ├── StateCorruptError
@@ -83,6 +84,10 @@ class BrokerUnavailableError(UnavailableError):
 
 class RegistryUnavailableError(UnavailableError):
     """The model registry does not answer."""
+
+
+class ErasureMissedError(UnavailableError):
+    """The store was told to forget an entity that this writer may still write: read the erasures, then begin anew."""
 
 
 class NotServingError(UnavailableError):

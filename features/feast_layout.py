@@ -31,6 +31,10 @@ _DOUBLE = struct.Struct("<Bd")
 _INT32_TAG, _INT64_TAG, _DOUBLE_TAG, _FLOAT_TAG, _BOOL_TAG, _SECONDS_TAG = 0x18, 0x20, 0x29, 0x35, 0x38, 0x40
 _VARINT_TAGS = frozenset({_INT32_TAG, _INT64_TAG, _BOOL_TAG, _SECONDS_TAG})
 _NULL_TAG = b"\x98\x01"
+
+STATE_PREFIX = b"_ms:"
+"""How the hash fields of states begin."""
+
 _WORD = 1 << 64
 
 
@@ -101,6 +105,46 @@ def entity_key(project: str, keys: Sequence[EntityKeyPlan], values: Sequence[Key
     return KeyLayout(project, keys).key(values)
 
 
+def read_key(key: bytes, project: str) -> dict[str, KeyValue] | None:
+    """The entity that a Redis key stands for.
+
+    Parameters
+    ----------
+    key
+        Any key of the store.
+    project
+        Name of the Feast project.
+
+    Returns
+    -------
+    dict or None
+        Join keys and their values; None for what is no entity's key of this project.
+
+    Examples
+    --------
+    >>> read_key(entity_key("shop", [EntityKeyPlan(name="id", type="int64")], [7]), "shop")
+    {'id': 7}
+
+    """
+    try:
+        (n_keys,) = struct.unpack_from("<I", key)
+        at = 4
+        parts: list[KeyValue] = []
+        for _ in range(2 * n_keys):
+            code, size = _LENGTH.unpack_from(key, at)
+            at += _LENGTH.size
+            raw = key[at : at + size]
+            parts.append(raw.decode() if code == _TYPE_CODES["string"] else int.from_bytes(raw, "little", signed=True))
+            if len(raw) != size or code not in _TYPE_CODES.values():
+                return None
+            at += size
+    except (struct.error, UnicodeDecodeError):
+        return None
+    if not n_keys or key[at:] != project.encode():
+        return None
+    return dict(zip(map(str, parts[:n_keys]), parts[n_keys:], strict=True))
+
+
 def field_name(view: str, feature: str) -> bytes:
     """The hash field of a feature: 32 bits of murmur3, so that two features of an entity may collide.
 
@@ -120,7 +164,7 @@ def timestamp_field(view: str) -> bytes:
 
 def state_field(view: str, birth: str) -> bytes:
     """The hash field of a view's state in one of its lives."""
-    return f"_ms:{view}:{birth}".encode()
+    return STATE_PREFIX + f"{view}:{birth}".encode()
 
 
 def certificate_key(project: str, shard: bytes = b"") -> bytes:

@@ -31,7 +31,7 @@ from features.kernel_plan import KernelPlan
 from features.nouns import FeatureValue, Partition
 from features.plan import SourcePlan, ViewPlan
 from features.ring import ADD, FIRST_CELL, MAX, MERGE_CELLS, MIN, Held, Ring
-from features.state import Head, State, StateCodec
+from features.state import ERA_BITS, Head, State, StateCodec
 
 _ONE, _VALUE, _TIME, _SQUARE_LOW, _SQUARE_HIGH = range(5)
 _LIFT: dict[Lift, int] = {
@@ -87,11 +87,11 @@ class ViewKernel:
             view_hash=view.hash, tip=self._tip, ever=self._ever, rings=[ring.held for ring in self._rings]
         )
 
-    def new_state(self) -> State:
-        """State of no events."""
+    def new_state(self, era: int = 0) -> State:
+        """State of no events, of an entity that was forgotten ``era`` times."""
         return State(
             positions={},
-            repair=0,
+            repair=era << ERA_BITS,
             newest_us=None,
             tip=self._identities.copy(),
             ever=[self._identities[slot] for _, slot in self._ever],

@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from features.errors import BirthMissingError, StoreUnavailableError
+from features.erasure import Erasure
+from features.errors import BirthMissingError, ErasureMissedError, StoreUnavailableError
 from features.feast_layout import state_field, witness_key
 from features.memory_shards import CERTIFICATE, PROGRESS, PROJECT, MemoryShard, MemoryShards
-from features.shard_records import birth_field, log_field, mark_field, to_certificate
+from features.shard_records import birth_field, ends_of, erasure_field, log_field, mark_field, to_certificate
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
+
+COUNT = b"erasures"
 
 
 class MemoryStore:
@@ -33,6 +36,7 @@ class MemoryStore:
         self.epoch = 0
         self._generation: int | None = None
         self._writes_left = 0
+        self._n_erasures = 0
 
     def reader(self) -> MemoryReader:
         """A blocking reader of the same shards."""
@@ -104,11 +108,12 @@ class MemoryStore:
         await self._write_everywhere(CERTIFICATE, {log_field(log.topic, log.log): msgspec.json.encode(log)})
 
     async def write_progress(self, marks: Mapping[ProgressKey, int]) -> None:
-        """Set next offsets on every shard, after all earlier writes; BirthMissingError as `write_states`."""
+        """Set next offsets on every shard, after all earlier writes; raises as `write_states`."""
         epoch = self._connected()
         fields = {mark_field(mark): str(offset).encode() for mark, offset in marks.items()}
         missing: BirthMissingError | None = None
         for index, shard in enumerate(self.shards.shards):
+            self._refuse_if_unaware(shard)
             certified = {birth.id for birth in to_certificate(shard.hash(CERTIFICATE)).births}
             lacking = [birth for birth, _, _ in marks if birth not in certified]
             if lacking:
@@ -126,6 +131,59 @@ class MemoryStore:
         await self._answer(epoch)
         return marks
 
+    def know_erasures(self, n_erasures: int) -> None:
+        """Write from now on as one who leaves out so many forgotten entities."""
+        self._n_erasures = n_erasures
+
+    async def raise_erasure(self, erasure: Erasure) -> None:
+        """Tell every shard of an erasure, and set progress back to its ends where it is new."""
+        epoch = self._connected()
+        field, ends = erasure_field(erasure), ends_of(erasure)
+        for shard in self.shards.shards:
+            known = shard.hash(CERTIFICATE)
+            n_known = int(known.get(COUNT, b"0"))
+            if field not in known:
+                ahead = {
+                    mark: b"%d" % ends[place]
+                    for mark, offset in shard.hash(PROGRESS).items()
+                    if int(offset) > ends.get(place := mark.partition(b":")[2], int(offset))
+                }
+                self._write(shard, PROGRESS, ahead)
+                n_known += 1
+            self._write(shard, CERTIFICATE, {field: msgspec.json.encode(erasure), COUNT: b"%d" % n_known})
+        await self._answer(epoch)
+
+    async def read_entity_keys(self) -> list[bytes]:
+        """Keys of all entities."""
+        epoch = self._connected()
+        own = {CERTIFICATE, PROGRESS}
+        keys = [key for shard in self.shards.shards for key, fields in shard.hashes.items() if fields]
+        await self._answer(epoch)
+        return [key for key in keys if key not in own and b"_ms:births:" not in key]
+
+    async def read_entity(self, key: bytes) -> dict[bytes, bytes]:
+        """All fields of an entity; empty where there is none."""
+        epoch = self._connected()
+        fields = dict(self.shards.of(key).hash(key))
+        await self._answer(epoch)
+        return fields
+
+    async def erase_fields(self, key: bytes, heads: Mapping[bytes, bytes], fields: Sequence[bytes]) -> bool:
+        """Delete fields of an entity, if its states still have these heads."""
+        epoch = self._connected()
+        shard = self.shards.of(key)
+        stored = shard.hash(key)
+        same = all(
+            stored.get(field, b"").startswith(head) and bool(head) == (field in stored) for field, head in heads.items()
+        )
+        if same:
+            self._write(shard, key, dict.fromkeys(fields))
+        await self._answer(epoch)
+        return same
+
+    async def rewrite_files(self) -> None:
+        """There are none."""
+
     async def _write_states(
         self, view: str, birth: str, writes: Sequence[StateWrite], *, certified: bool
     ) -> list[bytes | None]:
@@ -139,6 +197,8 @@ class MemoryStore:
             if certified and certificate not in shard.hash(CERTIFICATE):
                 missing = BirthMissingError("a shard", f"carries no certificate of view {view}, birth {birth}")
                 continue
+            if certified:
+                self._refuse_if_unaware(shard)
             stored = shard.hash(write.key).get(field)
             if (stored or b"")[: len(write.expected)] != write.expected or (stored is not None and not write.expected):
                 answers.append(stored or b"")
@@ -166,6 +226,11 @@ class MemoryStore:
             self._writes_left -= 1
             if not self._writes_left:
                 self.cut()
+
+    def _refuse_if_unaware(self, shard: MemoryShard) -> None:
+        """ErasureMissedError where the shard was told of more erasures than this writer."""
+        if int(shard.hash(CERTIFICATE).get(COUNT, b"0")) != self._n_erasures:
+            raise ErasureMissedError("store", "an entity was forgotten since this process looked")
 
     def _connected(self) -> int:
         """The epoch of the live connection; StoreUnavailableError when there is none."""

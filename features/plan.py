@@ -8,6 +8,7 @@ hash hold the same states for the same records.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -205,7 +206,11 @@ class ServicePlan(PlanStruct, frozen=True, kw_only=True):
 
 
 class Plan(PlanStruct, frozen=True, kw_only=True):
-    """A domain, compiled. ``key_ttl_s`` is after how long without a write an entity expires; None: never."""
+    """A domain, compiled.
+
+    ``key_ttl_s`` is after how long without a write an entity expires, None: never. ``retention_us`` tells by topic how
+    long records stay in the lake, those of others for ever.
+    """
 
     format: Literal[1] = 1
     project: str
@@ -215,6 +220,7 @@ class Plan(PlanStruct, frozen=True, kw_only=True):
     services: tuple[ServicePlan, ...]
     transforms_sha256: str
     key_ttl_s: int | None = None
+    retention_us: Mapping[str, int] = {}
 
     @property
     def hash(self) -> str:

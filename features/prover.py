@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 from features.attribution import Cause, Finding, attribute, bits, first_difference
+from features.erasure import Erasures
 from features.errors import BadInputError, RequestError
 from features.feast_layout import KeyLayout
 from features.judge import Judge
@@ -16,6 +18,9 @@ from features.plan import Plan
 from features.refold import fold_records, unseen
 from features.sigmoid import sigmoid
 from features.vector import Assembler, ViewValues
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 ATTRIBUTED = 200
 """Mismatches whose cause is looked for; each costs many folds."""
@@ -45,25 +50,35 @@ class Prover:
         Valid events of each topic, from the lake: at least those of the records' entities.
     faults
         Tells what is wrong with the lake; asked once a cause is looked for.
+    erasures
+        Entities that were forgotten: what their events had gone into is no mismatch.
 
     Attributes
     ----------
     unseen
         Records that are proven but lack an event that had long been in Kafka.
+    erased
+        Records that cannot be proven any more, because events that were erased since had gone into them.
     rescored
         Records whose model was run again on their vector.
 
     """
 
     def __init__(
-        self, judge: Judge, tables: Mapping[str, pa.Table], faults: Callable[[], Sequence[LakeFinding]]
+        self,
+        judge: Judge,
+        tables: Mapping[str, pa.Table],
+        faults: Callable[[], Sequence[LakeFinding]],
+        erasures: Erasures,
     ) -> None:
         self._judge = judge
         self._faults = faults
         self._tables = tables
         self._assemblers: dict[tuple[str, str], Assembler] = {}
         self._left_to_attribute = ATTRIBUTED
+        self._erasures = erasures
         self.unseen = 0
+        self.erased = 0
         self.rescored = 0
 
     def mismatches(self, records: Sequence[ScoreRecord]) -> Iterator[Mismatch]:
@@ -95,7 +110,9 @@ class Prover:
         self.unseen += len(set().union(*(unseen(known, view, self._tables[view.topic]) for view in plan.views)))
         for i, record in enumerate(known):
             mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
-            if mismatch is not None:
+            if mismatch is not None and mismatch.cause == "erased":
+                self.erased += 1
+            elif mismatch is not None:
                 yield mismatch
 
     def _judged(self, record: ScoreRecord, views: Mapping[str, ViewValues]) -> Mismatch | None:
@@ -130,10 +147,19 @@ class Prover:
         return _mismatch(record, "raw_score", record.raw_score, raw_score, finding)
 
     def _attributed(self, record: ScoreRecord, views: Mapping[str, ViewValues], assembler: Assembler) -> Finding:
+        if self._was_bystander(record):
+            return Finding("erased", "events of an entity that was forgotten since had gone into it")
         if self._left_to_attribute == 0:
             return Finding("unexamined", f"only the first {ATTRIBUTED} mismatches are put down to a cause")
         self._left_to_attribute -= 1
         return attribute(record, views, assembler, self._tables, self._judge.plan, self._faults())
+
+    def _was_bystander(self, record: ScoreRecord) -> bool:
+        at_us = (record.scored_at - _EPOCH) // _MICROSECOND
+        return bool(self._erasures.records) and any(
+            self._erasures.had_bystander(view.name, {key.name: record.entity[key.name] for key in view.keys}, at_us)
+            for view in self._judge.plan.views_of_service(record.service)
+        )
 
     def _assembler(self, record: ScoreRecord) -> Assembler:
         key = (record.service, record.digest)

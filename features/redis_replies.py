@@ -9,6 +9,7 @@ import hiredis
 
 from features.errors import (
     BirthMissingError,
+    ErasureMissedError,
     MillstreamError,
     SettingsError,
     StateCorruptError,
@@ -20,6 +21,9 @@ NO_REPLY: Final = object()
 
 BIRTH_MISSING: Final = "BIRTHMISSING"
 """Error code with which our scripts refuse a shard without the certificate."""
+
+ERASURES: Final = "ERASURES"
+"""Error code with which our scripts refuse a writer that does not know all that was forgotten."""
 
 NO_SCRIPT: Final = "NOSCRIPT"
 
@@ -50,6 +54,8 @@ def store_error(reply: hiredis.ReplyError) -> MillstreamError:
     code, _, rest = text.partition(" ")
     if code == BIRTH_MISSING:
         return BirthMissingError("a store shard", f"carries no certificate of {rest}")
+    if code == ERASURES:
+        return ErasureMissedError("store", "an entity was forgotten since this process looked")
     if code == NO_SCRIPT:
         return ScriptMissingError("store", text)
     if code in _MOVED:

@@ -26,12 +26,14 @@ def named(source: str) -> Script:
 
 
 WRITE_STATES = named("""\
--- KEYS: certificate   ARGV: certificate field (empty: ask for none), state field, seconds to live (0: for ever),
--- then per entity: key, expected head, state, number of further words, those (Feast's fields and values)
-if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-  return redis.error_reply('BIRTHMISSING ' .. ARGV[1])
+-- KEYS: certificate   ARGV: certificate field (empty: ask for none), erasures known, state field, seconds to live
+-- (0: for ever), then per entity: key, expected head, state, number of further words, those (Feast's fields and values)
+if ARGV[1] ~= '' then
+  if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return redis.error_reply('BIRTHMISSING ' .. ARGV[1]) end
+  local erasures = redis.call('HGET', KEYS[1], 'erasures') or '0'
+  if erasures ~= ARGV[2] then return redis.error_reply('ERASURES known to the store: ' .. erasures) end
 end
-local call, field, ttl, at, answers = redis.call, ARGV[2], ARGV[3], 4, {}
+local call, field, ttl, at, answers = redis.call, ARGV[3], ARGV[4], 5, {}
 while at <= #ARGV do
   local key, expected, words = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 3])
   local stored = call('HGET', key, field)
@@ -50,16 +52,18 @@ return answers
 """)
 
 WRITE_PROGRESS = named("""\
--- KEYS: certificate, progress   ARGV: number of births, those, then mark and offset in turn
+-- KEYS: certificate, progress   ARGV: erasures known, number of births, those, then mark and offset in turn
+local erasures = redis.call('HGET', KEYS[1], 'erasures') or '0'
+if erasures ~= ARGV[1] then return redis.error_reply('ERASURES known to the store: ' .. erasures) end
 local certified = {}
 for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
   local birth = string.match(name, '^view:.*:([^:]*)$')
   if birth then certified[birth] = true end
 end
-for i = 2, tonumber(ARGV[1]) + 1 do
+for i = 3, tonumber(ARGV[2]) + 2 do
   if not certified[ARGV[i]] then return redis.error_reply('BIRTHMISSING ' .. ARGV[i]) end
 end
-for i = tonumber(ARGV[1]) + 2, #ARGV, 2 do  -- one by one: Lua unpacks no more than some thousands
+for i = tonumber(ARGV[2]) + 3, #ARGV, 2 do  -- one by one: Lua unpacks no more than some thousands
   redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
 end
 return redis.status_reply('OK')
@@ -75,4 +79,29 @@ end
 return redis.status_reply('OK')
 """)
 
-SCRIPTS = (WRITE_STATES, WRITE_PROGRESS, DROP_BIRTH)
+RAISE_ERASURE = named("""\
+-- KEYS: certificate, progress   ARGV: certificate field, record, then <log>:<partition> and end in turn
+local fresh = redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if fresh == 0 then return redis.status_reply('OK') end
+redis.call('HSET', KEYS[1], 'erasures', (redis.call('HGET', KEYS[1], 'erasures') or 0) + 1)
+local ends = {}
+for i = 3, #ARGV, 2 do ends[ARGV[i]] = tonumber(ARGV[i + 1]) end
+for _, mark in ipairs(redis.call('HKEYS', KEYS[2])) do
+  local last = ends[string.match(mark, '^[^:]*:(.*)$')]
+  if last and tonumber(redis.call('HGET', KEYS[2], mark)) > last then redis.call('HSET', KEYS[2], mark, last) end
+end
+return redis.status_reply('OK')
+""")
+
+ERASE = named("""\
+-- KEYS: entity   ARGV: number of guards, those (state field and head in turn, empty: none), then fields to delete
+for i = 2, 2 * tonumber(ARGV[1]), 2 do
+  local stored, head = redis.call('HGET', KEYS[1], ARGV[i]), ARGV[i + 1]
+  if head == '' and stored then return 0 end
+  if head ~= '' and (not stored or string.sub(stored, 1, #head) ~= head) then return 0 end
+end
+for i = 2 * tonumber(ARGV[1]) + 2, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+return 1
+""")
+
+SCRIPTS = (WRITE_STATES, WRITE_PROGRESS, DROP_BIRTH, RAISE_ERASURE, ERASE)

@@ -7,6 +7,7 @@ entities go where the slots of their keys lie.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -14,17 +15,29 @@ from typing import Any
 
 import msgspec
 
+from features.erasure import Erasure
 from features.errors import StoreUnavailableError
-from features.feast_layout import state_field
+from features.feast_layout import read_key, state_field
+from features.redis_files import rewrite_files
 from features.redis_link import RedisLink, open_link
 from features.redis_replies import ScriptMissingError, to_hash
-from features.redis_scripts import DROP_BIRTH, SCRIPTS, WRITE_PROGRESS, WRITE_STATES, Script
+from features.redis_scripts import (
+    DROP_BIRTH,
+    ERASE,
+    RAISE_ERASURE,
+    SCRIPTS,
+    WRITE_PROGRESS,
+    WRITE_STATES,
+    Script,
+)
 from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
 from features.settings import StoreSettings
 from features.shard_keys import ShardKeys
 from features.shard_records import (
     birth_field,
     common_certificate,
+    ends_of,
+    erasure_field,
     least_progress,
     log_field,
     mark_field,
@@ -58,6 +71,7 @@ class RedisStore:
         self._settings = settings
         self._ttl = b"%d" % (key_ttl_s or 0)
         self._topology: Topology | None = None
+        self._n_erasures = b"0"
         self._shards: tuple[RedisLink, ...] = ()
         self._keys: tuple[ShardKeys, ...] = ()
 
@@ -97,8 +111,9 @@ class RedisStore:
     async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
         """Compare and set each; None where it was written, else the state that stands there (empty: none).
 
-        One script call a shard, so give it about a hundred at a time. Calls made side by side are pipelined. Raises
-        BirthMissingError, with nothing written on that shard, where the birth is not certified.
+        One script call a shard, so give it about a hundred at a time. Calls made side by side are pipelined. Raises,
+        with nothing written on that shard, BirthMissingError where the birth is not certified, and ErasureMissedError
+        where this writer does not know all that was forgotten.
         """
         return await self._write_states(view, birth, writes, birth_field(view, birth))
 
@@ -131,11 +146,11 @@ class RedisStore:
         await self._certify(log_field(log.topic, log.log), msgspec.json.encode(log))
 
     async def write_progress(self, marks: Mapping[ProgressKey, int]) -> None:
-        """Set next offsets on every shard, after all earlier writes; BirthMissingError as `write_states`."""
+        """Set next offsets on every shard, after all earlier writes; raises as `write_states`."""
         if not marks:
             return
         births = sorted({birth.encode() for birth, _, _ in marks})
-        arguments = [b"%d" % len(births), *births]
+        arguments = [self._n_erasures, b"%d" % len(births), *births]
         for mark, offset in marks.items():
             arguments += (mark_field(mark), b"%d" % offset)
         await self._run_everywhere(WRITE_PROGRESS, arguments)
@@ -146,12 +161,54 @@ class RedisStore:
         replies = await _all(shard.call(b"HGETALL", keys.progress) for shard, keys in shards)
         return least_progress([to_progress(to_hash(reply)) for reply in replies])
 
+    def know_erasures(self, n_erasures: int) -> None:
+        """Write from now on as one who leaves out so many forgotten entities; none before the first call."""
+        self._n_erasures = b"%d" % n_erasures
+
+    async def raise_erasure(self, erasure: Erasure) -> None:
+        """Tell every shard of an erasure: see `features.store.Store.raise_erasure`."""
+        arguments = [erasure_field(erasure), msgspec.json.encode(erasure)]
+        for place, end in ends_of(erasure).items():
+            arguments += (place, b"%d" % end)
+        await self._run_everywhere(RAISE_ERASURE, arguments)
+
+    async def read_entity_keys(self) -> list[bytes]:
+        """Keys of all entities of the project."""
+        return [key for keys in await _all(map(self._scan, self._every())) for key in keys]
+
+    async def read_entity(self, key: bytes) -> dict[bytes, bytes]:
+        """All fields of an entity; empty where there is none."""
+        return to_hash(await self._of(key).call(b"HGETALL", key))
+
+    async def erase_fields(self, key: bytes, heads: Mapping[bytes, bytes], fields: Sequence[bytes]) -> bool:
+        """Delete fields of an entity, if its states still have these heads: see `features.store.Store.erase_fields`."""
+        arguments = [b"%d" % len(heads), *chain.from_iterable(heads.items()), *fields]
+        return bool(await _run(self._of(key), ERASE, [key], arguments))
+
+    async def rewrite_files(self) -> None:
+        """Write append-only file and snapshot anew; StoreUnavailableError where the server does not allow it."""
+        await _all(map(rewrite_files, self._every()))
+
+    def _of(self, key: bytes) -> RedisLink:
+        """The shard that an entity's key lies on."""
+        return self._every()[next(iter(self._split([key])))]
+
+    async def _scan(self, shard: RedisLink) -> list[bytes]:
+        """Keys of the project's entities on one shard, each once."""
+        pattern = b"*" + re.sub(rb"([*?\[\]\\^])", rb"\\\1", self._project.encode())
+        cursor, found = b"0", set[bytes]()
+        while True:
+            cursor, keys = await shard.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"1000")
+            found.update(key for key in keys if read_key(key, self._project) is not None)
+            if cursor == b"0":
+                return sorted(found)
+
     async def _write_states(
         self, view: str, birth: str, writes: Sequence[StateWrite], certificate: bytes
     ) -> list[bytes | None]:
         if not writes:
             return []
-        head = (certificate, state_field(view, birth), self._ttl)
+        head = (certificate, self._n_erasures, state_field(view, birth), self._ttl)
 
         def ask(at: int, writes: Iterable[StateWrite]) -> Awaitable[list[bytes | None]]:
             arguments = [*head]

@@ -9,13 +9,13 @@ import pyarrow.compute as pc
 
 from features.bootstrap import birth_of, fold_lake, state_write
 from features.errors import RequestError, UnavailableError
-from features.feast_layout import entity_key
+from features.feast_layout import entity_key, field_name, state_field, timestamp_field
 from features.kernel import ViewKernel
 from features.lake import Lake, declared_name
 from features.nouns import KeyValue
-from features.plan import Plan
+from features.plan import Plan, ViewPlan
 from features.state import head_of
-from features.store import Store
+from features.store import Birth, Store
 
 ATTEMPTS = 10
 """Tries before a hot entity is given up: each loses only to a write of the stream."""
@@ -23,6 +23,8 @@ ATTEMPTS = 10
 
 async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, entity: Mapping[str, KeyValue]) -> bool:
     """Replace the stored state of one entity by what the lake folds to at the same positions.
+
+    Where all its events have been erased since, nothing takes its place.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
         raise RequestError(missing[0], "is a join key and is not given", f"view {view_name} needs it")
     kernel, birth = ViewKernel(view, source), birth_of(await store.read_certificate(), view)
     key = entity_key(plan.project, view.keys, [entity[key.name] for key in view.keys])
+    erasures = lake.erasures()
+    store.know_erasures(len(erasures))
     for _ in range(ATTEMPTS):
         (stored,) = await store.read_states(view_name, birth.id, [key])
         if stored is None:
@@ -64,12 +68,22 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
             events = events.filter(
                 pc.equal(events.column(declared_name(join_key.name)), pa.scalar(entity[join_key.name]))
             )
-        states, _ = fold_lake(events, view, source, plan.project)
+        states, _ = fold_lake(events, view, source, plan.project, erasures)
+        if key not in states and erasures.records:
+            if await store.erase_fields(key, {state_field(view_name, birth.id): head_of(stored)}, _fields(view, birth)):
+                return True
+            continue
         if key not in states:
             raise UnavailableError("lake", f"holds no event of {dict(entity)} at or below the state's positions")
         fresh = states[key]
-        fresh.positions, fresh.repair = dict(old.positions), old.repair + 1
+        fresh.positions, fresh.repair = dict(old.positions), max(old.repair + 1, fresh.repair)
         (answer,) = await store.write_states(view_name, birth.id, [state_write(kernel, key, head_of(stored), fresh)])
         if answer is None:
             return True
     raise UnavailableError("store", f"the stream wrote {dict(entity)} at each of {ATTEMPTS} attempts; try again")
+
+
+def _fields(view: ViewPlan, birth: Birth) -> list[bytes]:
+    """All that stands of a view in an entity's hash."""
+    features = [field_name(view.name, feature) for feature in view.feature_names]
+    return [state_field(view.name, birth.id), timestamp_field(view.name), *features]

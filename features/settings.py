@@ -121,6 +121,16 @@ class LakeSettings(Part):
     )
     flush_rows: int = Field(default=50_000, ge=1, description="Rows of a partition after which a lake file is written.")
     flush_ms: int = Field(default=100, ge=0, description="Time after which a lake file is written in any case.")
+    scores_retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days that score records stay in the lake, for `millstream forget --expired`; none: for ever.",
+    )
+    erasure_key: str | None = Field(
+        default=None,
+        description="Secret of 64 hexadecimal digits under which forgotten entities are known; none: `erasure.key` in "
+        "the state folder, which the first `millstream forget` makes.",
+    )
 
 
 class RegistrySettings(Part):

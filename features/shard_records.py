@@ -1,8 +1,9 @@
 """Certificate and progress as they stand in a shard's two hashes, and what many shards say together.
 
-A certificate hash has ``view:<view>:<birth>`` → JSON `Birth` and ``log:<topic>:<log>`` → JSON `AdoptedLog`; a
-progress hash has ``<birth>:<log>:<partition>`` → next offset in decimal. Each birth is named a second time, in a
-hash among its entities: its witness.
+A certificate hash has ``view:<view>:<birth>`` → JSON `Birth`, ``log:<topic>:<log>`` → JSON `AdoptedLog`,
+``erasure:<id>`` → JSON `Erasure`, and ``erasures`` → how many of these there are; a progress hash has
+``<birth>:<log>:<partition>`` → next offset in decimal. Each birth is named a second time, in a hash among its
+entities: its witness.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from features.erasure import Erasure
 from features.errors import StateCorruptError
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey
 
@@ -26,6 +28,21 @@ def birth_field(view: str, birth: str) -> bytes:
 def log_field(topic: str, log: str) -> bytes:
     """Certificate field of an adopted log."""
     return f"log:{topic}:{log}".encode()
+
+
+def erasure_field(erasure: Erasure) -> bytes:
+    """Certificate field of an erasure. How many there are stands beside them, under ``erasures``."""
+    return f"erasure:{erasure.id}".encode()
+
+
+def ends_of(erasure: Erasure) -> dict[bytes, int]:
+    """Where an erased entity's events count again, by the part of a progress field that names log and partition."""
+    return {
+        f"{log}:{partition}".encode(): end
+        for logs in erasure.ends.values()
+        for log, partitions in logs.items()
+        for partition, end in partitions.items()
+    }
 
 
 def mark_field(mark: ProgressKey) -> bytes:
@@ -45,7 +62,7 @@ def to_certificate(fields: Mapping[bytes, bytes]) -> Certificate:
     Returns
     -------
     Certificate
-        Births and logs in order of their fields; fields of other kinds are left to newer versions.
+        Births, logs and erasures in order of their fields; fields of other kinds are left to newer versions.
 
     Raises
     ------
@@ -55,15 +72,18 @@ def to_certificate(fields: Mapping[bytes, bytes]) -> Certificate:
     """
     births: list[Birth] = []
     logs: list[AdoptedLog] = []
+    erasures: list[Erasure] = []
     for field, record in sorted(fields.items()):
         try:
             if field.startswith(b"view:"):
                 births.append(msgspec.json.decode(record, type=Birth))
             elif field.startswith(b"log:"):
                 logs.append(msgspec.json.decode(record, type=AdoptedLog))
+            elif field.startswith(b"erasure:"):
+                erasures.append(msgspec.json.decode(record, type=Erasure))
         except msgspec.MsgspecError as error:
             raise StateCorruptError(f"certificate field {field!r}", str(error)) from error
-    return Certificate(births=tuple(births), logs=tuple(logs))
+    return Certificate(births=tuple(births), logs=tuple(logs), erasures=tuple(erasures))
 
 
 def witnessed(certificate: Certificate, fields: Collection[bytes]) -> Certificate:
@@ -119,11 +139,13 @@ def common_certificate(shards: Sequence[Certificate]) -> Certificate:
         Births and logs that stand on all shards.
 
     """
+    erasures = [{erasure.id: erasure for erasure in shard.erasures} for shard in shards]
     births = [{(birth.view, birth.id): birth for birth in shard.births} for shard in shards]
     logs = [{(log.topic, log.log): log for log in shard.logs} for shard in shards]
     return Certificate(
         births=tuple(_least_birth([shard[key] for shard in births]) for key in _common(births)),
         logs=tuple(_least_log([shard[key] for shard in logs]) for key in _common(logs)),
+        erasures=tuple(min((shard[key] for shard in erasures), key=_n_ends) for key in _common(erasures)),
     )
 
 
@@ -160,6 +182,11 @@ def _least_birth(versions: Sequence[Birth]) -> Birth:
     cuts = [version.cut for version in versions]
     cut = {log: _least_offsets([shard[log] for shard in cuts]) for log in _common(cuts)}
     return msgspec.structs.replace(versions[0], cut=cut, serving=all(version.serving for version in versions))
+
+
+def _n_ends(erasure: Erasure) -> int:
+    """How much a shard knows of an erasure."""
+    return len(erasure.ends)
 
 
 def _least_log(versions: Sequence[AdoptedLog]) -> AdoptedLog:

@@ -37,6 +37,9 @@ _NEWEST = struct.Struct("<q")
 
 Buffer: TypeAlias = "bytes | array[int]"
 
+ERA_BITS: Final = 20
+"""The repair counter's upper bits count how often the entity was forgotten, the lower ones its repairs since then."""
+
 
 class State:
     """What one entity's valid events, at or below ``positions``, fold to.
@@ -199,6 +202,11 @@ class StateCodec:
         except (struct.error, ValueError, IndexError) as error:
             raise StateCorruptError("feature state", f"is cut short at {len(data)} bytes ({error})") from error
         return State(positions=positions, repair=repair, newest_us=newest_us, tip=tip, ever=ever, rings=rings)
+
+
+def era_of(data: bytes) -> int:
+    """How often the entity had been forgotten when this state was begun; 0 for no bytes."""
+    return 0 if not data else int(_HEAD.unpack_from(data)[2]) >> ERA_BITS
 
 
 def head_of(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from features.erasure import Erasure
 from features.nouns import Struct
 
 
@@ -53,6 +54,7 @@ class Certificate(Struct, frozen=True, kw_only=True):
 
     births: tuple[Birth, ...] = ()
     logs: tuple[AdoptedLog, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
 
 
 ProgressKey = tuple[str, str, int]
@@ -83,7 +85,8 @@ class Store(Protocol):
     async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
         """Compare and set each; None where it was written, else the state that stands there (empty: none).
 
-        Raises BirthMissingError, with nothing written on that shard, where the birth is not certified.
+        Raises, with nothing written on that shard, BirthMissingError where the birth is not certified, and
+        ErasureMissedError where more entities were forgotten than `know_erasures` was told.
         """
         ...
 
@@ -108,11 +111,43 @@ class Store(Protocol):
         ...
 
     async def write_progress(self, marks: Mapping[ProgressKey, int]) -> None:
-        """Set next offsets on every shard, after all earlier writes; BirthMissingError as `write_states`."""
+        """Set next offsets on every shard, after all earlier writes; raises as `write_states`."""
         ...
 
     async def read_progress(self) -> dict[ProgressKey, int]:
         """Least over the shards; a mark that some shard lacks is left out."""
+        ...
+
+    def know_erasures(self, n_erasures: int) -> None:
+        """Write from now on as one who leaves out so many forgotten entities; none before the first call."""
+        ...
+
+    async def raise_erasure(self, erasure: Erasure) -> None:
+        """Tell every shard of an erasure.
+
+        From then on it refuses writers that do not know it. Progress that lies above the erasure's ends is set back
+        to them, so that what those writers had added of the entity's later events is read again. One that is known
+        already is put in the place of what was known of it.
+        """
+        ...
+
+    async def read_entity_keys(self) -> list[bytes]:
+        """Keys of all entities of the project."""
+        ...
+
+    async def read_entity(self, key: bytes) -> dict[bytes, bytes]:
+        """All fields of an entity, Feast's and ours; empty where there is none."""
+        ...
+
+    async def erase_fields(self, key: bytes, heads: Mapping[bytes, bytes], fields: Sequence[bytes]) -> bool:
+        """Delete fields of an entity, if its states still have these heads (by state field, empty: no state).
+
+        False, with nothing deleted, where somebody wrote meanwhile.
+        """
+        ...
+
+    async def rewrite_files(self) -> None:
+        """Write the store's own files anew, so that they keep nothing of what was deleted; waits until it is done."""
         ...
 
 

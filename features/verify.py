@@ -16,6 +16,7 @@ from features.judge import Judge
 from features.key_sample import KeySample
 from features.lake import Finding as LakeFinding
 from features.lake import Lake, declared_name
+from features.lake_reach import Horizons, LakeEnds
 from features.nouns import KeyValue, ScoreRecord, Struct
 from features.plan import EntityKeyPlan, Plan, SourcePlan
 from features.prover import Mismatch, Prover
@@ -31,7 +32,9 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     ``waiting`` counts records whose positions the lake does not cover yet, ``supplied`` those whose vector came with
     the request; neither is checked. ``unseen`` counts checked records that are proven for the events they name, but
     lack one that had long been in Kafka: the stream was behind, or the store had lost a state. ``rescored`` counts
-    those whose model was at hand and was run again on the recorded vector. ``causes`` counts the mismatches by cause,
+    those whose model was at hand and was run again on the recorded vector. ``erased`` counts those that cannot be
+    proven any more, because events of an entity forgotten since had gone into them, ``expired`` those that look back
+    on records which the lake has dropped; neither is checked. ``causes`` counts the mismatches by cause,
     ``mismatches`` shows the first.
     """
 
@@ -42,6 +45,8 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     supplied: int
     unseen: int
     rescored: int
+    erased: int
+    expired: int
     causes: dict[str, int]
     lake_faults: tuple[str, ...]
     mismatches: tuple[Mismatch, ...]
@@ -85,8 +90,10 @@ def verify(
     """
     records = list(read_records(lake)) if sample is None else sample_records(lake, sample)
     fetched = [record for record in records if record.source == "fetched"]
-    ends = _LakeEnds(lake, judge.plan)
-    ready = [record for record in fetched if ends.cover(record)]
+    ends = LakeEnds(lake, judge.plan)
+    horizons = Horizons(lake, judge.plan)
+    kept = [record for record in fetched if not horizons.cut_off(record)]
+    ready = [record for record in kept if ends.cover(record)]
     faults = _LakeFaults(lake, judge.plan)
     if sample is None:
         faults.all()
@@ -94,7 +101,7 @@ def verify(
         source.topic: lake.read(source, keep=None if sample is None else _events_of(ready, judge.plan, source))
         for source in judge.plan.sources
     }
-    prover = Prover(judge, tables, faults.all)
+    prover = Prover(judge, tables, faults.all, lake.erasures())
     causes: Counter[str] = Counter()
     mismatches: list[Mismatch] = []
     for begin in range(0, len(ready), CHUNK):
@@ -105,12 +112,14 @@ def verify(
         progress(begin + len(chunk))
     return VerifyReport(
         records=len(records),
-        checked=len(ready),
+        checked=len(ready) - prover.erased,
         mismatched=sum(causes.values()),
-        waiting=len(fetched) - len(ready),
+        waiting=len(kept) - len(ready),
         supplied=len(records) - len(fetched),
         unseen=prover.unseen,
         rescored=prover.rescored,
+        erased=prover.erased,
+        expired=len(fetched) - len(kept),
         causes=dict(causes),
         lake_faults=tuple(str(fault) for fault in faults.known[:shown]),
         mismatches=tuple(mismatches[:shown]),
@@ -161,27 +170,3 @@ class _LakeFaults:
             self.known = [fault for source in sources for fault in self._lake.check(source.topic, source=source)]
             self._checked = True
         return self.known
-
-
-class _LakeEnds:
-    """Knows which positions the lake covers."""
-
-    def __init__(self, lake: Lake, plan: Plan) -> None:
-        self._lake = lake
-        self._topics = {view.name: view.topic for view in plan.views}
-        self._ends: dict[tuple[str, str, int], int] = {}
-
-    def cover(self, record: ScoreRecord) -> bool:
-        """Whether all positions of the record lie below the lake's end; those of a view that is gone need not."""
-        return all(
-            self._end(self._topics[reading.view], log, partition) > offset
-            for reading in record.views
-            if reading.view in self._topics
-            for log, partition, offset in reading.positions
-        )
-
-    def _end(self, topic: str, log: str, partition: int) -> int:
-        key = (topic, log, partition)
-        if key not in self._ends:
-            self._ends[key] = self._lake.end(topic, log, partition) or 0
-        return self._ends[key]

@@ -14,7 +14,7 @@ from features.clock import SystemClock
 from features.domain import load_domain
 from features.judge import judge_of
 from features.key_sample import KeySample
-from features.lake import open_lake
+from features.lake import open_site_lake
 from features.plan import Plan
 from features.settings import Settings
 from features.verify import VerifyReport, verify
@@ -76,7 +76,7 @@ def run_monitor(
         if once:
             watcher.read_all(topic)
             if not watches.seen:
-                watcher.take(read_scores(open_lake(settings.lake_url(plan.project))))
+                watcher.take(read_scores(open_site_lake(settings, plan.project)))
             return watcher.finish()
         checks = _spot_checks(settings, plan, metrics)
         with (
@@ -97,11 +97,11 @@ def _spot_checks(settings: Settings, plan: Plan, metrics: MonitorMetrics) -> Spo
     """Those that the settings ask for; each opens lake and bundles anew, to see what has come since."""
     if not settings.monitor.spot_check_s:
         return None
-    state_dir, lake_url = settings.state_dir(plan.project), settings.lake_url(plan.project)
+    state_dir = settings.state_dir(plan.project)
 
     def prove(sample: KeySample) -> VerifyReport:
         judge = judge_of(plan, load_domain(settings.repo).models, state_dir)
-        return verify(open_lake(lake_url), judge, sample=sample)
+        return verify(open_site_lake(settings, plan.project), judge, sample=sample)
 
     every_s, keys = settings.monitor.spot_check_s, settings.monitor.spot_check_keys
     return SpotChecks(prove=prove, metrics=metrics, clock=SystemClock(), every_s=every_s, keys=keys)

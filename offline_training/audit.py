@@ -1,4 +1,7 @@
-"""The audit log of published models: append-only JSON lines, each bound to all before it by a hash chain."""
+"""The audit log of models published and entities forgotten.
+
+Append-only JSON lines, each bound to all before it by a hash chain.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,19 @@ import msgspec
 
 from features.errors import CorruptError
 
+AUDIT_FILE = "audit.jsonl"
+"""Its name in the state folder."""
+
 FIRST = "0" * 64
 
-Event = Literal["publish", "promote"]
+Event = Literal["publish", "promote", "forget"]
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One event; ``hash`` is the SHA-256 of the entry's JSON with an empty hash, ``previous`` the hash before it."""
+    """One event, of a model version unless these fields are empty.
+
+    ``hash`` is the SHA-256 of the entry's JSON with an empty hash, ``previous`` the hash before it.
+    """
 
     at: datetime
     event: Event
@@ -50,10 +59,10 @@ class AuditLog:
         *,
         at: datetime,
         project: str,
-        model: str,
-        version: str,
-        digest: str,
         by: str,
+        model: str = "",
+        version: str = "",
+        digest: str = "",
         detail: dict[str, str],
     ) -> AuditEntry:
         """Add an event at the end, durably; CorruptError where the log so far does not hold together."""

@@ -15,13 +15,13 @@ import onnxruntime
 from features.bundle import Bundle
 from features.clock import Clock, SystemClock
 from features.domain import Domain
-from features.lake import open_lake
+from features.lake import open_site_lake
 from features.model_file import ModelSpec
 from features.nouns import Knowledge
 from features.plan import Plan
 from features.settings import Settings
 from features.transforms import load_transforms
-from offline_training.audit import AuditLog
+from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.bundle_writer import code_version, instant, write_bundle
 from offline_training.dataset import Dataset, build_dataset
 from offline_training.fitting import Fitted, Say, fit
@@ -29,8 +29,6 @@ from offline_training.plots import draw_plots
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
 from offline_training.report import TrainingReport
-
-AUDIT_FILE = "audit.jsonl"
 
 
 class _Laps:
@@ -66,7 +64,7 @@ def train(
     laps.lap("start")
     say("computing the features of every labelled observation from the lake")
     functions = load_transforms(state_dir, sha256=plan.transforms_sha256)
-    lake = open_lake(settings.lake_url(plan.project))
+    lake = open_site_lake(settings, plan.project)
     data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
     laps.lap("dataset")
     fitted = fit(data, spec, say)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from features.clock import Clock
 from features.decode import Decoded, Decoder
+from features.erasure import ERASED, NO_ERASURES, Erasures
 from features.formats.schemas import SchemaBook
 from features.lake import LakeBatch
 from features.nouns import SCORES_SOURCE, DeadLetter
@@ -90,13 +91,15 @@ class Engine:
         self._committed = committed
         self._feeds = _feeds(plan, store, worker, metrics, lake.schemas)
         self._ledgers: dict[tuple[str, str, int], Ledger] = {}
+        self._erasures = NO_ERASURES
 
-    def begin(self, births: Mapping[str, str]) -> None:
-        """Forget all that is not confirmed, and write to these births (view → birth id) from now on."""
+    def begin(self, births: Mapping[str, str], erasures: Erasures = NO_ERASURES) -> None:
+        """Forget all that is not confirmed; write to these births (view → birth id), in knowledge of these erasures."""
         self.forget()
+        self._erasures = erasures
         for feed in self._feeds.values():
             for writer in feed.writers:
-                writer.begin(births.get(writer.view.name, ""))
+                writer.begin(births.get(writer.view.name, ""), erasures)
 
     def forget(self) -> None:
         """Forget rows that are not confirmed: they are read again, and no progress is marked behind them."""
@@ -140,6 +143,9 @@ class Engine:
         feed = self._feeds[batch.topic]
         began = time.perf_counter()
         decoded = await self._decode(feed, batch)
+        if self._erasures.records:
+            place = (batch.log, batch.partition)
+            self._erasures.erase_batch(feed.source, place, batch.offsets, batch.values, decoded)
         ledger = self._ledger(batch)
         ledger.add(batch, decoded)
         due_at = ledger.due_at
@@ -191,8 +197,9 @@ class Engine:
     async def _commit(self, feed: Feed, log: str, partition: int, taken: LakeBatch) -> None:
         """Mark progress behind rows whose states and lake file are confirmed; announce the dead among them."""
         topic = feed.source.topic
-        if taken.decoded.reasons:  # before the mark: a crash between the two announces them again
-            await self._announce(dead_letters(topic, log, partition, taken))
+        letters = dead_letters(topic, log, partition, taken) if taken.decoded.reasons else []
+        if letters:  # before the mark: a crash between the two announces them again
+            await self._announce(letters)
         marks = {(writer.birth, log, partition): taken.next_offset for writer in feed.writers}
         await self._store.write_progress(marks)
         self._metrics.lake_rows.labels(topic).inc(len(taken.offsets))
@@ -204,6 +211,8 @@ class Engine:
         metrics.batch_seconds.labels(topic).observe(seconds)
         metrics.freshness.labels(topic).observe((self._clock.now_us() - batch.kafka_us[0]) / 1e6)
         for reason in decoded.reasons.values():
+            if reason == ERASED:
+                continue
             metrics.dead_letters.labels(topic, reason.partition(":")[0]).inc()
         self._watermarks.observe(batch, decoded)
 
@@ -221,6 +230,7 @@ def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[
             value=rows.values[i],
         )
         for i, reason in rows.decoded.reasons.items()
+        if reason != ERASED
     ]
 
 

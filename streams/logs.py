@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec
 
 from features.errors import BrokerUnavailableError
 
@@ -58,6 +58,18 @@ class KafkaLogs:
             return {(at.topic, at.partition): answer.result(DEADLINE_S).offset for at, answer in answers.items()}
         except (KafkaException, TimeoutError) as error:
             raise BrokerUnavailableError("broker", f"offsets are not listed: {error}") from error
+
+    def retention_ms(self, topics: Iterable[str]) -> dict[str, int | None]:
+        """How long the broker keeps the records of each topic, -1 for ever; None where it does not say."""
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in sorted(set(topics))]
+        found: dict[str, int | None] = {}
+        for resource, answer in self._admin.describe_configs(resources, request_timeout=DEADLINE_S).items():
+            try:
+                entry = answer.result(DEADLINE_S).get("retention.ms")
+                found[resource.name] = None if entry is None or entry.value is None else int(entry.value)
+            except (KafkaException, TimeoutError):
+                found[resource.name] = None
+        return found
 
     def create(self, topics: Iterable[str], partitions: int) -> list[str]:
         """Create the topics that are not there, with one replica; names of those created."""

@@ -13,7 +13,7 @@ import structlog
 from features.clock import SystemClock
 from features.errors import BrokerUnavailableError, MillstreamError
 from features.formats.registry_client import RegistryClient, registry_of
-from features.lake import Lake, open_lake
+from features.lake import Lake, open_site_lake
 from features.plan import Plan
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
@@ -49,7 +49,7 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     log.info("health and metrics", port=health.port)
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
     await_broker(logs, lanes)
-    lake = open_lake(settings.lake_url(plan.project))
+    lake = open_site_lake(settings, plan.project)
     registry = registry_of(settings.schema_registry, plan.sources)
     if registry is not None:
         lake.schemas.ask(registry)

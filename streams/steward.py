@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from features.agreement import ErasureLake, ErasureStore, agree_on_erasures
 from features.bootstrap import birth_of, start_offset
 from features.errors import BirthMissingError, MillstreamError
 from features.nouns import SCORES_TOPIC
@@ -27,24 +28,24 @@ DEADLINE_S = 15.0
 log: Final = structlog.get_logger(__name__)
 
 
-class StewardStore(Protocol):
+class StewardStore(ErasureStore, Protocol):
     """The part of the store that tells where to begin."""
 
     async def connect(self) -> None:
         """Open (or reopen) the connection."""
         ...
 
-    async def read_certificate(self) -> Certificate:
-        """Births and logs that every shard carries."""
-        ...
-
     async def read_progress(self) -> dict[ProgressKey, int]:
         """Least over the shards."""
         ...
 
+    def know_erasures(self, n_erasures: int) -> None:
+        """Write from now on as one who leaves out so many forgotten entities."""
+        ...
 
-class LakeEnds(Protocol):
-    """The part of the lake that tells where it ends."""
+
+class LakeEnds(ErasureLake, Protocol):
+    """The part of the lake that tells where it ends, and what was forgotten."""
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
         """Next offset after the covered prefix."""
@@ -80,6 +81,7 @@ class Steward:
         self._lanes = lanes
         self._intake = intake
         self._births: dict[str, str] = {}
+        self._erasures: frozenset[str] = frozenset()
         self._term = -1
 
     async def run(self) -> None:
@@ -110,15 +112,17 @@ class Steward:
             if lanes.failure is not None:
                 self._intake.engine.forget()  # or its progress might reach a store that has lost the states
                 await self._store.connect()
+            erasures = await agree_on_erasures(self._store, self._lake, self._plan)
             certificate = await self._store.read_certificate()
             births = self._births_in(certificate)
-            if births != self._births and self._term == term:
-                log.warning("births in the store have changed: starting anew")
+            if (births, erasures.ids) != (self._births, self._erasures) and self._term == term:
+                log.warning("births or erasures have changed: starting anew")
                 lanes.restart()
                 term = lanes.term
             if self._term != term:
-                self._intake.engine.begin(births)
-                self._births, self._term = births, term
+                self._intake.engine.begin(births, erasures)
+                self._store.know_erasures(len(erasures))
+                self._births, self._erasures, self._term = births, erasures.ids, term
         if lanes.term == term:
             lanes.failure = None
             async with asyncio.timeout(DEADLINE_S):

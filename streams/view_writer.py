@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from features.erasure import NO_ERASURES, Eras, Erasures
 from features.errors import RequestError, StoreUnavailableError
 from features.feast_layout import FeastRow, KeyLayout
 from features.kernel import ViewKernel
 from features.nouns import Partition
 from features.plan import SourcePlan, ViewPlan
 from features.reach import Reach
-from features.state import head_of
+from features.state import era_of, head_of
 from features.store import StateWrite
 from streams.entities import Entity, EntityCache, Grouping
 from streams.metrics import WorkerMetrics
@@ -86,6 +87,7 @@ class ViewWriter:
     ) -> None:
         self.view = view
         self.birth = ""
+        self._eras: Eras | None = None
         self._kernel = ViewKernel(view, source)
         self._feast_row = FeastRow(view)
         self._layout = KeyLayout(project, view.keys)
@@ -102,9 +104,10 @@ class ViewWriter:
         self._read = metrics.states_read.labels(view.name)
         self._cached = metrics.cached.labels(view.name)
 
-    def begin(self, birth: str) -> None:
-        """Write to this birth from now on, and trust no state from before."""
+    def begin(self, birth: str, erasures: Erasures = NO_ERASURES) -> None:
+        """Write to this birth from now on, in knowledge of these erasures, and trust no state from before."""
         self.birth = birth
+        self._eras = erasures.eras_of([key.name for key in self.view.keys])
         self._cache.clear()
 
     async def write(self, events: Events, check: Callable[[], None]) -> None:
@@ -160,7 +163,10 @@ class ViewWriter:
         missing = [(touched, key) for touched, key in keyed if key is not None]
         states = await self._store.read_states(self.view.name, self.birth, [key for _, key in missing])
         self._read.inc(len(missing))
-        read = {touched.group: self._entity(key, state) for (touched, key), state in zip(missing, states, strict=True)}
+        read = {
+            touched.group: self._entity(touched, key, state)
+            for (touched, key), state in zip(missing, states, strict=True)
+        }
         for group, entity in read.items():
             self._cache.put(group, entity)
         entities = ((touched, entity or read.get(touched.group)) for touched, entity in found)
@@ -174,10 +180,12 @@ class ViewWriter:
             self._keyless.inc(len(touched.indexes))
             return None
 
-    def _entity(self, key: bytes, stored: bytes | None) -> Entity:
-        if not stored:
-            return Entity(key, self._kernel.new_state(), b"")
-        return Entity(key, self._kernel.decode(stored), head_of(stored))
+    def _entity(self, touched: Touched, key: bytes, stored: bytes | None) -> Entity:
+        """What stands in the store; nothing of it counts where it is from before the entity was forgotten."""
+        stored = stored or b""
+        era = 0 if self._eras is None else self._eras.era(self._grouping.values(touched.group))
+        current = stored and era_of(stored) >= era
+        return Entity(key, self._kernel.decode(stored) if current else self._kernel.new_state(era), head_of(stored))
 
     def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
@@ -233,7 +241,7 @@ class ViewWriter:
             for begin in range(0, len(conflicts), self._chunk_entities):
                 chunk = []
                 for touched, stored in conflicts[begin : begin + self._chunk_entities]:
-                    entity = self._entity(self._layout.key(self._grouping.values(touched.group)), stored)
+                    entity = self._entity(touched, self._layout.key(self._grouping.values(touched.group)), stored)
                     self._cache.put(touched.group, entity)
                     chunk.append((touched, entity))
                 writes = self._fold_chunk(chunk, events)

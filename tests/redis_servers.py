@@ -25,6 +25,7 @@ PASSWORD = "sesame"
 USER, ADMIN = "millstream", "admin"
 COMMANDS = (
     *("HGET", "HMGET", "HSET", "HGETALL", "HKEYS", "HEXISTS", "HDEL", "EXPIRE", "SCAN", "DEL", "EXISTS"),
+    *("INFO", "BGREWRITEAOF", "BGSAVE"),
     *("EVAL", "EVALSHA", "SCRIPT|LOAD"),
 )
 """What docs/operations.md says that our user needs."""

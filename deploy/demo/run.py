@@ -27,7 +27,7 @@ from deploy.stack import start_stack, stop_stack, worker_ports
 from features.domain import Domain, load_domain
 from features.errors import DomainError
 from features.judge import judge_of
-from features.lake import open_lake
+from features.lake import open_site_lake
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan, load_plan
 from features.score_records import read_records
@@ -95,7 +95,7 @@ class Demo:
         self._domain: Domain = call.domain
         self._settings: Settings = load_settings(project=call.project, repo=call.repo)
         self._plan: Plan = load_plan(call.state_dir / "plan.json")
-        self._lake = open_lake(self._settings.lake_url(call.project))
+        self._lake = open_site_lake(self._settings, call.project)
         ports = worker_ports(self._settings, call.project)
         self._caught_up = CaughtUp(bootstrap_servers=self._settings.kafka.bootstrap_servers, worker_ports=ports)
 

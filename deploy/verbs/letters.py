@@ -28,9 +28,9 @@ def dead_letters(
     """List or count records that were refused, or send them again as new records."""
     from deploy.letters import count_letters, read_letters, redrive
     from features.errors import RequestError
-    from features.lake import open_lake
+    from features.lake import open_site_lake
 
-    lake = open_lake(call.settings.lake_url(call.project))
+    lake = open_site_lake(call.settings, call.project)
     letters = list(read_letters(lake, call.plan, [topic] if topic else None))
     counts = count_letters(letters)
     total = f"{len(letters):,} dead letters" + "".join(f", {count:,} {code}" for code, count in counts.items())

@@ -49,11 +49,11 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
     from features.clock import SystemClock
     from features.judge import judge_of
     from features.key_sample import KeySample
-    from features.lake import open_lake
+    from features.lake import open_site_lake
     from features.verify import verify as run_verify
     from monitoring.verify_result import VerifyResult, save_verify_result
 
-    lake = open_lake(call.settings.lake_url(call.project))
+    lake = open_site_lake(call.settings, call.project)
     with progress_bar("verifying scores", None) as advance:
         done = 0
 
@@ -82,6 +82,10 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
         lines.append(
             f"  {report.unseen:,} lacked an event a minute in Kafka: the stream was behind, or a state was lost"
         )
+    if report.expired:
+        lines.append(f"  {report.expired:,} look back on records that the lake has dropped")
+    if report.erased:
+        lines.append(f"  {report.erased:,} rested on events that were erased since, and cannot be proven any more")
     lines += [f"  {cause}: {count:,}" for cause, count in report.causes.items()]
     lines += [f"  {found.entity} {found.feature} ({found.cause}): {found.detail}" for found in report.mismatches]
     lines += [f"  lake: {fault}" for fault in report.lake_faults]
@@ -99,11 +103,11 @@ def repair_mismatched(call: Invocation, report: VerifyReport) -> int:
 
     from deploy.repairs import repair_entities
     from features.errors import LakeCorruptError
-    from features.lake import open_lake
+    from features.lake import open_site_lake
 
     if report.lake_faults:
         raise LakeCorruptError("lake", f"is at fault itself ({report.lake_faults[0]}), so no state is made from it")
-    lake = open_lake(call.settings.lake_url(call.project))
+    lake = open_site_lake(call.settings, call.project)
     entities = [mismatch.entity for mismatch in report.mismatches]
     return asyncio.run(repair_entities(call.settings, call.plan, lake, entities))
 

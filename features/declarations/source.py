@@ -19,7 +19,7 @@ DEFAULT_DECIMALS = 6
 DEFAULT_MAX_AHEAD = "1h"
 MAX_DECIMALS = 15
 ENGINE_TOPICS = "millstream."
-TAGS = ("decimals", "derive", "max_ahead", "wire")
+TAGS = ("decimals", "derive", "max_ahead", "retention", "wire")
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 

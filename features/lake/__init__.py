@@ -3,5 +3,6 @@
 from features.lake.check import Finding
 from features.lake.lake import Lake, open_lake
 from features.lake.rows import LakeBatch, declared_name
+from features.lake.site import open_site_lake
 
-__all__ = ["Finding", "Lake", "LakeBatch", "declared_name", "open_lake"]
+__all__ = ["Finding", "Lake", "LakeBatch", "declared_name", "open_lake", "open_site_lake"]

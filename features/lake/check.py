@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.decode import Decoder
+from features.erasure import ERASED
 from features.lake.files import Interval, LakeFile, LakeFiles, Place, coverage
 from features.lake.rows import checksums, decode_anew, offsets_of
 
@@ -33,7 +34,7 @@ class Finding(NamedTuple):
     misplaced
         A file holds the offset without covering it. Readers leave it out.
     conflict
-        Two files cover the offset, and their records differ.
+        Two files cover the offset, and their records differ (one that was erased differs from none).
     altered
         Time, columns or reason are not what the raw value decodes to, or the record is not the one that was written:
         its checksum says so.
@@ -125,7 +126,10 @@ def _conflicts(one: pa.Table, other: pa.Table) -> list[Interval]:
     shared, at, there = np.intersect1d(offsets_of(one), offsets_of(other), return_indices=True)
     if not len(shared):
         return []
-    return _differing(one.select(RECORD_COLUMNS).take(at), other.select(RECORD_COLUMNS).take(there))
+    one, other = one.take(at), other.take(there)
+    reasons: list[list[Any]] = [one.column("reason").to_pylist(), other.column("reason").to_pylist()]
+    kept = np.array([ERASED not in pair for pair in zip(*reasons, strict=True)], np.bool_)
+    return _differing(one.filter(kept).select(RECORD_COLUMNS), other.filter(kept).select(RECORD_COLUMNS))
 
 
 def _differing(one: pa.Table, other: pa.Table) -> list[Interval]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,12 +29,15 @@ class Compactor:
     ----------
     files, place
         The lake's files and the partition.
+    clean
+        Empties stored rows of entities that have been forgotten meanwhile.
 
     """
 
-    def __init__(self, files: LakeFiles, place: Place) -> None:
+    def __init__(self, files: LakeFiles, place: Place, clean: Callable[[Place, pa.Table], pa.Table]) -> None:
         self._files = files
         self._place = place
+        self._clean = clean
         self._run = self._remember()
 
     def began(self, first: int) -> int:
@@ -59,7 +63,7 @@ class Compactor:
                 raise LakeCorruptError(
                     entry.file.path, f"has {len(table)} rows, it was written with {entry.facts.rows}"
                 )
-        table = pa.concat_tables(tables)
+        table = self._clean(self._place, pa.concat_tables(tables))
         first, last = group[0].facts, group[-1].facts
         facts = FileFacts(
             source=first.source,

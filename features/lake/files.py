@@ -57,6 +57,7 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``source`` is the hash of the declaration that its columns follow; ``began`` is the first offset that the lake ever
     held of the partition, so that files that are lost from its beginning are missed.
+    ``dropped_until_us`` stands in an empty file that took the place of others: newest time of their records.
     """
 
     format: int = FORMAT
@@ -66,6 +67,7 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     next: int
     rows: int
     level: int
+    dropped_until_us: int | None = None
 
 
 class VanishedError(Exception):

@@ -14,10 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 
 from features.decode import Decoder
+from features.erasure import NO_ERASURES, Erasure, Erasures
 from features.errors import LakeCorruptError
 from features.formats.schemas import SchemaBook
 from features.lake.check import Finding, check_place, gaps_of
 from features.lake.compaction import Compactor
+from features.lake.erasing import Eraser, OpenKey, cleaned, find_rows
+from features.lake.expiry import Expired, dropped_until_us, expire
 from features.lake.files import FileFacts, LakeFile, LakeFiles, Place, coverage
 from features.lake.rows import (
     LakeBatch,
@@ -31,6 +34,7 @@ from features.lake.rows import (
     with_masks,
 )
 from features.lake.schema_shelf import SchemaShelf
+from features.lake.sweep import Swept, sweep
 from features.nouns import Partition
 from features.plan import SourcePlan
 
@@ -38,13 +42,15 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def open_lake(url: str) -> Lake:
+def open_lake(url: str, key: OpenKey = lambda: None) -> Lake:
     """Open the lake at a local folder or at a URL of a pyarrow filesystem (``s3://``, ``gs://``, ``file://``).
 
     Parameters
     ----------
     url
         Need not exist yet.
+    key
+        Gives the site's secret key, under which entities that were forgotten are known.
 
     Returns
     -------
@@ -53,9 +59,9 @@ def open_lake(url: str) -> Lake:
 
     """
     if "://" not in url:
-        return Lake(pafs.LocalFileSystem(), Path(url).absolute().as_posix())
+        return Lake(pafs.LocalFileSystem(), Path(url).absolute().as_posix(), key)
     filesystem, root = pafs.FileSystem.from_uri(url)
-    return Lake(filesystem, root)
+    return Lake(filesystem, root, key)
 
 
 class Lake:
@@ -66,7 +72,7 @@ class Lake:
 
     Parameters
     ----------
-    filesystem, root
+    filesystem, root, key
         See `open_lake`.
 
     Attributes
@@ -76,9 +82,10 @@ class Lake:
 
     """
 
-    def __init__(self, filesystem: pafs.FileSystem, root: str) -> None:
+    def __init__(self, filesystem: pafs.FileSystem, root: str, key: OpenKey = lambda: None) -> None:
         self._files = LakeFiles(filesystem, root)
         self.schemas = SchemaBook(SchemaShelf(self._files))
+        self._eraser = Eraser(self._files, key)
         self._compactors: dict[Place, Compactor] = {}
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
@@ -107,7 +114,7 @@ class Lake:
         place = Place(source.topic, log, partition)
         compactor = self._compactors.get(place)
         if compactor is None:
-            compactor = self._compactors[place] = Compactor(self._files, place)
+            compactor = self._compactors[place] = Compactor(self._files, place, self._eraser.clean)
         facts = FileFacts(
             source=source.records_hash,
             began=compactor.began(batch.first),
@@ -116,7 +123,8 @@ class Lake:
             rows=len(batch.offsets),
             level=0,
         )
-        compactor.add(self._files.write(place, facts, to_table(source, batch)), facts)
+        table = cleaned(self._eraser.erasures(), place, to_table(source, batch))
+        compactor.add(self._files.write(place, facts, table), facts)
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
         """Next offset after the covered prefix of a partition; None when the lake holds nothing of it.
@@ -128,6 +136,37 @@ class Lake:
 
         """
         return self._files.use(Place(topic, log, partition), self._proven_end)
+
+    def erasures(self) -> Erasures:
+        """Entities that were forgotten; SettingsError where there are some and no key to find them with."""
+        return self._eraser.erasures()
+
+    def record_erasures(self, erasures: Iterable[Erasure]) -> Erasures:
+        """Record erasures, durably, or what more is known of them; all that are recorded then."""
+        return self._eraser.record(erasures)
+
+    def sweep_erased(self, erasures: Erasures, *, rewrite: bool) -> Swept:
+        """Look through every file for rows of forgotten entities, and write those files anew that have some.
+
+        Workers may write meanwhile, and merge files; a row is gone for certain once a later look finds none.
+        """
+        return sweep(self._files, erasures, rewrite=rewrite)
+
+    def expire(self, topic: str, before_us: int) -> Expired:
+        """Drop whole files of a topic whose records are all older; an empty one covers their offsets."""
+        return expire(self._files, topic, before_us)
+
+    def dropped_until_us(self, topic: str) -> int | None:
+        """Newest time among the records of a topic that were dropped; None where none were."""
+        return dropped_until_us(self._files, topic)
+
+    def tips(self, topic: str) -> dict[str, dict[int, int]]:
+        """Per log and partition the offset after the last that any file covers, gaps before it or not."""
+        found: dict[str, dict[int, int]] = {}
+        for place in self._files.places(topic):
+            listed = self._files.of(place)
+            found.setdefault(place.log, {})[place.partition] = max((file.next for file in listed), default=0)
+        return found
 
     def topics(self) -> list[str]:
         """Topics that the lake holds records of."""
@@ -175,14 +214,28 @@ class Lake:
             A file that is needed is cut short, damaged, foreign or renamed.
 
         """
-        decoder = Decoder(source, self.schemas)
+        decoder, pending = Decoder(source, self.schemas), self._eraser.erasures().pending()
         tables = [table_schema(source).empty_table()]
         for place in self._files.places(source.topic):
             last = None if upto is None else upto.get((place.log, place.partition), -1)
-            rows = self._files.use(place, partial(_uncovered, self._files, decoder=decoder, last=last, keep=keep))
+            use = partial(_uncovered, self._files, place, pending, decoder=decoder, last=last, keep=keep)
+            rows = self._files.use(place, use)
             tables += [place_rows(table, place.log, place.partition) for table in rows]
         table = pa.concat_tables(tables).unify_dictionaries()
         return with_masks(source, table.filter(pc.is_null(table.column("reason"))) if valid_only else table)
+
+    def read_erased(self, source: SourcePlan, erasures: Erasures) -> pa.Table:
+        """Valid rows of a topic that these erasures leave out, as far as the lake's files still show them."""
+        decoder = Decoder(source, self.schemas)
+        tables = [table_schema(source).empty_table()]
+        for place in self._files.places(source.topic):
+            rows = self._files.use(
+                place, partial(_uncovered, self._files, place, NO_ERASURES, decoder=decoder, last=None, keep=None)
+            )
+            found = (table.take(find_rows(erasures, place, table)) for table in rows)
+            tables += [place_rows(table, place.log, place.partition) for table in found]
+        table = pa.concat_tables(tables).unify_dictionaries()
+        return table.filter(pc.is_null(table.column("reason")))
 
     def gaps(self, topic: str) -> list[Finding]:
         """Offsets of a topic that no file covers, from the first that the lake ever held to the last."""
@@ -261,6 +314,8 @@ class Lake:
 
 def _uncovered(
     files: LakeFiles,
+    place: Place,
+    pending: Erasures,
     listed: list[LakeFile],
     decoder: Decoder,
     last: int | None,
@@ -275,7 +330,7 @@ def _uncovered(
             continue
         facts, stored = files.read(file)
         begin, end = max(file.first, covered), file.next if last is None else min(file.next, last + 1)
-        rows = pick_rows(stored, begin, end)
+        rows = cleaned(pending, place, pick_rows(stored, begin, end))
         if len(rows):
             rows = rows.replace_schema_metadata(None) if facts.source == ours else decode_anew(decoder, rows)
             if rows.schema != schema:

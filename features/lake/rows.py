@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.decode import Decoded, Decoder
+from features.erasure import ERASED
 from features.plan import ColumnPlan, ColumnType, SourcePlan
 
 LOG_TYPE = pa.dictionary(pa.int32(), pa.string())
@@ -94,7 +95,10 @@ def decode_anew(decoder: Decoder, table: pa.Table) -> pa.Table:
     offsets, kafka_us, values = (cast("list[Any]", table.column(name).to_pylist()) for name in kept)
     repeated = cast("list[Any]", table.column("redrive_of").to_pylist())
     redrives = {offset: position for offset, position in zip(offsets, repeated, strict=True) if position is not None}
-    batch = LakeBatch(0, offsets, kafka_us, values, decoder.decode(values, kafka_us), redrives=redrives)
+    decoded = decoder.decode(values, kafka_us)
+    reasons: list[Any] = table.column("reason").to_pylist()
+    decoded.reasons.update({i: reason for i, reason in enumerate(reasons) if reason == ERASED})
+    batch = LakeBatch(0, offsets, kafka_us, values, decoded, redrives=redrives)
     return to_table(source, batch)
 
 

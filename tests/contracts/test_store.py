@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 
+import msgspec
 import pytest
 
-from features.errors import BirthMissingError, StoreUnavailableError
-from features.feast_layout import state_field
+from features.erasure import Erasure
+from features.errors import BirthMissingError, ErasureMissedError, StoreUnavailableError
+from features.feast_layout import entity_key, state_field
+from features.memory_shards import PROJECT
+from features.plan import EntityKeyPlan
 from features.store import AdoptedLog, Birth, Certificate, StateWrite, Store, StoreReader
 from tests.contracts.sites import Site
 
@@ -298,6 +302,65 @@ async def test_births_end_with_their_entities(site: Site, store: Store, reader: 
     again = Birth(view="spend", view_hash="00ff", id="b3", join_keys=("customer",), cut={}, serving=True)
     await store.write_birth(again)
     assert await store.read_certificate() == reader.read_certificate() == Certificate(births=(again, others))
+
+
+ERASURE = Erasure(id="e1", keys=("id",), hash="ab" * 32, at_us=1, ends={"purchases": {LOG: {0: 5, 1: 9}}})
+
+
+async def test_a_writer_that_does_not_know_an_erasure_is_refused(store: Store, reader: StoreReader) -> None:
+    """Its states and its progress, until it says that it knows; who knew of more than there are is refused as well."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"one")])
+    await store.raise_erasure(ERASURE)
+    assert (await store.read_certificate()).erasures == reader.read_certificate().erasures == (ERASURE,)
+    for n_known in (0, 2):
+        store.know_erasures(n_known)
+        with pytest.raises(ErasureMissedError):
+            await store.write_states("spend", "b1", [write(b"k", b"two", b"one"), write(b"l", b"new")])
+        with pytest.raises(ErasureMissedError):
+            await store.write_progress({("b1", LOG, 0): 11})
+    assert await stored(store, b"k", b"l") == [b"one", None]
+    store.know_erasures(1)
+    assert await store.write_states("spend", "b1", [write(b"k", b"two", b"one")]) == [None]
+    await store.write_progress({("b1", LOG, 0): 11})
+
+
+async def test_an_erasure_sets_progress_back_to_its_ends_once(store: Store) -> None:
+    """Marks above an end are lowered to it, all others stay; what is learnt of it later moves none."""
+    await store.write_birth(BIRTH)
+    marks = {("b1", LOG, 0): 7, ("b1", LOG, 1): 8, ("b1", LOG, 10): 40, ("b1", OTHER_LOG, 0): 50}
+    await store.write_progress(marks)
+    await store.raise_erasure(ERASURE)
+    assert await store.read_progress() == {**marks, ("b1", LOG, 0): 5}
+    store.know_erasures(1)
+    await store.write_progress({("b1", LOG, 0): 12})
+    complete = msgspec.structs.replace(ERASURE, ends={**ERASURE.ends, "scores": {OTHER_LOG: {0: 3}}})
+    await store.raise_erasure(complete)
+    assert await store.read_progress() == {**marks, ("b1", LOG, 0): 12}
+    assert (await store.read_certificate()).erasures == (complete,)
+    await store.write_progress({("b1", LOG, 0): 13})
+
+
+async def test_fields_are_erased_only_where_nobody_wrote_meanwhile(site: Site, store: Store) -> None:
+    """The heads are compared as a write compares them; the last field takes the key with it."""
+    project = getattr(site, "project", PROJECT)
+    key, other = (entity_key(project, [EntityKeyPlan(name="id", type="string")], [name]) for name in ("a", "b"))
+    await store.write_birth(BIRTH)
+    await store.write_states(
+        "spend", "b1", [write(key, b"head1:body", total=b"1"), write(other, b"head1:", total=b"2")]
+    )
+    field = state_field("spend", "b1")
+    assert sorted(await store.read_entity_keys()) == sorted((key, other))
+    assert await store.read_entity(key) == {field: b"head1:body", b"total": b"1"}
+    for heads in ({field: b"head2:"}, {field: b""}, {b"none": b"head1:"}):
+        assert not await store.erase_fields(key, heads, [field, b"total"])
+    assert await store.erase_fields(key, {field: b"head1:", b"none": b""}, [field])
+    assert await store.read_entity(key) == {b"total": b"1"}
+    assert await store.erase_fields(key, {field: b""}, [b"total"])
+    assert await store.read_entity(key) == {}
+    assert await store.read_entity_keys() == [other]
+    await store.rewrite_files()
+    assert await store.read_entity(other) == {field: b"head1:", b"total": b"2"}
 
 
 @pytest.mark.faults

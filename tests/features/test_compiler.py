@@ -259,7 +259,28 @@ REFUSALS = [
         "other = Entity(name='depot', join_keys=['depot_id'], value_type=ValueType.INT64)\ntruck = ",
         "'depot' twice",
     ),
+    ('"max_ahead": "15m"', '"max_ahead": "15m", "retention": "a year"', "is not a length of time"),
+    ('"max_ahead": "15m"', '"max_ahead": "15m", "retention": "400d"', "flow:last_seen counts since ever"),
+    ('"max_ahead": "15m"', '"max_ahead": "15m", "retentoin": "400d"', "did you mean retention?"),
 ]
+
+
+def test_records_are_kept_as_long_as_the_windows_look_back(domain: SmallDomain) -> None:
+    """A retention below a window and its hop is refused; one that is not changes the plan, and no view of it."""
+    domain.replace(
+        "definitions.py",
+        'column="seen_at", function="seconds_since_last"',
+        'column="seen_at", function="seconds_since_last", time_window=timedelta(days=1)',
+    )
+    for_ever = compile_plan(domain.repo)
+    assert for_ever.retention_us == {}
+    domain.replace("definitions.py", '"max_ahead": "15m"', '"max_ahead": "15m", "retention": "24h"')
+    with pytest.raises(DomainError, match="of 24h is shorter than flow:last_seen looks back on"):
+        compile_plan(domain.repo)
+    domain.replace("definitions.py", '"retention": "24h"', '"retention": "30d"')
+    plan = compile_plan(domain.repo)
+    assert plan.retention_us == {"parcels": 30 * 86_400_000_000}
+    assert plan.views == for_ever.views
 
 
 @pytest.mark.parametrize(("old", "new", "says"), REFUSALS, ids=[says for _, _, says in REFUSALS])

@@ -56,19 +56,22 @@ VIEW = ViewPlan(
     ttl_us=0,
     hash="00112233445566ff",
 )
-PLAN = Plan(
-    project="plant",
-    sources=(SOURCE,),
-    views=(VIEW,),
-    request_features=(),
-    services=(
-        ServicePlan(
-            name="alarm",
-            features=tuple(FeatureRef(view="levels", feature=name, kind="stream") for name in VIEW.feature_names),
-        ),
-    ),
-    transforms_sha256="",
-)
+
+
+def plan_of(view: ViewPlan) -> Plan:
+    """A plan of this view and one service of all its features."""
+    features = tuple(FeatureRef(view=view.name, feature=name, kind="stream") for name in view.feature_names)
+    return Plan(
+        project="plant",
+        sources=(SOURCE,),
+        views=(view,),
+        request_features=(),
+        services=(ServicePlan(name="alarm", features=features),),
+        transforms_sha256="",
+    )
+
+
+PLAN = plan_of(VIEW)
 JUDGE = Judge(PLAN, {}, lambda _: MissingPolicy())
 KERNEL = ViewKernel(VIEW, SOURCE)
 START_US = 852_076_800_000_000
@@ -83,8 +86,9 @@ def event(device: int, minute: int, level: float | None) -> bytes:
 class World:
     """A lake and the scores that were served from the states of its events."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, view: ViewPlan = VIEW) -> None:
         self.folder = folder
+        self.plan, self.kernel = plan_of(view), ViewKernel(view, SOURCE)
         self.lake: Lake = open_lake(str(folder))
         rng = np.random.default_rng(7)
         self.values = [
@@ -98,23 +102,24 @@ class World:
         """Let the stream see the events, asking for scores in between; it may lose one, or count one twice."""
         decoded = Decoder(SOURCE).decode(self.values, [START_US] * len(self.values))
         for offset, (event_us, columns) in enumerate(zip(decoded.event_us, decoded.columns, strict=True)):
-            assert columns is not None
-            state = self.states.setdefault(str(columns[0]), KERNEL.new_state())
+            if columns is None:
+                continue
+            state = self.states.setdefault(str(columns[0]), self.kernel.new_state())
             if offset != skip:
-                KERNEL.apply(state, PARTITION, offset, event_us, columns)
+                self.kernel.apply(state, PARTITION, offset, event_us, columns)
             if offset == twice:
                 del state.positions[PARTITION]
-                KERNEL.apply(state, PARTITION, offset, event_us, columns)
+                self.kernel.apply(state, PARTITION, offset, event_us, columns)
             if offset % 9 == 0 and state.newest_us is not None:
                 self.ask(str(columns[0]), max(state.newest_us, event_us) + 60_000_000)
         for i in range(3):
             self.ask(f"unknown{i}", START_US)
 
     def ask(self, device: str, as_of_us: int) -> None:
-        state = self.states.get(device, KERNEL.new_state())
+        state = self.states.get(device, self.kernel.new_state())
         newest_us = state.newest_us
-        views = {"levels": ViewValues(KERNEL.finish(state, as_of_us), newest_us)}
-        vector = Assembler(PLAN, "alarm", {}).assemble(as_of_us, views)
+        views = {"levels": ViewValues(self.kernel.finish(state, as_of_us), newest_us)}
+        vector = Assembler(self.plan, "alarm", {}).assemble(as_of_us, views)
         raw = 0.25 * len(self.records) - 3
         self.records.append(
             ScoreRecord(
@@ -125,19 +130,19 @@ class World:
                 version="1",
                 digest="d",
                 arm="champion",
-                plan_hash=PLAN.hash,
+                plan_hash=self.plan.hash,
                 service="alarm",
                 entity={"device": device},
                 views=(
                     ViewReading(
                         view="levels",
-                        view_hash=VIEW.hash,
+                        view_hash=self.plan.views[0].hash,
                         birth="b",
                         positions=tuple((log, p, offset) for (log, p), offset in state.positions.items()),
                         newest_us=newest_us,
                     ),
                 ),
-                features=PLAN.services[0].feature_names,
+                features=self.plan.services[0].feature_names,
                 vector=tuple(None if value != value else value for value in vector.values),
                 raw_score=raw,
                 score=sigmoid(raw),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from features.agreement import agree_on_erasures
 from features.bootstrap import birth_of, start_offset
 from features.clock import FrozenClock
 from features.decode import Decoder
-from features.errors import StoreUnavailableError
+from features.erasure import Erasure, Erasures, hash_entity
+from features.errors import ErasureMissedError, StoreUnavailableError
 from features.feast_layout import entity_key, state_field
 from features.formats.schemas import MemoryShelf, SchemaBook
 from features.kernel import ViewKernel
@@ -28,6 +30,8 @@ from streams.metrics import WorkerMetrics
 from streams.watermarks import Watermarks
 from tests.streams.shop import BIRTH, LOG, START_US, TOPIC, Record
 
+KEY = b"secret of the site"
+
 
 class MemoryLake:
     """Rows by position, and the offsets that appends covered."""
@@ -36,8 +40,16 @@ class MemoryLake:
         self.rows: dict[tuple[str, int, int], bytes | None] = {}
         self.redrives: dict[tuple[str, int, int], str] = {}
         self.covered: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+        self.recorded: dict[str, Erasure] = {}
         self.down = False
         self.schemas = SchemaBook(MemoryShelf())
+
+    def erasures(self) -> Erasures:
+        return Erasures(self.recorded.values(), KEY)
+
+    def record_erasures(self, erasures: Iterable[Erasure]) -> Erasures:
+        self.recorded |= {erasure.id: erasure for erasure in erasures}
+        return self.erasures()
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
         if self.down:
@@ -78,11 +90,20 @@ class Worker:
         self.letters += letters
 
     async def begin(self) -> None:
-        """Connect, drop what was cached, and stand where nothing is left out."""
+        """Connect, drop what was cached, and stand where nothing is left out; again where the connection goes."""
+        while True:
+            try:
+                return await self._begin()
+            except StoreUnavailableError:
+                continue
+
+    async def _begin(self) -> None:
         await self.store.connect()
+        erasures = await agree_on_erasures(self.store, self.world.lake, self.world.plan)
         certificate = await self.store.read_certificate()
         progress = await self.store.read_progress()
-        self.engine.begin({view.name: birth_of(certificate, view).id for view in self.world.plan.views})
+        self.engine.begin({view.name: birth_of(certificate, view).id for view in self.world.plan.views}, erasures)
+        self.store.know_erasures(len(erasures))
         for partition in range(len(self.world.partitions)):
             self.standing[partition] = start_offset(
                 certificate=certificate,
@@ -104,7 +125,7 @@ class Worker:
         try:
             await self.engine.process(batch, check)
             self.standing[partition] = batch.next_offset
-        except (StoreUnavailableError, OSError):
+        except (StoreUnavailableError, ErasureMissedError, OSError):
             self.standing = {}
         return True
 
@@ -118,7 +139,7 @@ class Worker:
                 break
         try:
             await self.engine.flush(everything=True)
-        except (StoreUnavailableError, OSError):
+        except (StoreUnavailableError, ErasureMissedError, OSError):
             self.standing = {}
             await self.finish()
 
@@ -131,6 +152,7 @@ class World:
         self.partitions = partitions
         self.shards = MemoryShards(n_shards)
         self.lake = MemoryLake()
+        self.handed_out = [0] * len(partitions)
 
     async def certify(self) -> None:
         """Births for all views, and the log adopted."""
@@ -145,6 +167,7 @@ class World:
         chosen = [record for record in self.partitions[partition] if record.offset >= offset][:n_records]
         if not chosen:
             return None
+        self.handed_out[partition] = max(self.handed_out[partition], chosen[-1].offset + 1)
         return to_batch(chosen, topic=TOPIC, log=LOG, partition=partition, first_offset=offset)
 
     def stored(self, view: str) -> dict[bytes, bytes]:
@@ -158,20 +181,27 @@ class World:
         }
 
     def folded(self, view_name: str) -> dict[bytes, bytes]:
-        """What the law says they must be: the fold of all valid events, one at a time, in order."""
+        """What the law says they must be: the fold of all valid events that are not erased, one at a time, in order."""
         view = self.plan.view(view_name)
         source = self.plan.source(view.topic)
         kernel, decoder = ViewKernel(view, source), Decoder(source)
         ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
         states: dict[bytes, State] = {}
+        erasures = self.lake.erasures()
+        eras = erasures.eras_of([key.name for key in view.keys])
         for partition, records in enumerate(self.partitions):
             for record in records:
                 decoded = decoder.decode([record.value], [record.timestamp * 1_000])
                 columns = decoded.columns[0]
                 if columns is None:
                     continue
-                key = entity_key(self.plan.project, view.keys, [columns[ordinal] for ordinal in ordinals])
-                state = states.setdefault(key, kernel.new_state())
+                entity = [columns[ordinal] for ordinal in ordinals]
+                hashed = hash_entity(KEY, {key.name: value for key, value in zip(view.keys, entity, strict=True)})
+                mine = [erasure for erasure in erasures.records if erasure.hash == hashed]
+                if any(record.offset < erasure.end(view.topic, LOG, partition) for erasure in mine):
+                    continue
+                key = entity_key(self.plan.project, view.keys, entity)
+                state = states.setdefault(key, kernel.new_state(0 if eras is None else eras.era(entity)))
                 kernel.apply(state, (LOG, partition), record.offset, decoded.event_us[0], columns)
         return {key: kernel.encode(state) for key, state in states.items()}
 

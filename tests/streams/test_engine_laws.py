@@ -33,20 +33,17 @@ def partitions(draw: st.DrawFn, n: int = 2) -> list[list[Record]]:
     return out
 
 
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("step"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12)),
-        st.tuples(st.just("both"), st.integers(0, 1), st.integers(1, 12), st.integers(1, 12)),
-        st.tuples(st.just("begin"), st.integers(0, 1)),
-        st.tuples(st.just("cut"), st.integers(0, 1), st.integers(0, 6)),
-        st.tuples(st.just("forget"), st.integers(0, 1), st.integers(1, 8)),
-        st.tuples(st.just("interrupt"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12), st.integers(0, 3)),
-        st.tuples(st.just("kill"), st.integers(0, 1)),
-        st.tuples(st.just("flush"), st.integers(0, 1)),
-    ),
-    min_size=6,
-    max_size=30,
+step = st.one_of(
+    st.tuples(st.just("step"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12)),
+    st.tuples(st.just("both"), st.integers(0, 1), st.integers(1, 12), st.integers(1, 12)),
+    st.tuples(st.just("begin"), st.integers(0, 1)),
+    st.tuples(st.just("cut"), st.integers(0, 1), st.integers(0, 6)),
+    st.tuples(st.just("forget"), st.integers(0, 1), st.integers(1, 8)),
+    st.tuples(st.just("interrupt"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12), st.integers(0, 3)),
+    st.tuples(st.just("kill"), st.integers(0, 1)),
+    st.tuples(st.just("flush"), st.integers(0, 1)),
 )
+steps = st.lists(step, min_size=6, max_size=30)
 
 
 async def follow(world: World, workers: list[Worker], story: list[Any], flush_ms: int) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from features.erasure import Erasure, Erasures
 from features.errors import BrokerUnavailableError, StoreUnavailableError
 from features.memory_shards import MemoryShards
 from features.memory_store import MemoryStore
@@ -47,6 +48,14 @@ class LakeEnd:
     def __init__(self) -> None:
         self.ends: dict[str, int] = {}
         self.gone: dict[tuple[str, int], int] = {}
+        self.recorded: list[Erasure] = []
+
+    def erasures(self) -> Erasures:
+        return Erasures(self.recorded, b"secret")
+
+    def record_erasures(self, erasures: Iterable[Erasure]) -> Erasures:
+        self.recorded += erasures
+        return self.erasures()
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
         return self.gone.get((log, partition), self.ends.get(topic))
@@ -67,7 +76,7 @@ class NoEngine:
         assert self.store is not None
         self.forgot_at_epochs.append(self.store.epoch)
 
-    def begin(self, births: dict[str, str]) -> None:
+    def begin(self, births: dict[str, str], erasures: Erasures) -> None:
         self.begun.append(dict(births))
 
 

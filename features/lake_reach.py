@@ -1,0 +1,71 @@
+"""How far the lake reaches: which score records it covers already, and which look back on what it has dropped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features.lake import Lake
+from features.nouns import ScoreRecord
+from features.plan import Plan, ViewPlan
+
+EVER_US: Final = 2**62
+"""How far a feature since ever looks back."""
+
+
+class LakeEnds:
+    """Knows which positions the lake covers."""
+
+    def __init__(self, lake: Lake, plan: Plan) -> None:
+        self._lake = lake
+        self._topics = {view.name: view.topic for view in plan.views}
+        self._ends: dict[tuple[str, str, int], int] = {}
+
+    def cover(self, record: ScoreRecord) -> bool:
+        """Whether all positions of the record lie below the lake's end; those of a view that is gone need not."""
+        return all(
+            self._end(self._topics[reading.view], log, partition) > offset
+            for reading in record.views
+            if reading.view in self._topics
+            for log, partition, offset in reading.positions
+        )
+
+    def _end(self, topic: str, log: str, partition: int) -> int:
+        key = (topic, log, partition)
+        if key not in self._ends:
+            self._ends[key] = self._lake.end(topic, log, partition) or 0
+        return self._ends[key]
+
+
+class Horizons:
+    """Knows up to when the lake has dropped records, and how far views look back.
+
+    Parameters
+    ----------
+    lake, plan
+        The lake, and the views of the records.
+
+    """
+
+    def __init__(self, lake: Lake, plan: Plan) -> None:
+        dropped = {source.topic: lake.dropped_until_us(source.topic) for source in plan.sources}
+        self._views = {
+            view.name: (until_us, _looks_back_us(view))
+            for view in plan.views
+            if (until_us := dropped[view.topic]) is not None
+        }
+
+    def cut_off(self, record: ScoreRecord) -> bool:
+        """Whether a view of the record may have seen an event that is no longer there."""
+        for reading in record.views:
+            until_us, back_us = self._views.get(reading.view, (-1, 0))
+            newest_us = reading.newest_us
+            if newest_us is not None and min(newest_us, max(record.as_of_us, newest_us) - back_us) <= until_us:
+                return True
+        return False
+
+
+def _looks_back_us(view: ViewPlan) -> int:
+    return max(
+        EVER_US if feature.window_us is None or feature.hop_us is None else feature.window_us + feature.hop_us
+        for feature in view.features
+    )

@@ -1,0 +1,328 @@
+"""Forgetting an entity: all of it goes from store and lake, a run cut off is finished by the next, the rest stays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+import pytest
+
+from features.agreement import agree_on_erasures
+from features.bootstrap import bootstrap_view, ensure_births, fold_lake
+from features.clock import SystemClock
+from features.decode import Decoder
+from features.erasure import ERASED, Erasure, Erasures, hash_entity, named_in
+from features.errors import RequestError, SettingsError, StoreUnavailableError
+from features.feast_layout import entity_key, read_key, state_field
+from features.forgetting import Forgetter, Forgotten, Neighbours
+from features.kernel import ViewKernel
+from features.lake import Lake, LakeBatch, open_lake
+from features.memory_store import MemoryStore
+from features.nouns import SCORES_SOURCE, SCORES_TOPIC, ScoreRecord
+from features.plan import EntityKeyPlan, Plan
+from features.state import era_of
+from features.verify import verify
+from tests.features.strategies import LOGS
+from tests.features.test_verify import JUDGE, PLAN, SOURCE, START_US, VIEW, World, event, write
+
+KEY = b"k" * 32
+D3 = {"device": "d3"}
+
+
+def site_lake(folder: Path) -> Lake:
+    return open_lake(str(folder), lambda: KEY)
+
+
+def ends(topics: Sequence[str]) -> dict[str, dict[str, dict[int, int]]]:
+    """A broker that holds nothing the lake does not."""
+    return {topic: {} for topic in topics}
+
+
+def forgetter(store: MemoryStore, lake: Lake, plan: Plan = PLAN) -> Forgetter:
+    neighbours = Neighbours(store=store, lake=lake, read_ends=ends, clock=SystemClock())
+    return Forgetter(plan, neighbours, key=KEY, settle_s=0.0)
+
+
+async def filled(folder: Path) -> tuple[World, MemoryStore]:
+    """A lake with events, dead letters and scores, and a store born from it."""
+    world = World(folder)
+    world.values[50:52] = [b'{"device": "d3", "level": []}', b'{"device": "d3", "lev']
+    world.serve()
+    world.lake = site_lake(folder)
+    world.fill_lake()
+    store = MemoryStore()
+    await store.connect()
+    await ensure_births(store, world.lake, PLAN)
+    return world, store
+
+
+def bytes_of(lake_folder: Path) -> bytes:
+    return b"".join(repr(pq.read_table(path).to_pylist()).encode() for path in lake_folder.rglob("*.parquet"))
+
+
+async def states(store: MemoryStore) -> dict[str, bytes]:
+    (birth,) = (await store.read_certificate()).births
+    found = {}
+    for key in await store.read_entity_keys():
+        entity = read_key(key, PLAN.project)
+        assert entity is not None
+        found[str(entity["device"])] = (await store.read_entity(key))[state_field("levels", birth.id)]
+    return found
+
+
+def whole(found: Forgotten) -> bool:
+    return found.proven and found.files_searched > 0 and found.keys_searched > 0
+
+
+async def test_an_entity_goes_and_all_others_verify(tmp_path: Path) -> None:
+    """Its events, refused records, scores and state; no gap shows, and every other record is still proven."""
+    world, store = await filled(tmp_path)
+    before = await states(store)
+    mine = sum(b'"d3"' in value for value in world.values)
+    scores = sum(record.entity == D3 for record in world.records)
+    found = await forgetter(store, world.lake).forget(D3)
+    assert whole(found)
+    assert found.rows_erased == mine + scores
+    assert b"'d3'" not in bytes_of(tmp_path)
+    assert b'"d3"' not in bytes_of(tmp_path)
+    after = await states(store)
+    del before["d3"]
+    assert after == before
+    lake = open_lake(str(tmp_path), lambda: KEY)
+    assert lake.check("readings", source=SOURCE) == lake.check(SCORES_TOPIC, source=SCORES_SOURCE) == []
+    rows = lake.read(SOURCE, valid_only=False).to_pylist()
+    assert [row["offset"] for row in rows] == list(range(len(world.values)))
+    assert {(row["value"], row["device"], row["event_us"]) for row in rows if row["reason"] == ERASED} == {
+        (None, None, None)
+    }
+    report = verify(lake, JUDGE)
+    assert report.proven
+    assert report.checked == len(world.records) - scores
+
+
+async def test_events_after_the_erasure_are_a_new_entity_s(tmp_path: Path) -> None:
+    """The fold begins anew behind the ends, in the entity's next life; forgotten once more, it has a third."""
+    world, store = await filled(tmp_path)
+    for era in (1, 2):
+        await forgetter(store, world.lake).forget(D3)
+        later = [event(3, 20_000 + era, 5.0)]
+        decoded_at = len(world.values)
+        world.values += later
+        append_at(world.lake, decoded_at, later)
+        made = await bootstrap_view(store, world.lake, PLAN, VIEW)
+        (state,) = await store.read_states("levels", made.birth.id, [entity_key("plant", VIEW.keys, ["d3"])])
+        assert state is not None
+        assert era_of(state) == era
+        assert ViewKernel(VIEW, SOURCE).decode(state).positions == {(LOGS[0], 0): decoded_at}
+
+
+def append_at(lake: Lake, first: int, values: list[bytes]) -> None:
+    kafka_us = [START_US] * len(values)
+    decoded = Decoder(SOURCE).decode(values, kafka_us)
+    offsets = range(first, first + len(values))
+    lake.append(SOURCE, LOGS[0], 0, LakeBatch(offsets.stop, offsets, kafka_us, values, decoded))
+
+
+class CutOffError(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("step", ["record_erasures", "tips", "sweep_erased"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_cut_off_at_the_lake_it_is_finished_by_the_next_run(tmp_path: Path, step: str, nth: int) -> None:
+    """Before or behind each step of the lake; from the record on, every reader leaves the entity out meanwhile."""
+    world, store = await filled(tmp_path)
+    calls = 0
+
+    class Mortal(Lake):
+        pass
+
+    def dying(self: Lake, *arguments: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        done = getattr(Lake, step)(self, *arguments, **options) if nth != 1 or calls > 1 else None
+        if calls == nth:
+            raise CutOffError
+        return done
+
+    setattr(Mortal, step, dying)
+    mortal = Mortal(pafs.LocalFileSystem(), str(tmp_path), lambda: KEY)
+    try:
+        await forgetter(store, mortal).forget(D3)
+    except CutOffError:
+        recorded = world.lake.erasures().records
+        if recorded:
+            assert "d3" not in world.lake.read(SOURCE).column("device").to_pylist()
+    lake = site_lake(tmp_path)
+    found = await forgetter(store, lake).forget(D3)
+    assert whole(found)
+    assert b"d3'" not in bytes_of(tmp_path)
+    assert "d3" not in await states(store)
+    assert verify(lake, JUDGE).proven
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("n_writes", range(1, 5))
+async def test_cut_off_at_the_store_it_is_finished_without_its_name(tmp_path: Path, n_writes: int) -> None:
+    """What is recorded can be carried out by anyone who holds the key, for the record alone finds the entity."""
+    world, store = await filled(tmp_path)
+    store.cut_after(n_writes)
+    try:
+        await forgetter(store, world.lake).forget(D3)
+    except StoreUnavailableError:
+        await store.connect()
+    found = await forgetter(store, world.lake).carry_out_again()
+    assert whole(found)
+    assert len(found.erasures) == 1
+    assert "d3" not in await states(store)
+    assert verify(world.lake, JUDGE).proven
+
+
+@pytest.mark.faults
+async def test_a_lake_brought_back_from_an_old_copy_learns_from_the_store(tmp_path: Path) -> None:
+    """Its readers leave the entity out at once, and its files are cleaned when the erasures are carried out again."""
+    folder, copy = tmp_path / "lake", tmp_path / "copy"
+    world, store = await filled(folder)
+    shutil.copytree(folder, copy)
+    await forgetter(store, world.lake).forget(D3)
+    lake = site_lake(copy)
+    assert "d3" in lake.read(SOURCE).column("device").to_pylist()
+    erasures = await agree_on_erasures(store, lake, PLAN)
+    assert len(erasures) == 1
+    assert "d3" not in lake.read(SOURCE).column("device").to_pylist()
+    assert b"'d3'" in bytes_of(copy)
+    assert whole(await forgetter(store, lake).carry_out_again())
+    assert b"'d3'" not in bytes_of(copy)
+
+
+@pytest.mark.faults
+async def test_a_store_that_lost_everything_learns_from_the_lake(tmp_path: Path) -> None:
+    """A birth made from the lake raises its erasures: writers who do not know them are refused again."""
+    world, store = await filled(tmp_path)
+    await forgetter(store, world.lake).forget(D3)
+    store.shards.flush()
+    await ensure_births(store, world.lake, PLAN)
+    certificate = await store.read_certificate()
+    assert [erasure.hash for erasure in certificate.erasures] == [hash_entity(KEY, D3)]
+    assert "d3" not in await states(store)
+
+
+def test_rows_written_late_and_merged_files_show_nothing(tmp_path: Path) -> None:
+    """A writer that began before the erasure, and files that it merges, are held to it all the same."""
+    lake = site_lake(tmp_path)
+    write(lake, SOURCE, LOGS[0], [event(3, 1, 1.0)])
+    erasure = Erasure(
+        id="e", keys=("device",), hash=hash_entity(KEY, D3), at_us=1, ends={"readings": {LOGS[0]: {0: 30}}}
+    )
+    lake.record_erasures([erasure])
+    for offset in range(1, 40):
+        append_at(lake, offset, [event(3, offset, 1.0)])
+    assert lake.read(SOURCE).column("offset").to_pylist() == list(range(30, 40))
+    swept = lake.sweep_erased(lake.erasures(), rewrite=False)
+    assert swept.rows == 0
+    assert lake.check("readings", source=SOURCE) == []
+
+
+def test_erasures_without_their_key_stop_every_reader(tmp_path: Path) -> None:
+    """Rather than take a forgotten entity for one that may be read."""
+    lake = site_lake(tmp_path)
+    write(lake, SOURCE, LOGS[0], [event(3, 1, 1.0)])
+    lake.record_erasures([Erasure(id="e", keys=("device",), hash="0" * 64, at_us=1, ends={})])
+    with pytest.raises(SettingsError, match=r"erasure\.key"):
+        open_lake(str(tmp_path)).read(SOURCE)
+
+
+async def test_a_key_that_the_domain_does_not_have_is_refused(tmp_path: Path) -> None:
+    """Nothing is recorded then."""
+    world, store = await filled(tmp_path)
+    for entity in ({"colour": "red"}, {}):
+        with pytest.raises(RequestError):
+            await forgetter(store, world.lake).forget(entity)
+    assert len(world.lake.erasures()) == 0
+
+
+async def test_other_entities_of_the_same_events_are_made_anew(tmp_path: Path) -> None:
+    """Where two views are fed by one topic, the sums of the one that stays lose what the other's events had added."""
+    level = EntityKeyPlan(name="level", type="int64")
+    source = msgspec.structs.replace(
+        SOURCE,
+        columns=tuple(
+            msgspec.structs.replace(column, type="int64", nullable=False, decimals=None)
+            if column.name == "level"
+            else column
+            for column in SOURCE.columns
+        ),
+    )
+    counts = tuple(msgspec.structs.replace(each, function="count", column="at") for each in VIEW.features[:2])
+    by_device = msgspec.structs.replace(VIEW, features=counts)
+    by_level = msgspec.structs.replace(VIEW, name="by_level", keys=(level,), features=counts, hash="ff" * 8)
+    plan = msgspec.structs.replace(PLAN, sources=(source,), views=(by_device, by_level), services=())
+    lake = site_lake(tmp_path)
+    values = [event(i % 5, i, i % 3) for i in range(60)] + [event(3, 70, 77)]
+    write(lake, source, LOGS[0], values)
+    store = MemoryStore()
+    await store.connect()
+    made = {each.birth.view: each.birth for each in await ensure_births(store, lake, plan)}
+    found = await forgetter(store, lake, plan).forget(D3)
+    assert found.proven
+    assert found.states_made_anew == 4
+    states, _ = fold_lake(lake.read(source), by_level, source, plan.project, Erasures())
+    kernel = ViewKernel(by_level, source)
+    for number in range(3):
+        key = entity_key(plan.project, by_level.keys, [number])
+        (stored,) = await store.read_states("by_level", made["by_level"].id, [key])
+        assert stored is not None
+        state = kernel.decode(stored)
+        assert kernel.finish(state, 10**18) == kernel.finish(states[key], 10**18)
+        assert state.rings[0].cells == states[key].rings[0].cells
+    gone = entity_key(plan.project, by_level.keys, [77])
+    assert await store.read_states("by_level", made["by_level"].id, [gone]) == [None]
+
+
+def test_what_a_refused_record_names_is_found_as_far_as_it_decodes() -> None:
+    """Whole or cut short, text or number, escaped or not, nested or not."""
+    assert list(named_in(b'{"id": "\\u00fc7", "x', ["id"])) == [("ü7",)]
+    assert list(named_in('{"a": {"id": "ü7"}}'.encode(), ["id"])) == [("ü7",)]
+    assert list(named_in(b'{"id": -7}', ["id"])) == [("-7",)]
+    assert list(named_in(b'{"id": "7", "id": "8"}', ["id"])) == [("7",), ("8",)]
+    assert list(named_in(b'{"other": "7"}', ["id"])) == []
+
+
+async def test_scores_that_erased_events_had_gone_into_are_counted_apart(tmp_path: Path) -> None:
+    """They are no mismatch and no proof; another mismatch of today is still one, and all other scores are proven."""
+    world = World(tmp_path)
+    world.serve()
+    world.lake = site_lake(tmp_path)
+    (record, *_) = [each for each in world.records if each.entity == D3 and each.views[0].positions]
+    level = msgspec.json.decode(world.values[record.views[0].positions[0][2]])["level"]
+    by_level = msgspec.structs.replace(VIEW, name="by_level", keys=(EntityKeyPlan(name="level", type="string"),))
+    plan = msgspec.structs.replace(PLAN, views=(VIEW, by_level))
+    world.fill_lake()
+    store = MemoryStore()
+    await store.connect()
+    await bootstrap_view(store, world.lake, plan, VIEW)
+    found = await forgetter(store, world.lake, plan).forget({"level": str(level)})
+    assert (found.proven, found.states_made_anew) == (True, 1)
+    judge = JUDGE._replace(plan=plan)
+    report = verify(world.lake, judge)
+    assert report.proven
+    assert report.erased > 0
+    assert report.checked + report.erased == len(world.records)
+    late = datetime.fromtimestamp(SystemClock().now_us() / 1e6 + 3_600, tz=UTC)
+    append_scores(world.lake, len(world.records), [msgspec.structs.replace(record, scored_at=late)])
+    again = verify(world.lake, judge)
+    assert (again.mismatched, again.erased) == (1, report.erased)
+
+
+def append_scores(lake: Lake, first: int, records: Sequence[ScoreRecord]) -> None:
+    values = [msgspec.json.encode(record) for record in records]
+    kafka_us = [SystemClock().now_us() + 3_600_000_000] * len(values)
+    decoded = Decoder(SCORES_SOURCE).decode(values, kafka_us)
+    offsets = range(first, first + len(values))
+    lake.append(SCORES_SOURCE, LOGS[1], 0, LakeBatch(offsets.stop, offsets, kafka_us, values, decoded))
