@@ -123,10 +123,13 @@ def start_offset(
     return max(min(starts), adopted_start)
 
 
-async def ensure_births(store: Store, lake: LakeHistory, plan: Plan) -> list[Bootstrapped]:
+async def ensure_births(
+    store: Store, lake: LakeHistory, plan: Plan, *, serving: bool = True, feast: bool = True
+) -> list[Bootstrapped]:
     """Give every view of the plan that has no birth one from the lake; those that were made.
 
-    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view.
+    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view. Births that
+    are not ``serving`` at once wait for `features.succession.serve_births`, once workers feed them.
     """
     certificate = await store.read_certificate()
     made = []
@@ -134,7 +137,7 @@ async def ensure_births(store: Store, lake: LakeHistory, plan: Plan) -> list[Boo
         try:
             birth_of(certificate, view)
         except BirthMissingError:
-            made.append(await bootstrap_view(store, lake, plan, view))
+            made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
     return made
 
 
@@ -145,28 +148,20 @@ async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Ite
     for name in views:
         view = plan.view(name)
         old = [birth for birth in certificate.births if birth.view == name and birth.view_hash == view.hash]
-        made.append(await bootstrap_view(store, lake, plan, view))
+        serving, feast = (
+            (not old or any(birth.serving for birth in old)),
+            (not old or any(birth.feast for birth in old)),
+        )
+        made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
         for birth in old:
             await store.drop_birth(name, birth.id)
     return made
 
 
-async def withdraw_births(store: Store, plan: Plan) -> list[Birth]:
-    """Withdraw the births that a plan with all its births has no use for; those withdrawn.
-
-    They are of views that are gone, or were declared otherwise, or were born again. If one of them came back with a
-    later plan it would take up where it stopped, long behind. Workers of an older plan cannot write after this.
-    """
-    certificate = await store.read_certificate()
-    used = [birth_of(certificate, view) for view in plan.views]
-    useless = [birth for birth in certificate.births if birth not in used]
-    for birth in useless:
-        await store.drop_birth(birth.view, birth.id)
-    return useless
-
-
-async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan) -> Bootstrapped:
-    """Write the states that the lake gives one view, then certify their birth.
+async def bootstrap_view(
+    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, *, serving: bool, feast: bool
+) -> Bootstrapped:
+    """Write the states that the lake gives one view, then certify their birth; Feast's fields only where it has them.
 
     Logs that the lake holds are adopted with it: the store may have forgotten them, the lake has not.
     """
@@ -181,13 +176,17 @@ async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: View
         view_hash=view.hash,
         id=new_birth_id(),
         join_keys=tuple(key.name for key in view.keys),
+        features=view.feature_names,
         cut=cut,
-        serving=True,
+        serving=serving,
+        feast=feast,
     )
     kernel = ViewKernel(view, source)
     entries = list(states.items())
     for begin in range(0, len(entries), CHUNK):
         writes = [state_write(kernel, key, b"", state) for key, state in entries[begin : begin + CHUNK]]
+        if not birth.feast:
+            writes = [write._replace(feast_fields=()) for write in writes]
         answers = await store.bootstrap_states(view.name, birth.id, writes)
         if any(answer is not None for answer in answers):
             raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")

@@ -28,8 +28,11 @@ def named(source: str) -> Script:
 WRITE_STATES = named("""\
 -- KEYS: certificate   ARGV: certificate field (empty: ask for none), state field, seconds to live (0: for ever),
 -- then per entity: key, expected head, state, number of further words, those (Feast's fields and values)
-if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-  return redis.error_reply('BIRTHMISSING ' .. ARGV[1])
+local feast = true
+if ARGV[1] ~= '' then
+  local birth = redis.call('HGET', KEYS[1], ARGV[1])
+  if not birth then return redis.error_reply('BIRTHMISSING ' .. ARGV[1]) end
+  feast = not string.find(birth, '"feast":false', 1, true)  -- another birth has Feast's fields
 end
 local call, field, ttl, at, answers = redis.call, ARGV[2], ARGV[3], 4, {}
 while at <= #ARGV do
@@ -38,7 +41,11 @@ while at <= #ARGV do
   local same
   if expected == '' then same = not stored else same = stored and string.sub(stored, 1, #expected) == expected end
   if same then
-    call('HSET', key, field, ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + words))
+    if feast then
+      call('HSET', key, field, ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + words))
+    else
+      call('HSET', key, field, ARGV[at + 2])
+    end
     if ttl ~= '0' then call('EXPIRE', key, ttl) end
     answers[#answers + 1] = false
   else
@@ -66,7 +73,9 @@ return redis.status_reply('OK')
 """)
 
 DROP_BIRTH = named("""\
--- KEYS: certificate, progress   ARGV: certificate field, birth
+-- KEYS: certificate, progress   ARGV: certificate field, birth, field that notes it as dropped
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if record then redis.call('HSET', KEYS[1], ARGV[3], record) end
 redis.call('HDEL', KEYS[1], ARGV[1])
 local beginning = ARGV[2] .. ':'
 for _, mark in ipairs(redis.call('HKEYS', KEYS[2])) do

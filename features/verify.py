@@ -17,7 +17,7 @@ from features.key_sample import KeySample
 from features.lake import Finding as LakeFinding
 from features.lake import Lake, declared_name
 from features.nouns import KeyValue, ScoreRecord, Struct
-from features.plan import EntityKeyPlan, Plan, SourcePlan
+from features.plan import EntityKeyPlan, Plan, SourcePlan, content_hash
 from features.prover import Mismatch, Prover
 from features.score_records import read_records, sample_records
 
@@ -85,36 +85,62 @@ def verify(
     """
     records = list(read_records(lake)) if sample is None else sample_records(lake, sample)
     fetched = [record for record in records if record.source == "fetched"]
-    ends = _LakeEnds(lake, judge.plan)
+    ends = _LakeEnds(lake, judge)
     ready = [record for record in fetched if ends.cover(record)]
-    faults = _LakeFaults(lake, judge.plan)
+    by_plan: dict[str, list[ScoreRecord]] = {}
+    for record in ready:
+        by_plan.setdefault(judge.of(record).plan.hash, []).append(record)
+    judges = [judge.of(records_of_plan[0]) for records_of_plan in by_plan.values()]
+    faults = _LakeFaults(lake, _sources_of([judge, *judges]))
     if sample is None:
         faults.all()
-    tables = {
-        source.topic: lake.read(source, keep=None if sample is None else _events_of(ready, judge.plan, source))
-        for source in judge.plan.sources
-    }
-    prover = Prover(judge, tables, faults.all)
+    whole: dict[str, pa.Table] = {}
+    n_done = unseen = rescored = 0
     causes: Counter[str] = Counter()
     mismatches: list[Mismatch] = []
-    for begin in range(0, len(ready), CHUNK):
-        chunk = ready[begin : begin + CHUNK]
-        for mismatch in prover.mismatches(chunk):
-            causes[mismatch.cause] += 1
-            mismatches.append(mismatch)
-        progress(begin + len(chunk))
+    for one, theirs in zip(judges, by_plan.values(), strict=True):
+        prover = Prover(one, _tables_of(lake, one.plan, None if sample is None else theirs, whole), faults.all)
+        for begin in range(0, len(theirs), CHUNK):
+            chunk = theirs[begin : begin + CHUNK]
+            for mismatch in prover.mismatches(chunk):
+                causes[mismatch.cause] += 1
+                mismatches.append(mismatch)
+            progress(n_done := n_done + len(chunk))
+        unseen, rescored = unseen + prover.unseen, rescored + prover.rescored
     return VerifyReport(
         records=len(records),
         checked=len(ready),
         mismatched=sum(causes.values()),
         waiting=len(fetched) - len(ready),
         supplied=len(records) - len(fetched),
-        unseen=prover.unseen,
-        rescored=prover.rescored,
+        unseen=unseen,
+        rescored=rescored,
         causes=dict(causes),
         lake_faults=tuple(str(fault) for fault in faults.known[:shown]),
         mismatches=tuple(mismatches[:shown]),
     )
+
+
+def _sources_of(judges: Sequence[Judge]) -> list[SourcePlan]:
+    """Every source that some plan reads, each topic once: as the first of them declares it."""
+    sources: dict[str, SourcePlan] = {}
+    for judge in judges:
+        for source in judge.plan.sources:
+            sources.setdefault(source.topic, source)
+    return list(sources.values())
+
+
+def _tables_of(
+    lake: Lake, plan: Plan, only: Sequence[ScoreRecord] | None, whole: dict[str, pa.Table]
+) -> dict[str, pa.Table]:
+    """Events of each topic as a plan declares them; of these records alone, or all, which plans share that agree."""
+    if only is not None:
+        return {source.topic: lake.read(source, keep=_events_of(only, plan, source)) for source in plan.sources}
+    hashes = {source.topic: content_hash(source) for source in plan.sources}
+    for source in plan.sources:
+        if hashes[source.topic] not in whole:
+            whole[hashes[source.topic]] = lake.read(source)
+    return {topic: whole[source_hash] for topic, source_hash in hashes.items()}
 
 
 def _events_of(records: Sequence[ScoreRecord], plan: Plan, source: SourcePlan) -> Callable[[pa.Table], pa.Table]:
@@ -148,17 +174,16 @@ def _values_of(key: EntityKeyPlan, records: Sequence[ScoreRecord]) -> list[KeyVa
 class _LakeFaults:
     """What is known to be wrong with the lake: at first its gaps, then all."""
 
-    def __init__(self, lake: Lake, plan: Plan) -> None:
+    def __init__(self, lake: Lake, sources: Sequence[SourcePlan]) -> None:
         self._lake = lake
-        self._plan = plan
+        self._sources = sources
         self._checked = False
-        self.known: list[LakeFinding] = [gap for source in plan.sources for gap in lake.gaps(source.topic)]
+        self.known: list[LakeFinding] = [gap for source in sources for gap in lake.gaps(source.topic)]
 
     def all(self) -> list[LakeFinding]:
         """Every fault; the first call reads all of the lake."""
         if not self._checked:
-            sources = self._plan.sources
-            self.known = [fault for source in sources for fault in self._lake.check(source.topic, source=source)]
+            self.known = [fault for source in self._sources for fault in self._lake.check(source.topic, source=source)]
             self._checked = True
         return self.known
 
@@ -166,17 +191,18 @@ class _LakeFaults:
 class _LakeEnds:
     """Knows which positions the lake covers."""
 
-    def __init__(self, lake: Lake, plan: Plan) -> None:
+    def __init__(self, lake: Lake, judge: Judge) -> None:
         self._lake = lake
-        self._topics = {view.name: view.topic for view in plan.views}
+        self._judge = judge
         self._ends: dict[tuple[str, str, int], int] = {}
 
     def cover(self, record: ScoreRecord) -> bool:
         """Whether all positions of the record lie below the lake's end; those of a view that is gone need not."""
+        topics = {view.name: view.topic for view in self._judge.of(record).plan.views}
         return all(
-            self._end(self._topics[reading.view], log, partition) > offset
+            self._end(topics[reading.view], log, partition) > offset
             for reading in record.views
-            if reading.view in self._topics
+            if reading.view in topics
             for log, partition, offset in reading.positions
         )
 

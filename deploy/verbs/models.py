@@ -29,7 +29,8 @@ def train(call: Invocation, model: MODEL = None, as_known: AS_KNOWN = False) -> 
     from offline_training.training import train as run_training
 
     knowledge: Knowledge = "as_known" if as_known else "as_true"
-    report = run_training(call.settings, call.plan, call.domain, model=model, knowledge=knowledge, say=call.note)
+    plan = call.serving_plan
+    report = run_training(call.settings, plan, call.domain, model=model, knowledge=knowledge, say=call.note)
     if report.promoted and is_supervised(call.state_dir):
         wait_until_served(call.settings.scorer, report.model, report.version)
     code = ExitCode.OK if report.promoted else ExitCode.FAILED
