@@ -145,7 +145,7 @@ class RollOut:
         if self._stack.runs:
             await asyncio.to_thread(self._stack.wait_for_end_of_other_workers, in_force)
         plans = [shelved_plan(self._state_dir, plan_hash) for plan_hash in in_force.plans]
-        withdrawn = await withdraw_births(store, [*plans, applied_plan(self._state_dir)])
+        withdrawn = await withdraw_births(store, plans, awaited=[applied_plan(self._state_dir)])
         swept = await sweep(store)
         return RolledOut(
             plan=target,

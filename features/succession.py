@@ -72,7 +72,7 @@ async def _show(store: Store, plan: Plan, birth: Birth) -> None:
             await store.write_states(view.name, birth.id, writes)
 
 
-async def withdraw_births(store: Store, plans: Iterable[Plan]) -> list[Birth]:
+async def withdraw_births(store: Store, plans: Iterable[Plan], *, awaited: Iterable[Plan] = ()) -> list[Birth]:
     """Withdraw the births that none of some plans has a use for.
 
     They are of views that are gone, or were declared otherwise, or were born again. If one of them came back with a
@@ -84,6 +84,8 @@ async def withdraw_births(store: Store, plans: Iterable[Plan]) -> list[Birth]:
         Connected.
     plans
         All that anybody runs. A view of theirs that has no birth yet wants none.
+    awaited
+        Plans to be rolled out next: births that were made for them, and have not served yet, stay.
 
     Returns
     -------
@@ -94,6 +96,8 @@ async def withdraw_births(store: Store, plans: Iterable[Plan]) -> list[Birth]:
     certificate = await store.read_certificate()
     newest = {(birth.view, birth.view_hash): birth for birth in certificate.births}
     used = [newest.get((view.name, view.hash)) for plan in plans for view in plan.views]
+    waiting = [newest.get((view.name, view.hash)) for plan in awaited for view in plan.views]
+    used += [birth for birth in waiting if birth is not None and not birth.serving]
     useless = [birth for birth in certificate.births if birth not in used]
     for birth in useless:
         await store.drop_birth(birth.view, birth.id)

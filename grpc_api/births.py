@@ -102,6 +102,16 @@ class BirthWatch:
         self._set(births)
         return births
 
+    def read_anew(self) -> None:
+        """Look at the certificate at once, beside the thread; where it cannot be seen, the thread will find out."""
+        reader = self._open_reader()
+        try:
+            self.read(reader)
+        except UnavailableError as error:
+            logger.warning("certificate_not_readable", problem=str(error))
+        finally:
+            reader.close()
+
     def start(self) -> None:
         """Look once, then keep looking in a thread."""
         self.look()

@@ -92,6 +92,7 @@ class Scorer:
     def declare(self, declared: Sequence[Declarations]) -> None:
         """Give features as the first of these plans says, and serve models that were made for any of them."""
         self._declared = declared
+        self._watch.read_anew()  # a plan is put in force once its births serve: they are to be known before it
         self.core.declare(declared[0].services())
         self._follower.look_anew()
         self._show_plan()
