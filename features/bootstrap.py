@@ -159,7 +159,7 @@ async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Ite
 
 
 async def bootstrap_view(
-    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, *, serving: bool, feast: bool
+    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, *, serving: bool = True, feast: bool = True
 ) -> Bootstrapped:
     """Write the states that the lake gives one view, then certify their birth; Feast's fields only where it has them.
 

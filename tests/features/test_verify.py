@@ -431,7 +431,7 @@ async def test_a_damaged_state_is_repaired_from_the_lake(world: World) -> None:
     world.fill_lake()
     store = MemoryStore()
     await store.connect()
-    made = await bootstrap_view(store, world.lake, PLAN, VIEW, serving=True, feast=True)
+    made = await bootstrap_view(store, world.lake, PLAN, VIEW)
     key = entity_key("plant", VIEW.keys, ["d3"])
     (true,) = await store.read_states("levels", made.birth.id, [key])
     assert true is not None
