@@ -19,7 +19,7 @@ from deploy.exit_codes import exit_code_of
 from deploy.new_topics import create_topics
 from features.bootstrap import Bootstrapped, rebuild_births
 from features.domain import project_name
-from features.errors import MillstreamError
+from features.errors import BundleCorruptError, MillstreamError
 from features.lake import Lake, open_lake
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.plan import Plan
@@ -104,7 +104,10 @@ def succeed(state_dir: Path, plan: Plan) -> InForce:
     before = read_in_force(state_dir) or InForce(serving=plan.hash)
     others = [plan_hash for plan_hash in before.plans if plan_hash != plan.hash]
     previous = before.previous if before.serving == plan.hash else before.serving
-    kept = tuple(needed_plans(state_dir, plan.hash, others))
+    try:
+        kept = tuple(needed_plans(state_dir, plan.hash, others))
+    except BundleCorruptError:  # model sync will fetch it again; what it needs shows then
+        kept = tuple(others)
     in_force = InForce(serving=plan.hash, kept=kept, previous=previous)
     put_in_force(state_dir, in_force)
     return in_force

@@ -6,7 +6,9 @@ Each step finds what is already done, so a roll-out that was broken off is begun
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import fcntl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +20,9 @@ from deploy.feeding import wait_until_fed
 from deploy.prepare import create_missing_topics
 from deploy.running_stack import RunningStack
 from features.bootstrap import birth_of
+from features.errors import UnavailableError
 from features.plan import Plan
-from features.plan_shelf import applied_plan, plans_in_force, put_in_force, shelved_plan
+from features.plan_shelf import SHELF, applied_plan, plans_in_force, put_in_force, shelved_plan
 from features.redis_store import RedisStore
 from features.settings import Settings
 from features.store import Store
@@ -30,6 +33,8 @@ DEADLINE_S = 120.0
 """How long the new plan's workers may stand still."""
 GRACE_S = 3.0
 """Scorers that this machine cannot ask look at plans, pointers and births within a second."""
+
+LOCK_FILE = "rollout.lock"
 
 
 class RolledOut(NamedTuple):
@@ -57,6 +62,17 @@ class RolledOut(NamedTuple):
         lines += [f"  birth {birth} is withdrawn" for birth in self.withdrawn]
         lines.append(f"  {self.swept_fields:,} fields swept")
         return "\n".join(lines)
+
+
+@contextmanager
+def only_one(state_dir: Path) -> Iterator[None]:
+    """One roll-out of a domain at a time; UnavailableError while another is under way."""
+    with (state_dir / SHELF / LOCK_FILE).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError("rollout", "another one of this domain is under way; wait for it") from None
+        yield
 
 
 class RollOut:
@@ -93,16 +109,17 @@ class RollOut:
 
         BirthMissingError, with nothing changed, where a view has no birth and none are to be made.
         """
-        store = RedisStore(target.project, self._settings.store, key_ttl_s=target.key_ttl_s)
-        await store.connect()
-        try:
-            served: list[str] = []
-            if target.hash != plans_in_force(self._state_dir).serving:
-                await self._bring(store, target, make_births=make_births)
-                served = await self._switch(store, target)
-            return await self._clean_up(store, target, served)
-        finally:
-            await store.close()
+        with only_one(self._state_dir):
+            store = RedisStore(target.project, self._settings.store, key_ttl_s=target.key_ttl_s)
+            await store.connect()
+            try:
+                served: list[str] = []
+                if target.hash != plans_in_force(self._state_dir).serving:
+                    await self._bring(store, target, make_births=make_births)
+                    served = await self._switch(store, target)
+                return await self._clean_up(store, target, served)
+            finally:
+                await store.close()
 
     async def _bring(self, store: Store, target: Plan, *, make_births: bool) -> None:
         """Feed the new plan beside the others until it is close behind."""
