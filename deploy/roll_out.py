@@ -6,9 +6,7 @@ Each step finds what is already done, so a roll-out that was broken off is begun
 from __future__ import annotations
 
 import asyncio
-import fcntl
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +15,12 @@ import msgspec
 from deploy.births import ensure_births_arriving
 from deploy.champions import Champion, needed_plans
 from deploy.feeding import wait_until_fed
+from deploy.only_one import only_one
 from deploy.prepare import create_missing_topics
 from deploy.running_stack import RunningStack
 from features.bootstrap import birth_of
-from features.errors import UnavailableError
 from features.plan import Plan
-from features.plan_shelf import SHELF, applied_plan, plans_in_force, put_in_force, shelved_plan
+from features.plan_shelf import applied_plan, plans_in_force, put_in_force, shelved_plan
 from features.redis_store import RedisStore
 from features.settings import Settings
 from features.store import Store
@@ -33,8 +31,6 @@ DEADLINE_S = 120.0
 """How long the new plan's workers may stand still."""
 GRACE_S = 3.0
 """Scorers that this machine cannot ask look at plans, pointers and births within a second."""
-
-LOCK_FILE = "rollout.lock"
 
 
 class RolledOut(NamedTuple):
@@ -62,17 +58,6 @@ class RolledOut(NamedTuple):
         lines += [f"  birth {birth} is withdrawn" for birth in self.withdrawn]
         lines.append(f"  {self.swept_fields:,} fields swept")
         return "\n".join(lines)
-
-
-@contextmanager
-def only_one(state_dir: Path) -> Iterator[None]:
-    """One roll-out of a domain at a time; UnavailableError while another is under way."""
-    with (state_dir / SHELF / LOCK_FILE).open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnavailableError("rollout", "another one of this domain is under way; wait for it") from None
-        yield
 
 
 class RollOut:

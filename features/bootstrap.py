@@ -148,10 +148,8 @@ async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Ite
     for name in views:
         view = plan.view(name)
         old = [birth for birth in certificate.births if birth.view == name and birth.view_hash == view.hash]
-        serving, feast = (
-            (not old or any(birth.serving for birth in old)),
-            (not old or any(birth.feast for birth in old)),
-        )
+        serving = not old or any(birth.serving for birth in old)
+        feast = not old or any(birth.feast for birth in old)
         made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
         for birth in old:
             await store.drop_birth(name, birth.id)

@@ -52,7 +52,7 @@ class ModelFollower:
     """Follows every model's pointer file in a thread.
 
     A bundle that may not serve is logged and counted once, and the model that serves stays. One that could not answer
-    yet, because its views are still being born, is held back while the one before it answers.
+    yet, because its views are still being born, is held back, and the one before it goes on.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class ModelFollower:
         self._put_or_hold(loaded)
 
     def _put_or_hold(self, loaded: ServedModel) -> None:
-        """Serve a model; or wait, while it could not answer and the one before it can."""
+        """Serve a model; or wait until it can answer, where there is one before it that perhaps can."""
         model = loaded.name
         before = self._models.served.get(model)
-        if before is not None and not self._can_answer(loaded) and self._can_answer(before):
+        if before is not None and not self._can_answer(loaded):
             if model not in self._held:
                 logger.info("model_waits_for_its_views", model=model, version=loaded.version, serving=before.version)
             self._held[model] = loaded

@@ -130,8 +130,10 @@ def backfill(
     import asyncio
 
     from deploy.births import make_births
+    from deploy.only_one import only_one
 
-    made = asyncio.run(make_births(call.settings, call.state_dir, call.project, rebuild=rebuild))
+    with only_one(call.state_dir):
+        made = asyncio.run(make_births(call.settings, call.state_dir, call.project, rebuild=rebuild))
     births = [
         {"view": one.birth.view, "birth": one.birth.id, "events": one.n_events, "entities": one.n_entities}
         for one in made

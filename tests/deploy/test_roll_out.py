@@ -7,20 +7,19 @@ from pathlib import Path
 import pytest
 
 from deploy.champions import read_champions
-from deploy.roll_out import RolledOut, only_one
+from deploy.only_one import only_one
+from deploy.roll_out import RolledOut
 from features.errors import UnavailableError
-from features.plan_shelf import put_on_shelf
 from grpc_api.pointer import models_dir
 from tests.grpc_api.shop import PLAN, publish
 
 
 def test_one_roll_out_at_a_time(tmp_path: Path) -> None:
-    """A second one is told to wait; the next one may begin once the first has ended."""
-    put_on_shelf(PLAN, b"", tmp_path)
+    """A second one, or a backfill, is told to wait; the next one may begin once the first has ended."""
     with only_one(tmp_path), pytest.raises(UnavailableError, match="under way"), only_one(tmp_path):
         pytest.fail("two at a time")
     with only_one(tmp_path):
-        assert (tmp_path / "plans" / "rollout.lock").exists()
+        assert (tmp_path / "plans" / "births.lock").exists()
 
 
 def test_it_is_said_who_keeps_a_plan(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from deploy.births import make_births
-from deploy.prepare import create_topics
+from deploy.prepare import create_missing_topics
 from deploy.roll_out import RolledOut, RollOut
 from deploy.running_stack import RunningStack
 from deploy.servers import TansuServer, ValkeyServer
@@ -115,7 +115,7 @@ class RollingWorld:
         self.freshness_s: list[float] = []
         self._versions = 0
         self.apply(plan)
-        self.ask(lambda store: create_topics(store, self.settings, plan))
+        self.ask(lambda store: create_missing_topics(store, self.settings, plan))
         self.backfill()
         self.start_worker(plan)
         self.promote(plan)

@@ -50,6 +50,14 @@ def test_a_new_model_waits_for_its_views_and_the_old_one_serves_on(tmp_path: Pat
         answer = client.score({"buyer": "ann"})
         assert (answer.version, answer.view_hashes) == ("1", {"spend": SPEND.hash})
 
+        shop.store.shards.stop()  # nobody can answer then: no reason to take the one that could not before
+        wait_until(
+            lambda: shop.sample("millstream_scorer_model_ready", model="buys") == 0, what="the store to be missed"
+        )
+        shop.store.shards.start()
+        wait_until(lambda: shop.sample("millstream_scorer_model_ready", model="buys") == 1, what="the store again")
+        assert client.score({"buyer": "ann"}).version == "1"
+
         certify(shop.store, NEW_PLAN, serving=True)
         new = wait_until(
             lambda: found if (found := client.score({"buyer": "ann"})).version == "2" else None, what="the new model"
