@@ -36,7 +36,7 @@ async def behind(store: Store, plan: Plan, ends: Ends) -> int:
 
 
 async def wait_until_fed(
-    store: Store, settings: Settings, plan: Plan, *, deadline_s: float, progress: Callable[[int], None] = lambda _: None
+    store: Store, settings: Settings, plan: Plan, *, deadline_s: float, say: Callable[[str], None]
 ) -> None:
     """Return once every view of the plan is close behind the broker; NotServingError when nothing moves for so long."""
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
@@ -45,14 +45,14 @@ async def wait_until_fed(
     while took_s >= NEAR_S:
         began_s = time.monotonic()
         ends = await asyncio.to_thread(read_ends, settings.kafka.bootstrap_servers, logs, topics)
-        await _wait_for(store, plan, ends, deadline_s, progress)
+        say(f"{await behind(store, plan, ends):,} records to catch up with")
+        await _wait_for(store, plan, ends, deadline_s)
         took_s = time.monotonic() - began_s
 
 
-async def _wait_for(store: Store, plan: Plan, ends: Ends, deadline_s: float, progress: Callable[[int], None]) -> None:
+async def _wait_for(store: Store, plan: Plan, ends: Ends, deadline_s: float) -> None:
     least, moved_s = None, time.monotonic()
     while missing := await behind(store, plan, ends):
-        progress(missing)
         if least is None or missing < least:
             least, moved_s = missing, time.monotonic()
         elif time.monotonic() - moved_s > deadline_s:

@@ -99,9 +99,12 @@ class RollOut:
             await store.connect()
             try:
                 served: list[str] = []
-                if target.hash != plans_in_force(self._state_dir).serving:
+                in_force = plans_in_force(self._state_dir)
+                if target.hash != in_force.serving:
                     await self._bring(store, target, make_births=make_births)
                     served = await self._switch(store, target)
+                elif in_force.arriving is not None:  # given up, perhaps half way through its switch
+                    await serve_births(store, target)
                 return await self._clean_up(store, target, served)
             finally:
                 await store.close()
@@ -121,7 +124,7 @@ class RollOut:
             await asyncio.to_thread(self._stack.wait_for_workers, target.hash)
         else:
             self._say(f"waiting for workers: `millstream worker --plan {target.hash}`")
-        await wait_until_fed(store, self._settings, target, deadline_s=DEADLINE_S)
+        await wait_until_fed(store, self._settings, target, deadline_s=DEADLINE_S, say=self._say)
 
     async def _switch(self, store: Store, target: Plan) -> list[str]:
         """Let the new plan's births serve, and tell everybody that it is the one in force."""
