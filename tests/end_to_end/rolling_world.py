@@ -156,9 +156,9 @@ class RollingWorld:
         return asyncio.run(make_births(self.settings, self.state_dir, "shop", rebuild=False))
 
     def roll_out(self, plan: Plan, *, back: bool = False) -> RolledOut:
-        """``millstream rollout``, the workers being started elsewhere: here."""
+        """``millstream rollout``, the workers being started elsewhere: here; its patience is the test's, who asks."""
         stack = RunningStack(self.settings, self.state_dir)
-        rolling = RollOut(self.settings, self.state_dir, stack=stack, say=lambda _: None, grace_s=2.0)
+        rolling = RollOut(self.settings, self.state_dir, stack=stack, say=lambda _: None, grace_s=0.1)
         return asyncio.run(rolling.run(plan, make_births=back))
 
     def start_worker(self, plan: Plan) -> None:

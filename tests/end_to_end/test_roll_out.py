@@ -38,6 +38,7 @@ def replace(world: RollingWorld, plan: Plan, old: Plan, *, made: list[str], back
     first = world.roll_out(plan, back=back)
     assert (first.plan, first.previous, list(first.kept)) == (plan, old.hash, [old.hash])
     assert first.withdrawn == [], "the champion needs them"
+    wait_until(lambda: set(world.features_of("b1")) == set(plan.service("buyers").feature_names), 30.0)
     version = world.promote(plan)
     world.wait_until_served(version)
     second = world.roll_out(plan)
@@ -45,7 +46,6 @@ def replace(world: RollingWorld, plan: Plan, old: Plan, *, made: list[str], back
     assert fed_plans(world.state_dir, plans_in_force(world.state_dir)) == [plan.hash]
     world.workers.pop(old.hash).stop()
     assert failures(world.load) == []
-    wait_until(lambda: set(world.features_of("b1")) == set(plan.service("buyers").feature_names), 10.0)
 
 
 def states_are_the_fold_of_the_lake(world: RollingWorld, plan: Plan, view: ViewPlan) -> None:
