@@ -207,7 +207,7 @@ class RollingWorld:
             for plan_hash in shelved_hashes(self.state_dir)
             for plan in [shelved_plan(self.state_dir, plan_hash)]
         }
-        return verify(self.lake, judges[plans_in_force(self.state_dir).serving]._replace(others=judges))
+        return verify(self.lake, judges[plans_in_force(self.state_dir).serving]._replace(other=judges.get))
 
     def fields(self, *keys: bytes) -> list[dict[bytes, bytes]]:
         """Whole hashes of the store, all entities' where none is named."""
