@@ -19,6 +19,7 @@ from deploy.prepare import create_missing_topics
 from deploy.roll_out import RolledOut, RollOut
 from deploy.running_stack import RunningStack
 from deploy.servers import TansuServer, ValkeyServer
+from deploy.worker_process import WorkerProcess
 from features.bootstrap import Bootstrapped
 from features.clock import SystemClock
 from features.lake import open_lake
@@ -37,7 +38,6 @@ from grpc_api.records import KafkaRecords
 from grpc_api.server import Scorer
 from millstream import Client
 from tests.grpc_api.shop import DAY_US, HOUR_US, SALES, SPEND, publish
-from tests.streams.worker_process import WorkerProcess
 from tests.waiting import wait_until
 
 N_BUYERS = 30
