@@ -30,7 +30,7 @@ from deploy.server_process import Server, answers_tcp
 from deploy.servers import TansuServer, ValkeyServer
 from features.kernel import ViewKernel
 from features.nouns import SCORES_TOPIC
-from features.plan import save_plan
+from features.plan_shelf import put_on_shelf
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from streams.logs import create_topics
 
@@ -125,7 +125,7 @@ def start_scorer(folder: Path, running: ExitStack, n_entities: int) -> tuple[Ben
     states = make_states(kernel, now_us, generator)
     state_bytes = asyncio.run(fill_store(valkey.settings, kernel, states, n_entities))
     var = folder / "var"
-    save_plan(PLAN, var / PLAN.project / "plan.json")
+    put_on_shelf(PLAN, b"", var / PLAN.project)
     publish_model(var / PLAN.project, kernel, states, now_us, generator)
     environment = {
         "MILLSTREAM_STORE__PORT": str(valkey.port),

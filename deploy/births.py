@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from features.bootstrap import Bootstrapped, ensure_births, rebuild_births
 from features.lake import open_site_lake
 from features.plan import Plan
+from features.plan_shelf import applied_plan, plans_in_force, shelved_plan
 from features.redis_store import RedisStore
 from features.settings import Settings
+from features.store import Store
+from features.sweep import sweep
 
 
-async def make_births(settings: Settings, plan: Plan, *, rebuild: bool) -> list[Bootstrapped]:
-    """Births for the views that lack one; with ``rebuild`` new ones for all views."""
-    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
-    lake = open_site_lake(settings, plan.project)
+async def make_births(settings: Settings, state_dir: Path, project: str, *, rebuild: bool) -> list[Bootstrapped]:
+    """Births for the views that lack one, of the plans in force and of the applied one.
+
+    Those of the applied plan alone do not serve yet. With ``rebuild`` all births are made anew, and what the old ones
+    leave is swept.
+    """
+    store = RedisStore(project, settings.store, key_ttl_s=applied_plan(state_dir).key_ttl_s)
     await store.connect()
     try:
         if rebuild:
-            return await rebuild_births(store, lake, plan, [view.name for view in plan.views])
-        return await ensure_births(store, lake, plan)
+            lake = open_site_lake(settings, project)
+            made = []
+            rebuilt: set[str] = set()
+            for plan in (*_plans_in_force(state_dir), applied_plan(state_dir)):
+                names = [view.name for view in plan.views if view.hash not in rebuilt]
+                made += await rebuild_births(store, lake, plan, names)
+                rebuilt |= {view.hash for view in plan.views}
+            await sweep(store)
+            return made
+        made = await ensure_births_in_force(store, settings, state_dir)
+        return made + await ensure_births_arriving(store, settings, applied_plan(state_dir))
     finally:
         await store.close()
+
+
+async def ensure_births_in_force(store: Store, settings: Settings, state_dir: Path) -> list[Bootstrapped]:
+    """Births for views of the plans in force that lack one; those of a plan that arrives do not serve yet."""
+    in_force = plans_in_force(state_dir)
+    made = []
+    for plan in _plans_in_force(state_dir):
+        lake = open_site_lake(settings, plan.project)
+        serving, feast = plan.hash != in_force.arriving, plan.hash == in_force.serving
+        made += await ensure_births(store, lake, plan, serving=serving, feast=feast)
+    return made
+
+
+async def ensure_births_arriving(store: Store, settings: Settings, plan: Plan) -> list[Bootstrapped]:
+    """Births that do not serve yet, for views of a plan that lack one."""
+    return await ensure_births(store, open_site_lake(settings, plan.project), plan, serving=False, feast=False)
+
+
+def _plans_in_force(state_dir: Path) -> list[Plan]:
+    """Plans that run: one that arrives last, for what it shares with others serves."""
+    in_force = plans_in_force(state_dir)
+    ordered = sorted(in_force.plans, key=lambda plan_hash: plan_hash == in_force.arriving)
+    return [shelved_plan(state_dir, plan_hash) for plan_hash in ordered]

@@ -59,7 +59,10 @@ class CaughtUp:
 
     def behind(self, ends: Ends) -> int:
         """Records below these ends that are not applied, written to the lake and marked as progress."""
-        committed = {(lane.topic, lane.log, lane.partition): lane.committed or 0 for lane in self._lanes()}
+        committed: dict[tuple[str, str, int], int] = {}
+        for lane in self._lanes():  # the workers of two plans each read all: the slower ones count
+            at = (lane.topic, lane.log, lane.partition)
+            committed[at] = min(committed.get(at, lane.committed or 0), lane.committed or 0)
         return sum(max(0, end - committed.get(at, 0)) for at, end in ends.items())
 
     def wait(self, ends: Ends, *, deadline_s: float, progress: Callable[[int], None] = lambda _: None) -> None:

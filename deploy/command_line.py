@@ -12,6 +12,7 @@ from deploy.verbs.letters import dead_letters
 from deploy.verbs.models import models, train
 from deploy.verbs.processes import monitor, scorer, worker
 from deploy.verbs.proof import backfill, verify
+from deploy.verbs.roll_out import rollout
 from deploy.verbs.serving import OPEN, features, score
 from deploy.verbs.stack import demo, doctor, down, status, up
 
@@ -31,6 +32,7 @@ def make_app() -> typer.Typer:
     register(app, "score", score, context_settings=OPEN)
     register(app, "features", features, context_settings=OPEN)
     register(app, "backfill", backfill)
+    register(app, "rollout", rollout)
     register(app, "verify", verify)
     register(app, "dead-letters", dead_letters)
     register(app, "forget", forget)

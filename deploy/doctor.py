@@ -93,7 +93,7 @@ def check_plan(call: Invocation) -> str:
     applied = load_plan(path)
     if applied.hash != declared.hash:
         raise NotWellError(
-            f"applied is {applied.hash}, the files say {declared.hash}; `millstream apply`, then restart"
+            f"applied is {applied.hash}, the files say {declared.hash}; `millstream apply`, then `millstream rollout`"
         )
     return f"{applied.hash} applied and current"
 

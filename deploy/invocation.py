@@ -90,9 +90,16 @@ class Invocation:
     @cached_property
     def plan(self) -> Plan:
         """The plan that `apply` compiled."""
-        from features.plan import load_plan
+        from features.plan_shelf import applied_plan
 
-        return load_plan(self.state_dir / "plan.json")
+        return applied_plan(self.state_dir)
+
+    @cached_property
+    def serving_plan(self) -> Plan:
+        """The plan that serves; the applied one where none runs yet."""
+        from features.plan_shelf import serving_plan
+
+        return serving_plan(self.state_dir)
 
     def note(self, text: str) -> None:
         """Tell people what goes on."""

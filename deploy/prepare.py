@@ -13,17 +13,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.births import ensure_births_in_force
+from deploy.champions import needed_plans
 from deploy.exit_codes import exit_code_of
 from deploy.new_topics import create_topics
-from features.bootstrap import Bootstrapped, ensure_births, rebuild_births, withdraw_births
+from features.bootstrap import Bootstrapped, rebuild_births
 from features.domain import project_name
-from features.errors import MillstreamError
+from features.errors import BundleCorruptError, MillstreamError
 from features.lake import Lake, open_site_lake
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
-from features.plan import Plan, load_plan
+from features.plan import Plan
+from features.plan_shelf import InForce, plans_in_force, put_in_force, read_in_force, shelved_plan
 from features.redis_store import RedisStore
 from features.settings import Settings, load_settings
+from features.store import Store
 from features.stranded import find_stranded
+from features.succession import serve_births, withdraw_births
+from features.sweep import sweep
 from streams.logs import KafkaLogs
 
 
@@ -39,23 +45,36 @@ def read_topics(plan: Plan) -> list[str]:
     return [*(source.topic for source in plan.sources), SCORES_TOPIC]
 
 
-async def prepare(plan: Plan, settings: Settings) -> Prepared:
-    """Create topics that are missing, adopt their logs, and give each view a birth from the lake."""
-    logs = KafkaLogs(settings.kafka.bootstrap_servers)
-    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
+async def create_missing_topics(store: Store, settings: Settings, plan: Plan) -> list[str]:
+    """Create the topics of a plan that are missing, and adopt their logs; those that were created."""
+    return await create_topics(
+        KafkaLogs(settings.kafka.bootstrap_servers),
+        store,
+        [*read_topics(plan), DEAD_LETTERS_TOPIC],
+        partitions=settings.kafka.partitions,
+        note=settings.state_dir(plan.project) / "topics-being-created.json",
+    )
+
+
+async def prepare(state_dir: Path, settings: Settings, project: str, *, alone: bool) -> Prepared:
+    """Create topics that are missing, adopt their logs, and give each view of the plans in force a birth from the lake.
+
+    ``alone`` says that no worker runs: then births that nobody needs any more go.
+    """
+    in_force = plans_in_force(state_dir)
+    plans = [shelved_plan(state_dir, plan_hash) for plan_hash in in_force.plans]
+    store = RedisStore(project, settings.store, key_ttl_s=plans[0].key_ttl_s)
     await store.connect()
     try:
-        created = await create_topics(
-            logs,
-            store,
-            [*read_topics(plan), DEAD_LETTERS_TOPIC],
-            partitions=settings.kafka.partitions,
-            note=settings.state_dir(plan.project) / "topics-being-created.json",
-        )
-        lake = open_site_lake(settings, plan.project)
-        births = await ensure_births(store, lake, plan)
-        births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
-        await withdraw_births(store, plan)  # no worker of another plan runs yet
+        created = [topic for plan in plans for topic in await create_missing_topics(store, settings, plan)]
+        births = await ensure_births_in_force(store, settings, state_dir)
+        lake, logs = open_site_lake(settings, project), KafkaLogs(settings.kafka.bootstrap_servers)
+        for plan in plans:
+            births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
+        if alone:
+            await serve_births(store, plans[0])
+            await withdraw_births(store, plans)
+            await sweep(store)
     finally:
         await store.close()
     return Prepared(created, births)
@@ -80,6 +99,20 @@ async def stranded_views(store: RedisStore, lake: Lake, plan: Plan, logs: KafkaL
     return sorted(found)
 
 
+def succeed(state_dir: Path, plan: Plan) -> InForce:
+    """Put a plan in force while nothing runs; of those before it, what a champion needs is kept."""
+    before = read_in_force(state_dir) or InForce(serving=plan.hash)
+    others = [plan_hash for plan_hash in before.plans if plan_hash != plan.hash]
+    previous = before.previous if before.serving == plan.hash else before.serving
+    try:
+        kept = tuple(needed_plans(state_dir, plan.hash, others))
+    except BundleCorruptError:  # model sync will fetch it again; what it needs shows then
+        kept = tuple(others)
+    in_force = InForce(serving=plan.hash, kept=kept, previous=previous)
+    put_in_force(state_dir, in_force)
+    return in_force
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Apply the domain, unless told to keep its plan, and prepare it."""
     parser = argparse.ArgumentParser(prog="python -m deploy.prepare", description=__doc__)
@@ -90,17 +123,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         project = project_name(options.repo)
         settings = load_settings(project=project, repo=options.repo)
         state_dir = settings.state_dir(project)
-        if options.keep_plan:
-            plan = load_plan(state_dir / "plan.json")
-        else:
+        if not options.keep_plan:
             from features.compiler import apply_domain
 
-            plan = apply_domain(options.repo, state_dir, settings.store)
-        prepared = asyncio.run(prepare(plan, settings))
+            succeed(state_dir, apply_domain(options.repo, state_dir, settings.store))
+        prepared = asyncio.run(prepare(state_dir, settings, project, alone=not options.keep_plan))
     except MillstreamError as error:
         print(f"millstream: {error}", file=sys.stderr)
         return exit_code_of(error)
-    print(f"plan {plan.hash}, topics created: {prepared.created}, births made: {len(prepared.births)}")
+    plan_hash = plans_in_force(state_dir).serving
+    print(f"plan {plan_hash}, topics created: {prepared.created}, births made: {len(prepared.births)}")
     return 0
 
 

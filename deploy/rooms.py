@@ -50,30 +50,29 @@ class Room(Server):
         return self.is_running and self._probe()
 
 
-def make_rooms(settings: Settings, *, repo: Path, log_dir: Path, worker_ports: Sequence[tuple[int, int]]) -> list[Room]:
-    """Worker(s), scorer, model sync and monitor, in the order in which they start."""
+def make_worker(name: str, plan_hash: str, ports: tuple[int, int], *, repo: Path, log_dir: Path) -> Room:
+    """A worker of one plan, with its ports for metrics and for Faust's own pages."""
+    metrics, web = ports
+    return Room(
+        name,
+        ["worker", "--plan", plan_hash, "--repo", str(repo)],
+        port=metrics,
+        probe=lambda: answers_http(metrics, "/readyz"),
+        folder=Path.cwd(),
+        log_dir=log_dir,
+        environment={"MILLSTREAM_WORKER__METRICS_PORT": str(metrics), "MILLSTREAM_WORKER__WEB_PORT": str(web)},
+    )
+
+
+def make_rooms(settings: Settings, *, repo: Path, log_dir: Path) -> list[Room]:
+    """Scorer, model sync and monitor, in the order in which they start."""
     here = Path.cwd()
-    common = ("--repo", str(repo.resolve()))
 
-    def room(name: str, verb: Sequence[str], port: int | None, probe: Callable[[], bool], **environment: str) -> Room:
-        return Room(
-            name, [*verb, *common], port=port, probe=probe, folder=here, log_dir=log_dir, environment=environment
-        )
+    def room(name: str, verb: Sequence[str], port: int | None, probe: Callable[[], bool]) -> Room:
+        return Room(name, [*verb, "--repo", str(repo)], port=port, probe=probe, folder=here, log_dir=log_dir)
 
-    workers = [
-        room(
-            "worker" if index == 0 else f"worker-{index + 1}",
-            ["worker"],
-            metrics,
-            lambda port=metrics: answers_http(port, "/readyz"),  # type: ignore[misc]  # binds the loop's value
-            MILLSTREAM_WORKER__METRICS_PORT=str(metrics),
-            MILLSTREAM_WORKER__WEB_PORT=str(web),
-        )
-        for index, (metrics, web) in enumerate(worker_ports)
-    ]
     scorer, monitor = settings.scorer, settings.monitor
     return [
-        *workers,
         room("scorer", ["scorer"], scorer.port, lambda: answers_tcp(scorer.port)),
         room("model-sync", ["models", "sync"], None, lambda: True),
         room("monitor", ["monitor"], monitor.metrics_port, lambda: answers_http(monitor.metrics_port, "/readyz")),

@@ -19,13 +19,14 @@ LOOK_S = 1.0
 
 
 class ProcessInfo(Struct, frozen=True, kw_only=True):
-    """One process of a stack. ``created_at`` tells it from a later process with the same id."""
+    """One process of a stack. ``created_at`` tells it from a later process with the same id; ``plan`` is a worker's."""
 
     pid: int
     created_at: float
     address: str | None
     restarts: int
     log: str
+    plan: str | None = None
 
 
 class StackFile(Struct, frozen=True, kw_only=True):

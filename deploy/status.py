@@ -17,6 +17,7 @@ from deploy.servers import answers_kafka, answers_redis
 from deploy.stack import worker_ports
 from deploy.stack_file import ProcessInfo, StackFile, is_supervised, read_stack
 from features.nouns import SCORES_TOPIC
+from features.plan_shelf import applied_plan, read_in_force
 from features.settings import Settings
 from grpc_api.pointer import POINTER, models_dir
 
@@ -45,6 +46,7 @@ class StatusReport(NamedTuple):
     behind: int = 0
     event_time_lag_s: Mapping[str, float] = {}
     problems: tuple[str, ...] = ()
+    plans: Mapping[str, str] = {}
     serving: Mapping[str, str] = {}
 
     @property
@@ -74,6 +76,7 @@ class StatusReport(NamedTuple):
             f"  {topic}: event time is {timedelta(seconds=round(lag_s))} behind Kafka's clock"
             for topic, lag_s in self.event_time_lag_s.items()
         ]
+        lines += [f"  plan {plan_hash} {how}" for plan_hash, how in self.plans.items()]
         lines += [f"  {model} version {version} serves" for model, version in self.serving.items()]
         lines += [f"  problem: {problem}" for problem in self.problems]
         return "\n".join(lines)
@@ -95,8 +98,20 @@ def stack_status(settings: Settings, project: str) -> StatusReport:
         behind=sum(max(0, (lane.end or 0) - (lane.committed or 0)) for lane in lanes),
         event_time_lag_s=event_time_lags(lanes),
         problems=(*sorted({lane.problem for lane in lanes if lane.problem}), *unserved(state_dir, serving)),
+        plans=plans_of(state_dir),
         serving=serving,
     )
+
+
+def plans_of(state_dir: Path) -> dict[str, str]:
+    """What each plan is doing, by its hash."""
+    in_force = read_in_force(state_dir)
+    if in_force is None:
+        return {}
+    doing = dict.fromkeys(in_force.kept, "is kept for a champion that needs it")
+    doing |= {} if in_force.arriving is None else {in_force.arriving: "is being rolled out"}
+    doing = {in_force.serving: "serves", **doing}
+    return {applied_plan(state_dir).hash: "is applied, not rolled out", **doing}
 
 
 def unserved(state_dir: Path, serving: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 
@@ -24,9 +26,10 @@ from deploy.exit_codes import ExitCode, StepFailedError, exit_code_of
 from deploy.leftovers import end_leftovers
 from deploy.neighbours import BROKER, choose_neighbours
 from deploy.ports import Ports
-from deploy.rooms import make_rooms
+from deploy.rooms import make_rooms, make_worker
 from deploy.server_process import Server
 from deploy.stack_file import ProcessInfo, StackFile, StackLock, remove_stack, write_stack
+from deploy.worker_groups import WorkerGroups
 from features.domain import project_name
 from features.errors import MillstreamError, NotServingError, UnavailableError
 from features.settings import PREFIX, Settings, load_settings
@@ -59,7 +62,14 @@ class Supervisor:
             return ports.take(f"{PREFIX}{part}__{field}".upper(), getattr(getattr(settings, part), field))
 
         first = take("worker", "metrics_port"), take("worker", "web_port")
-        self._worker_ports = [first, *((ports.take("", 0), ports.take("", 0)) for _ in range(n_workers - 1))]
+        worker_ports = chain([first], iter(lambda: (ports.take("", 0), ports.take("", 0)), None))
+        log_dir = self._state_dir / "logs"
+        self._workers = WorkerGroups(
+            self._state_dir,
+            n_workers=n_workers,
+            make_worker=partial(make_worker, repo=self._repo, log_dir=log_dir),
+            find_ports=lambda: next(worker_ports),
+        )
         self._overrides = {
             **overrides,
             "worker": {"metrics_port": first[0], "web_port": first[1]},
@@ -79,6 +89,7 @@ class Supervisor:
             self._start_all()
             while not self._stop.wait(TICK_S):
                 self._tend()
+                self._follow_plans()
         except StoppedError:
             log.info("stopped_while_starting")
         except Exception as error:  # whatever it was: what was started is ended in order, and word is left
@@ -99,7 +110,8 @@ class Supervisor:
         self._topics_lost = False  # a broker that has ended until now gets its topics here
         self._prepare()
         settings = load_settings(project=self._project, repo=self._repo)
-        rooms = make_rooms(settings, repo=self._repo, log_dir=self._state_dir / "logs", worker_ports=self._worker_ports)
+        rooms = make_rooms(settings, repo=self._repo, log_dir=self._state_dir / "logs")
+        rooms = [*self._workers.follow().start, *rooms]
         for room in rooms:
             self._start(room)
         self._await([*self._servers, *rooms])
@@ -141,6 +153,24 @@ class Supervisor:
         self._topics_lost |= BROKER in restarted
         return bool(restarted)
 
+    def _follow_plans(self) -> None:
+        """Start the workers of a plan that arrives, end those of one that goes."""
+        try:
+            change = self._workers.follow()
+        except MillstreamError as error:
+            log.error("plans_not_followed", problem=str(error))
+            return
+        for room in change.start:
+            self._children[room.name] = Child(room)
+            self._children[room.name].start(time.monotonic())
+            log.info("started", process=room.name, plan=self._workers.plan_of[room.name])
+        self._stop_all(change.stop)
+        for name in change.stop:
+            del self._children[name]
+            log.info("ended", process=name)
+        if change.start or change.stop:
+            self._publish("up")
+
     def _renew_topics(self) -> None:
         """A broker that comes back has forgotten its topics: make them anew, and let the workers join anew.
 
@@ -154,9 +184,8 @@ class Supervisor:
             log.error("topics_not_renewed", problem=str(error))
             self._topics_lost, self._renew_at_s = True, time.monotonic() + RENEW_AGAIN_S
             return
-        for name, child in self._children.items():
-            if name.startswith("worker"):
-                child.server.stop()
+        for name in self._workers.plan_of:
+            self._children[name].server.stop()
 
     def _prepare(self, *options: str) -> None:
         file = self._state_dir / "logs" / "prepare.log"
@@ -185,7 +214,7 @@ class Supervisor:
         """Stop in the order in which nothing is lost; what was lost all the same."""
         self._publish("stopping")
         names = list(self._children)
-        workers = [name for name in names if name.startswith("worker")]
+        workers = [name for name in names if name in self._workers.plan_of]
         servers = [server.name for server in self._servers]
         self._stop_all(name for name in names if name not in workers and name not in servers)
         lost = self._drain() if workers and BROKER in servers else ""
@@ -197,14 +226,14 @@ class Supervisor:
     def _drain(self) -> str:
         from deploy.caught_up import CaughtUp
         from deploy.prepare import read_topics
-        from features.plan import load_plan
+        from features.plan_shelf import serving_plan
 
         try:
             waiting = CaughtUp(
                 bootstrap_servers=self._children[BROKER].server.address,
-                worker_ports=[metrics for metrics, _ in self._worker_ports],
+                worker_ports=self._workers.metrics_ports,
             )
-            topics = read_topics(load_plan(self._state_dir / "plan.json"))
+            topics = read_topics(serving_plan(self._state_dir))
             waiting.wait(waiting.ends(topics), deadline_s=DRAIN_STILL_S)
         except MillstreamError as error:
             return f"the broker was stopped before all of its records were applied: {error}"
@@ -225,6 +254,7 @@ class Supervisor:
                 address=child.server.address if child.server.listens else None,
                 restarts=child.restarts,
                 log=str(child.server.log_file),
+                plan=self._workers.plan_of.get(name),
             )
             for name, child in self._children.items()
         }

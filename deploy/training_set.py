@@ -11,8 +11,8 @@ from features.domain import Domain
 from features.lake import open_site_lake
 from features.nouns import Knowledge
 from features.plan import Plan
+from features.plan_shelf import functions_of
 from features.settings import Settings
-from features.transforms import load_transforms
 from offline_training.dataset import build_dataset
 
 
@@ -21,7 +21,7 @@ def write_training_set(
 ) -> int:
     """Write every labelled observation with its features as of then; how many there are."""
     name, _ = domain.model(model)
-    functions = load_transforms(settings.state_dir(plan.project), sha256=plan.transforms_sha256)
+    functions = functions_of(plan, settings.state_dir(plan.project))
     lake = open_site_lake(settings, plan.project)
     data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
     columns = {

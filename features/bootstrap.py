@@ -129,10 +129,13 @@ def start_offset(
     return max(min(starts), adopted_start)
 
 
-async def ensure_births(store: Store, lake: LakeHistory, plan: Plan) -> list[Bootstrapped]:
+async def ensure_births(
+    store: Store, lake: LakeHistory, plan: Plan, *, serving: bool = True, feast: bool = True
+) -> list[Bootstrapped]:
     """Give every view of the plan that has no birth one from the lake; those that were made.
 
-    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view.
+    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view. Births that
+    are not ``serving`` at once wait for `features.succession.serve_births`, once workers feed them.
     """
     certificate = await store.read_certificate()
     made = []
@@ -140,7 +143,7 @@ async def ensure_births(store: Store, lake: LakeHistory, plan: Plan) -> list[Boo
         try:
             birth_of(certificate, view)
         except BirthMissingError:
-            made.append(await bootstrap_view(store, lake, plan, view))
+            made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
     return made
 
 
@@ -151,42 +154,32 @@ async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Ite
     for name in views:
         view = plan.view(name)
         old = [birth for birth in certificate.births if birth.view == name and birth.view_hash == view.hash]
-        made.append(await bootstrap_view(store, lake, plan, view))
+        serving = not old or any(birth.serving for birth in old)
+        feast = not old or any(birth.feast for birth in old)
+        made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
         for birth in old:
             await store.drop_birth(name, birth.id)
     return made
 
 
-async def withdraw_births(store: Store, plan: Plan) -> list[Birth]:
-    """Withdraw the births that a plan with all its births has no use for; those withdrawn.
-
-    They are of views that are gone, or were declared otherwise, or were born again. If one of them came back with a
-    later plan it would take up where it stopped, long behind. Workers of an older plan cannot write after this.
-    """
-    certificate = await store.read_certificate()
-    used = [birth_of(certificate, view) for view in plan.views]
-    useless = [birth for birth in certificate.births if birth not in used]
-    for birth in useless:
-        await store.drop_birth(birth.view, birth.id)
-    return useless
-
-
-async def bootstrap_view(store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan) -> Bootstrapped:
-    """Write the states that the lake gives one view, then certify their birth.
+async def bootstrap_view(
+    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, *, serving: bool = True, feast: bool = True
+) -> Bootstrapped:
+    """Write the states that the lake gives one view, then certify their birth; Feast's fields only where it has them.
 
     Logs that the lake holds are adopted with it, and its erasures raised: the store may have forgotten them, the lake
     has not. Where an entity is forgotten meanwhile the birth is withdrawn, and made once more.
     """
     while True:
         erasures = await agree_on_erasures(store, lake, plan)
-        made = await _bootstrap_once(store, lake, plan, view, erasures)
+        made = await _bootstrap_once(store, lake, plan, view, erasures, serving=serving, feast=feast)
         if (await agree_on_erasures(store, lake, plan)).ids == erasures.ids:
             return made
         await store.drop_birth(view.name, made.birth.id)
 
 
 async def _bootstrap_once(
-    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, erasures: Erasures
+    store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, erasures: Erasures, *, serving: bool, feast: bool
 ) -> Bootstrapped:
     """Write all states, then the certificate."""
     source = plan.source(view.topic)
@@ -201,13 +194,17 @@ async def _bootstrap_once(
         view_hash=view.hash,
         id=new_birth_id(),
         join_keys=tuple(key.name for key in view.keys),
+        features=view.feature_names,
         cut=cut,
-        serving=True,
+        serving=serving,
+        feast=feast,
     )
     kernel = ViewKernel(view, source)
     entries = list(states.items())
     for begin in range(0, len(entries), CHUNK):
         writes = [state_write(kernel, key, b"", state) for key, state in entries[begin : begin + CHUNK]]
+        if not birth.feast:
+            writes = [write._replace(feast_fields=()) for write in writes]
         answers = await store.bootstrap_states(view.name, birth.id, writes)
         if any(answer is not None for answer in answers):
             raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")

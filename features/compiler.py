@@ -26,11 +26,10 @@ from features.declarations.source import Folder, compile_source
 from features.declarations.view import CompiledView, check_field_collisions, compile_view, stream_source_of
 from features.domain import STORE_FILE, load_domain, project_name
 from features.errors import DomainError
-from features.plan import Plan, RequestFeaturePlan, SourcePlan, ViewPlan, load_plan, save_plan
+from features.plan import Plan, RequestFeaturePlan, SourcePlan, ViewPlan
+from features.plan_shelf import APPLIED, put_on_shelf, write_if_changed
 from features.settings import StoreSettings
 from features.transforms import TRANSFORMS_FILE, load_transforms, transforms_sha256, transforms_text
-
-PLAN_FILE = "plan.json"
 
 
 class _Compiled(NamedTuple):
@@ -70,8 +69,8 @@ def apply_domain(repo: Path, state_dir: Path, store: StoreSettings) -> Plan:
     repo
         The domain folder; a relative SQLite registry lies in it.
     state_dir
-        Folder that gets ``plan.json``, the copy of ``transforms.py`` that the plan's digest pins, and a
-        ``feature_store.yaml`` with which stock Feast clients reach registry and store from anywhere.
+        Folder that gets the plan (see `features.plan_shelf`) and a ``feature_store.yaml`` with which stock Feast
+        clients reach registry and store from anywhere.
     store
         Where the online store is; only written down, not connected to.
 
@@ -91,11 +90,9 @@ def apply_domain(repo: Path, state_dir: Path, store: StoreSettings) -> Plan:
     check_project_suffix(plan.project, [*known_projects(repo), *_neighbours(state_dir)])
     apply_to_registry(repo, declared, plan)
     state_dir.mkdir(parents=True, exist_ok=True)
-    _write_if_changed(state_dir / STORE_FILE, client_config(repo, store).encode())
+    write_if_changed(state_dir / STORE_FILE, client_config(repo, store).encode())
     transforms = repo / TRANSFORMS_FILE
-    _write_if_changed(state_dir / TRANSFORMS_FILE, transforms.read_bytes() if transforms.exists() else b"")
-    if not _is_written(plan, state_dir / PLAN_FILE):
-        save_plan(plan, state_dir / PLAN_FILE)  # last: it pins the others
+    put_on_shelf(plan, transforms.read_bytes() if transforms.exists() else b"", state_dir)
     return plan
 
 
@@ -204,20 +201,4 @@ def _remembered_us(views: tuple[ViewPlan, ...], sources: tuple[SourcePlan, ...])
 
 def _neighbours(state_dir: Path) -> list[str]:
     """Projects whose state folders stand beside this one."""
-    return [path.parent.name for path in state_dir.parent.glob(f"*/{PLAN_FILE}")]
-
-
-def _is_written(plan: Plan, path: Path) -> bool:
-    try:
-        return load_plan(path) == plan
-    except DomainError:
-        return False
-
-
-def _write_if_changed(path: Path, content: bytes) -> None:
-    """Write atomically; an equal file is left alone, so that an unchanged apply changes nothing."""
-    if path.exists() and path.read_bytes() == content:
-        return
-    fresh = path.with_name(f"{path.name}.tmp")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    return [path.parent.name for path in state_dir.parent.glob(f"*/{APPLIED}")]

@@ -13,6 +13,7 @@ Feast 0.67: ``feast/infra/key_encoding_utils.py`` (entity key version 3), ``feas
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 
@@ -36,6 +37,7 @@ STATE_PREFIX = b"_ms:"
 """How the hash fields of states begin."""
 
 _WORD = 1 << 64
+_SPECIAL = re.compile(rb"[\\*?\[\]^-]")
 
 
 class KeyLayout:
@@ -58,7 +60,7 @@ class KeyLayout:
     def __init__(self, project: str, keys: Sequence[EntityKeyPlan]) -> None:
         self._order = sorted(range(len(keys)), key=lambda index: keys[index].name)
         self._keys = [keys[index] for index in self._order]
-        self._prefix = _key_prefix([key.name for key in self._keys])
+        self._prefix = key_prefix([key.name for key in self._keys])
         self._project = project.encode()
         self._one_string = len(keys) == 1 and keys[0].type == "string"
 
@@ -182,7 +184,19 @@ def progress_key(project: str, shard: bytes = b"") -> bytes:
 
 def witness_key(project: str, join_keys: Sequence[str], shard: bytes = b"") -> bytes:
     """A key among those of the entities with these join keys, though no entity's: what deletes them deletes it too."""
-    return _key_prefix(sorted(join_keys)) + b"_ms:births:" + _braced(shard) + project.encode()
+    return key_prefix(sorted(join_keys)) + b"_ms:births:" + _braced(shard) + project.encode()
+
+
+def entity_pattern(project: str, join_keys: Sequence[str]) -> bytes:
+    r"""What SCAN matches the keys of all entities with these join keys by; their witness matches as well.
+
+    Examples
+    --------
+    >>> entity_pattern("shop", ["id"])
+    b'\x01\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00id*shop'
+
+    """
+    return _SPECIAL.sub(rb"\\\g<0>", key_prefix(sorted(join_keys))) + b"*" + project.encode()
 
 
 def _braced(shard: bytes) -> bytes:
@@ -320,7 +334,7 @@ class FeastRow:
         return fields
 
 
-def _key_prefix(names: Sequence[str]) -> bytes:
+def key_prefix(names: Sequence[str]) -> bytes:
     """How the keys of all entities with these join keys, sorted, begin; Feast deletes by it."""
     encoded = [name.encode() for name in names]
     return struct.pack("<I", len(encoded)) + b"".join(_LENGTH.pack(2, len(name)) + name for name in encoded)

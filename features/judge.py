@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from features.bundle import Bundle, read_bundle
-from features.errors import BundleCorruptError
+from features.errors import BundleCorruptError, DomainError
 from features.model_file import ModelSpec
 from features.nouns import ScoreRecord
 from features.plan import Plan
-from features.transforms import load_transforms
+from features.plan_shelf import functions_of, shelved_plan
 from features.vector import MissingPolicy
 
 RawScore: TypeAlias = Callable[[ScoreRecord], float | None]
@@ -28,12 +28,21 @@ def no_raw_score(record: ScoreRecord) -> float | None:  # noqa: ARG001 - stands 
 
 
 class Judge(NamedTuple):
-    """What a record is held against: the domain's functions, the policies of its models, and the models themselves."""
+    """What a record is held against: the domain's functions, the policies of its models, and the models themselves.
+
+    ``other`` gives the judge of another plan by its hash, where that is known: a record is held against the plan that
+    it was made by.
+    """
 
     plan: Plan
     functions: Mapping[str, Callable[..., Any]]
     policy: Callable[[ScoreRecord], MissingPolicy]
     raw_score: RawScore = no_raw_score
+    other: Callable[[str], Judge | None] = lambda _: None
+
+    def of(self, record: ScoreRecord) -> Judge:
+        """The judge of one record; this one where its plan is not known."""
+        return self if record.plan_hash == self.plan.hash else self.other(record.plan_hash) or self
 
 
 def judge_of(
@@ -51,7 +60,7 @@ def judge_of(
     models
         What ``model.yaml`` says of each model: for records whose bundle is not at hand.
     state_dir
-        Holds the bundles that served, and the request-time functions.
+        Holds the bundles that served, and every plan with its request-time functions.
     raw_scores
         Given where a bundle is by its digest, makes ``Judge.raw_score``: running models is not for this room.
 
@@ -79,5 +88,14 @@ def judge_of(
             return bundle.manifest.missing
         return models[record.model].missing if record.model in models else MissingPolicy()
 
-    functions = load_transforms(state_dir, sha256=plan.transforms_sha256)
-    return Judge(plan, functions, policy, raw_scores(lambda digest: bundles().get(digest)))
+    raw_score = raw_scores(lambda digest: bundles().get(digest))
+
+    @cache
+    def other(plan_hash: str) -> Judge | None:
+        try:
+            made_by = shelved_plan(state_dir, plan_hash)
+        except DomainError:
+            return None
+        return Judge(made_by, functions_of(made_by, state_dir), policy, raw_score)
+
+    return Judge(plan, functions_of(plan, state_dir), policy, raw_score, other)

@@ -7,15 +7,23 @@ enforces is enforced here: compare and set, births, order of writes, connections
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
 from features.erasure import Erasure
 from features.errors import BirthMissingError, ErasureMissedError, StoreUnavailableError
-from features.feast_layout import state_field, witness_key
+from features.feast_layout import key_prefix, state_field, witness_key
 from features.memory_shards import CERTIFICATE, PROGRESS, PROJECT, MemoryShard, MemoryShards
-from features.shard_records import birth_field, ends_of, erasure_field, log_field, mark_field, to_certificate
+from features.shard_records import (
+    birth_field,
+    dropped_field,
+    ends_of,
+    erasure_field,
+    log_field,
+    mark_field,
+    to_certificate,
+)
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
 
 COUNT = b"erasures"
@@ -94,14 +102,43 @@ class MemoryStore:
         await self._write_everywhere(CERTIFICATE, {field: msgspec.json.encode(birth)})
 
     async def drop_birth(self, view: str, birth: str) -> None:
-        """Withdraw a certificate and its progress everywhere."""
+        """Withdraw a certificate and its progress everywhere, and note that the birth is to be swept."""
         epoch = self._connected()
+        field = birth_field(view, birth)
         for shard in self.shards.shards:
-            self._write(shard, CERTIFICATE, {birth_field(view, birth): None})
+            record = shard.hash(CERTIFICATE).get(field)
+            note = {} if record is None else {dropped_field(view, birth): record}
+            self._write(shard, CERTIFICATE, {field: None, **note})
             marks = [field for field in shard.hash(PROGRESS) if field.startswith(f"{birth}:".encode())]
             if marks:
                 self._write(shard, PROGRESS, dict.fromkeys(marks))
         await self._answer(epoch)
+
+    async def entity_keys(self, join_keys: Sequence[str]) -> AsyncIterator[list[bytes]]:
+        """Keys of all entities with these join keys, some at a time."""
+        beginning, witness = key_prefix(sorted(join_keys)), witness_key(PROJECT, join_keys)
+        for shard in self.shards.shards:
+            epoch = self._connected()
+            keys = [key for key in shard.hashes if key.startswith(beginning) and key != witness]
+            await self._answer(epoch)
+            yield keys
+
+    async def delete_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> int:
+        """Delete these hash fields of these entities; how many there were."""
+        epoch = self._connected()
+        n_deleted = 0
+        for key in keys:
+            shard = self.shards.of(key)
+            found = [field for field in fields if field in shard.hash(key)]
+            if found:
+                self._write(shard, key, dict.fromkeys(found))
+            n_deleted += len(found)
+        await self._answer(epoch)
+        return n_deleted
+
+    async def forget_birth(self, view: str, birth: str) -> None:
+        """Note that a dropped birth has been swept."""
+        await self._write_everywhere(CERTIFICATE, {dropped_field(view, birth): None})
 
     async def adopt_log(self, log: AdoptedLog) -> None:
         """Certify on every shard that this log may be read from there on."""
@@ -194,7 +231,8 @@ class MemoryStore:
         missing: BirthMissingError | None = None
         for write in writes:
             shard = self.shards.of(write.key)
-            if certified and certificate not in shard.hash(CERTIFICATE):
+            record = shard.hash(CERTIFICATE).get(certificate)
+            if certified and record is None:
                 missing = BirthMissingError("a shard", f"carries no certificate of view {view}, birth {birth}")
                 continue
             if certified:
@@ -203,7 +241,8 @@ class MemoryStore:
             if (stored or b"")[: len(write.expected)] != write.expected or (stored is not None and not write.expected):
                 answers.append(stored or b"")
                 continue
-            feast = dict(zip(write.feast_fields[::2], write.feast_fields[1::2], strict=True))
+            shown = record is None or msgspec.json.decode(record, type=Birth).feast
+            feast = dict(zip(write.feast_fields[::2], write.feast_fields[1::2], strict=True)) if shown else {}
             self._write(shard, write.key, {field: write.state, **feast})
             answers.append(None)
         await self._answer(epoch)

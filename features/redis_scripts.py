@@ -28,8 +28,11 @@ def named(source: str) -> Script:
 WRITE_STATES = named("""\
 -- KEYS: certificate   ARGV: certificate field (empty: ask for none), erasures known, state field, seconds to live
 -- (0: for ever), then per entity: key, expected head, state, number of further words, those (Feast's fields and values)
+local feast = true
 if ARGV[1] ~= '' then
-  if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return redis.error_reply('BIRTHMISSING ' .. ARGV[1]) end
+  local birth = redis.call('HGET', KEYS[1], ARGV[1])
+  if not birth then return redis.error_reply('BIRTHMISSING ' .. ARGV[1]) end
+  feast = not string.find(birth, '"feast":false', 1, true)  -- another birth has Feast's fields
   local erasures = redis.call('HGET', KEYS[1], 'erasures') or '0'
   if erasures ~= ARGV[2] then return redis.error_reply('ERASURES known to the store: ' .. erasures) end
 end
@@ -40,7 +43,11 @@ while at <= #ARGV do
   local same
   if expected == '' then same = not stored else same = stored and string.sub(stored, 1, #expected) == expected end
   if same then
-    call('HSET', key, field, ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + words))
+    if feast then
+      call('HSET', key, field, ARGV[at + 2], unpack(ARGV, at + 4, at + 3 + words))
+    else
+      call('HSET', key, field, ARGV[at + 2])
+    end
     if ttl ~= '0' then call('EXPIRE', key, ttl) end
     answers[#answers + 1] = false
   else
@@ -70,7 +77,9 @@ return redis.status_reply('OK')
 """)
 
 DROP_BIRTH = named("""\
--- KEYS: certificate, progress   ARGV: certificate field, birth
+-- KEYS: certificate, progress   ARGV: certificate field, birth, field that notes it as dropped
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if record then redis.call('HSET', KEYS[1], ARGV[3], record) end
 redis.call('HDEL', KEYS[1], ARGV[1])
 local beginning = ARGV[2] .. ':'
 for _, mark in ipairs(redis.call('HKEYS', KEYS[2])) do

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -17,9 +17,9 @@ import msgspec
 
 from features.erasure import Erasure
 from features.errors import StoreUnavailableError
-from features.feast_layout import read_key, state_field
+from features.feast_layout import entity_pattern, read_key, state_field
 from features.redis_files import rewrite_files
-from features.redis_link import RedisLink, open_link
+from features.redis_link import RedisLink, open_link, pack
 from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import (
     DROP_BIRTH,
@@ -36,6 +36,7 @@ from features.shard_keys import ShardKeys
 from features.shard_records import (
     birth_field,
     common_certificate,
+    dropped_field,
     ends_of,
     erasure_field,
     least_progress,
@@ -49,6 +50,8 @@ from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWri
 
 LOADING = tuple((b"SCRIPT", b"LOAD", script.source) for script in SCRIPTS)
 SCAN_COUNT = b"10000"
+SCAN_ENTITIES = b"500"
+"""Keys that a store looks at in one step of a scan beside which it serves, and serves nobody meanwhile."""
 
 
 class RedisStore:
@@ -137,9 +140,36 @@ class RedisStore:
         await self._certify(field, msgspec.json.encode(birth))
 
     async def drop_birth(self, view: str, birth: str) -> None:
-        """Withdraw a certificate and its progress everywhere; its states may then be swept."""
-        arguments = (birth_field(view, birth), birth.encode())
+        """Withdraw a certificate and its progress everywhere, and note that the birth is to be swept."""
+        arguments = (birth_field(view, birth), birth.encode(), dropped_field(view, birth))
         await self._run_everywhere(DROP_BIRTH, arguments)
+
+    async def entity_keys(self, join_keys: Sequence[str]) -> AsyncIterator[list[bytes]]:
+        """Keys of all entities with these join keys, some at a time; a key may come twice (SCAN)."""
+        pattern = entity_pattern(self._project, join_keys)
+        for shard, own_keys in zip(self._every(), self._keys, strict=True):
+            cursor, witness = b"0", own_keys.witness(tuple(join_keys))
+            while True:
+                cursor, keys = await shard.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", SCAN_ENTITIES)
+                yield [key for key in keys if key != witness]
+                if cursor == b"0":
+                    break
+
+    async def delete_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> int:
+        """Delete these hash fields of these entities; how many there were."""
+        if not keys or not fields:
+            return 0
+        shards = self._every()
+        calls = [
+            shards[at].calls(b"".join([pack((b"HDEL", keys[i], *fields)) for i in indexes]), len(indexes))
+            for at, indexes in self._split(keys).items()
+        ]
+        return sum(map(sum, await _all(calls)))
+
+    async def forget_birth(self, view: str, birth: str) -> None:
+        """Note that a dropped birth has been swept."""
+        shards = zip(self._every(), self._keys, strict=True)
+        await _all(shard.call(b"HDEL", keys.certificate, dropped_field(view, birth)) for shard, keys in shards)
 
     async def adopt_log(self, log: AdoptedLog) -> None:
         """Certify on every shard that this log may be read from there on."""

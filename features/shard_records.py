@@ -1,9 +1,9 @@
 """Certificate and progress as they stand in a shard's two hashes, and what many shards say together.
 
 A certificate hash has ``view:<view>:<birth>`` → JSON `Birth`, ``log:<topic>:<log>`` → JSON `AdoptedLog`,
-``erasure:<id>`` → JSON `Erasure`, and ``erasures`` → how many of these there are; a progress hash has
-``<birth>:<log>:<partition>`` → next offset in decimal. Each birth is named a second time, in a hash among its
-entities: its witness.
+``dropped:<view>:<birth>`` → the birth that was withdrawn, until its fields are swept, ``erasure:<id>`` → JSON
+`Erasure`, and ``erasures`` → how many of these there are; a progress hash has ``<birth>:<log>:<partition>`` → next
+offset in decimal. Each birth is named a second time, in a hash among its entities: its witness.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ Key = TypeVar("Key", bound=Hashable)
 def birth_field(view: str, birth: str) -> bytes:
     """Certificate field of a birth."""
     return f"view:{view}:{birth}".encode()
+
+
+def dropped_field(view: str, birth: str) -> bytes:
+    """Certificate field of a birth that was withdrawn and is to be swept."""
+    return f"dropped:{view}:{birth}".encode()
 
 
 def log_field(topic: str, log: str) -> bytes:
@@ -72,6 +77,7 @@ def to_certificate(fields: Mapping[bytes, bytes]) -> Certificate:
     """
     births: list[Birth] = []
     logs: list[AdoptedLog] = []
+    dropped: list[Birth] = []
     erasures: list[Erasure] = []
     for field, record in sorted(fields.items()):
         try:
@@ -79,11 +85,13 @@ def to_certificate(fields: Mapping[bytes, bytes]) -> Certificate:
                 births.append(msgspec.json.decode(record, type=Birth))
             elif field.startswith(b"log:"):
                 logs.append(msgspec.json.decode(record, type=AdoptedLog))
+            elif field.startswith(b"dropped:"):
+                dropped.append(msgspec.json.decode(record, type=Birth))
             elif field.startswith(b"erasure:"):
                 erasures.append(msgspec.json.decode(record, type=Erasure))
         except msgspec.MsgspecError as error:
             raise StateCorruptError(f"certificate field {field!r}", str(error)) from error
-    return Certificate(births=tuple(births), logs=tuple(logs), erasures=tuple(erasures))
+    return Certificate(births=tuple(births), logs=tuple(logs), dropped=tuple(dropped), erasures=tuple(erasures))
 
 
 def witnessed(certificate: Certificate, fields: Collection[bytes]) -> Certificate:
@@ -136,15 +144,17 @@ def common_certificate(shards: Sequence[Certificate]) -> Certificate:
     Returns
     -------
     Certificate
-        Births and logs that stand on all shards.
+        Births and logs that stand on all shards, and births that any of them has dropped.
 
     """
     erasures = [{erasure.id: erasure for erasure in shard.erasures} for shard in shards]
     births = [{(birth.view, birth.id): birth for birth in shard.births} for shard in shards]
     logs = [{(log.topic, log.log): log for log in shard.logs} for shard in shards]
+    dropped = {(birth.view, birth.id): birth for shard in shards for birth in shard.dropped}
     return Certificate(
         births=tuple(_least_birth([shard[key] for shard in births]) for key in _common(births)),
         logs=tuple(_least_log([shard[key] for shard in logs]) for key in _common(logs)),
+        dropped=tuple(dropped.values()),
         erasures=tuple(min((shard[key] for shard in erasures), key=_n_ends) for key in _common(erasures)),
     )
 

@@ -6,7 +6,7 @@ Two implementations pass one contract suite (`tests/contracts/test_store.py`): `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from features.erasure import Erasure
@@ -31,14 +31,18 @@ class Birth(Struct, frozen=True, kw_only=True):
 
     ``cut`` maps log → partition → first offset that the bootstrapped states do not hold. ``join_keys`` are the names
     of the entities' join keys: the birth ends with the deletion of all these entities, as ``feast teardown`` does it.
+    ``features`` are the names of the view's features. Feast's fields of a view are one set for all its births:
+    ``feast`` says whether they show this one.
     """
 
     view: str
     view_hash: str
     id: str
     join_keys: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
     cut: Mapping[str, Mapping[int, int]]
     serving: bool
+    feast: bool = True
 
 
 class AdoptedLog(Struct, frozen=True, kw_only=True):
@@ -50,10 +54,14 @@ class AdoptedLog(Struct, frozen=True, kw_only=True):
 
 
 class Certificate(Struct, frozen=True, kw_only=True):
-    """What every shard must carry before its states are written or read."""
+    """What every shard must carry before its states are written or read.
+
+    ``dropped`` are births that were withdrawn and whose fields may still lie about, on any shard.
+    """
 
     births: tuple[Birth, ...] = ()
     logs: tuple[AdoptedLog, ...] = ()
+    dropped: tuple[Birth, ...] = ()
     erasures: tuple[Erasure, ...] = ()
 
 
@@ -85,8 +93,9 @@ class Store(Protocol):
     async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
         """Compare and set each; None where it was written, else the state that stands there (empty: none).
 
-        Raises, with nothing written on that shard, BirthMissingError where the birth is not certified, and
-        ErasureMissedError where more entities were forgotten than `know_erasures` was told.
+        Feast's fields are left out where the certificate says that they show another birth. Raises, with nothing
+        written on that shard, BirthMissingError where the birth is not certified, and ErasureMissedError where more
+        entities were forgotten than `know_erasures` was told.
         """
         ...
 
@@ -103,7 +112,19 @@ class Store(Protocol):
         ...
 
     async def drop_birth(self, view: str, birth: str) -> None:
-        """Withdraw a certificate everywhere; its states may then be swept."""
+        """Withdraw a certificate everywhere, and note that the birth is to be swept."""
+        ...
+
+    def entity_keys(self, join_keys: Sequence[str]) -> AsyncIterator[list[bytes]]:
+        """Keys of all entities with these join keys, some at a time; a key may come twice."""
+        ...
+
+    async def delete_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> int:
+        """Delete these hash fields of these entities; how many there were."""
+        ...
+
+    async def forget_birth(self, view: str, birth: str) -> None:
+        """Note that a dropped birth has been swept."""
         ...
 
     async def adopt_log(self, log: AdoptedLog) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ from features.lake import Finding as LakeFinding
 from features.lake import Lake, declared_name
 from features.lake_reach import Horizons, LakeEnds
 from features.nouns import KeyValue, ScoreRecord, Struct
-from features.plan import EntityKeyPlan, Plan, SourcePlan
+from features.plan import EntityKeyPlan, Plan, SourcePlan, content_hash
 from features.prover import Mismatch, Prover
 from features.score_records import read_records, sample_records
 
@@ -90,40 +91,84 @@ def verify(
     """
     records = list(read_records(lake)) if sample is None else sample_records(lake, sample)
     fetched = [record for record in records if record.source == "fetched"]
-    ends = LakeEnds(lake, judge.plan)
-    horizons = Horizons(lake, judge.plan)
-    kept = [record for record in fetched if not horizons.cut_off(record)]
-    ready = [record for record in kept if ends.cover(record)]
-    faults = _LakeFaults(lake, judge.plan)
+    parts = _parts_of(lake, judge, fetched)
+    n_kept, n_ready = sum(part.n_kept for part in parts), sum(len(part.ready) for part in parts)
+    faults = _LakeFaults(lake, _sources_of([judge, *(part.judge for part in parts)]))
     if sample is None:
         faults.all()
-    tables = {
-        source.topic: lake.read(source, keep=None if sample is None else _events_of(ready, judge.plan, source))
-        for source in judge.plan.sources
-    }
-    prover = Prover(judge, tables, faults.all, lake.erasures())
+    whole: dict[str, pa.Table] = {}
     causes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     mismatches: list[Mismatch] = []
-    for begin in range(0, len(ready), CHUNK):
-        chunk = ready[begin : begin + CHUNK]
-        for mismatch in prover.mismatches(chunk):
-            causes[mismatch.cause] += 1
-            mismatches.append(mismatch)
-        progress(begin + len(chunk))
+    for part in parts:
+        tables = _tables_of(lake, part.judge.plan, None if sample is None else part.ready, whole)
+        prover = Prover(part.judge, tables, faults.all, lake.erasures())
+        for begin in range(0, len(part.ready), CHUNK):
+            chunk = part.ready[begin : begin + CHUNK]
+            for mismatch in prover.mismatches(chunk):
+                causes[mismatch.cause] += 1
+                mismatches.append(mismatch)
+            counts["done"] += len(chunk)
+            progress(counts["done"])
+        counts.update(unseen=prover.unseen, rescored=prover.rescored, erased=prover.erased)
     return VerifyReport(
         records=len(records),
-        checked=len(ready) - prover.erased,
+        checked=n_ready - counts["erased"],
         mismatched=sum(causes.values()),
-        waiting=len(kept) - len(ready),
+        waiting=n_kept - n_ready,
         supplied=len(records) - len(fetched),
-        unseen=prover.unseen,
-        rescored=prover.rescored,
-        erased=prover.erased,
-        expired=len(fetched) - len(kept),
+        unseen=counts["unseen"],
+        rescored=counts["rescored"],
+        erased=counts["erased"],
+        expired=len(fetched) - n_kept,
         causes=dict(causes),
         lake_faults=tuple(str(fault) for fault in faults.known[:shown]),
         mismatches=tuple(mismatches[:shown]),
     )
+
+
+class _Part(NamedTuple):
+    """Records that one plan made: those that the lake covers, and how many of its records look back on what is kept."""
+
+    judge: Judge
+    n_kept: int
+    ready: list[ScoreRecord]
+
+
+def _parts_of(lake: Lake, judge: Judge, records: Sequence[ScoreRecord]) -> list[_Part]:
+    """Records by the plan that made them."""
+    by_plan: dict[str, list[ScoreRecord]] = {}
+    for record in records:
+        by_plan.setdefault(judge.of(record).plan.hash, []).append(record)
+    parts = []
+    for theirs in by_plan.values():
+        one = judge.of(theirs[0])
+        ends, horizons = LakeEnds(lake, one.plan), Horizons(lake, one.plan)
+        kept = [record for record in theirs if not horizons.cut_off(record)]
+        parts.append(_Part(one, len(kept), [record for record in kept if ends.cover(record)]))
+    return parts
+
+
+def _sources_of(judges: Sequence[Judge]) -> list[SourcePlan]:
+    """Every source that some plan reads, each topic once: as the first of them declares it."""
+    sources: dict[str, SourcePlan] = {}
+    for judge in judges:
+        for source in judge.plan.sources:
+            sources.setdefault(source.topic, source)
+    return list(sources.values())
+
+
+def _tables_of(
+    lake: Lake, plan: Plan, only: Sequence[ScoreRecord] | None, whole: dict[str, pa.Table]
+) -> dict[str, pa.Table]:
+    """Events of each topic as a plan declares them; of these records alone, or all, which plans share that agree."""
+    if only is not None:
+        return {source.topic: lake.read(source, keep=_events_of(only, plan, source)) for source in plan.sources}
+    hashes = {source.topic: content_hash(source) for source in plan.sources}
+    for source in plan.sources:
+        if hashes[source.topic] not in whole:
+            whole[hashes[source.topic]] = lake.read(source)
+    return {topic: whole[source_hash] for topic, source_hash in hashes.items()}
 
 
 def _events_of(records: Sequence[ScoreRecord], plan: Plan, source: SourcePlan) -> Callable[[pa.Table], pa.Table]:
@@ -157,16 +202,15 @@ def _values_of(key: EntityKeyPlan, records: Sequence[ScoreRecord]) -> list[KeyVa
 class _LakeFaults:
     """What is known to be wrong with the lake: at first its gaps, then all."""
 
-    def __init__(self, lake: Lake, plan: Plan) -> None:
+    def __init__(self, lake: Lake, sources: Sequence[SourcePlan]) -> None:
         self._lake = lake
-        self._plan = plan
+        self._sources = sources
         self._checked = False
-        self.known: list[LakeFinding] = [gap for source in plan.sources for gap in lake.gaps(source.topic)]
+        self.known: list[LakeFinding] = [gap for source in sources for gap in lake.gaps(source.topic)]
 
     def all(self) -> list[LakeFinding]:
         """Every fault; the first call reads all of the lake."""
         if not self._checked:
-            sources = self._plan.sources
-            self.known = [fault for source in sources for fault in self._lake.check(source.topic, source=source)]
+            self.known = [fault for source in self._sources for fault in self._lake.check(source.topic, source=source)]
             self._checked = True
         return self.known

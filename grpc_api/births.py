@@ -21,22 +21,15 @@ logger: Final = structlog.get_logger(__name__)
 
 
 class Births:
-    """The births that may be read, by view: one consistent look at the certificate."""
+    """The births that may be read, by view and declaration: one consistent look at the certificate."""
 
-    def __init__(self, births: Mapping[str, Birth] = MappingProxyType({})) -> None:
+    def __init__(self, births: Mapping[tuple[str, str], Birth] = MappingProxyType({})) -> None:
         self._births = births
 
     @classmethod
-    def of(cls, certificate: Certificate, views: tuple[ViewPlan, ...]) -> Births:
-        """Those of a certificate that serve and were born of these declarations."""
-        hashes = {view.name: view.hash for view in views}
-        return cls(
-            {
-                birth.view: birth
-                for birth in certificate.births
-                if birth.serving and hashes.get(birth.view) == birth.view_hash
-            }
-        )
+    def of(cls, certificate: Certificate) -> Births:
+        """Those of a certificate that serve."""
+        return cls({(birth.view, birth.view_hash): birth for birth in certificate.births if birth.serving})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Births) and dict(self._births) == dict(other._births)
@@ -45,7 +38,7 @@ class Births:
 
     def birth(self, view: ViewPlan) -> str:
         """Id of the view's birth; NotServingError when it may not be read."""
-        birth = self._births.get(view.name)
+        birth = self._births.get((view.name, view.hash))
         if birth is None:
             raise NotServingError(
                 f"view {view.name}", f"the store does not certify that its states of declaration {view.hash} serve"
@@ -54,7 +47,7 @@ class Births:
 
     def serve(self, view: ViewPlan) -> bool:
         """Whether the view may be read."""
-        return view.name in self._births
+        return (view.name, view.hash) in self._births
 
 
 class BirthWatch:
@@ -62,8 +55,6 @@ class BirthWatch:
 
     Parameters
     ----------
-    views
-        Views of the plan.
     open_reader
         Makes a connection of the watch's own.
     on_change
@@ -76,12 +67,10 @@ class BirthWatch:
     def __init__(
         self,
         *,
-        views: tuple[ViewPlan, ...],
         open_reader: Callable[[], StoreReader],
         on_change: Callable[[], None] = lambda: None,
         interval_s: float = 1.0,
     ) -> None:
-        self._views = views
         self._open_reader = open_reader
         self._on_change = on_change
         self._interval_s = interval_s
@@ -108,10 +97,20 @@ class BirthWatch:
 
         Each new connection does this before its first read, because the store behind it may be another one.
         """
-        births = Births.of(reader.read_certificate(), self._views)
+        births = Births.of(reader.read_certificate())
         self._problem = None
         self._set(births)
         return births
+
+    def read_anew(self) -> None:
+        """Look at the certificate at once, beside the thread; where it cannot be seen, the thread will find out."""
+        reader = self._open_reader()
+        try:
+            self.read(reader)
+        except UnavailableError as error:
+            logger.warning("certificate_not_readable", problem=str(error))
+        finally:
+            reader.close()
 
     def start(self) -> None:
         """Look once, then keep looking in a thread."""

@@ -14,11 +14,10 @@ import structlog
 
 from features.clock import Clock
 from features.errors import RequestError, UnavailableError
-from features.plan import Plan
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.answers import batch_head, batch_rows, whole_answer
 from grpc_api.feature_answer import feature_answer
-from grpc_api.lookup import Fetcher, Kernels, finish, readings
+from grpc_api.lookup import Fetcher, finish, readings
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
 from grpc_api.models import Models
@@ -38,10 +37,8 @@ class Core:
 
     Parameters
     ----------
-    plan, kernels
-        The compiled plan and the kernels of its views.
     services
-        What each feature service needs, for requests that ask for features alone.
+        What each feature service needs, for requests that ask for features alone; see `declare`.
     models, fetcher, records, clock, meter
         Collaborators.
     max_batch_rows
@@ -52,8 +49,6 @@ class Core:
     def __init__(
         self,
         *,
-        plan: Plan,
-        kernels: Kernels,
         services: Mapping[str, Inputs],
         models: Models,
         fetcher: Fetcher,
@@ -62,8 +57,6 @@ class Core:
         meter: Meter,
         max_batch_rows: int,
     ) -> None:
-        self._plan = plan
-        self._kernels = kernels
         self._services = services
         self._models = models
         self._fetcher = fetcher
@@ -74,6 +67,10 @@ class Core:
         self._id_prefix = token_hex(8)
         self._ids = count(1)
 
+    def declare(self, services: Mapping[str, Inputs]) -> None:
+        """Give features of these services from the next request on."""
+        self._services = services
+
     def score(self, data: bytes) -> bytes:
         """``ScoreRequest`` to ``ScoreResponse``."""
         message = pb.ScoreRequest()
@@ -81,7 +78,7 @@ class Core:
         model = self._models.find(message.model)
         asked = self._asked(model, message, to_us(message))
         fetched = self._fetcher.fetch(model.inputs.views, model.inputs.keys, [asked.entity])
-        (outcome,) = score_rows(model, self._kernels, [asked], fetched, self._clock.now_us())
+        (outcome,) = score_rows(model, [asked], fetched, self._clock.now_us())
         if isinstance(outcome, Exception):
             raise outcome
         self._records.send(outcome)
@@ -117,11 +114,10 @@ class Core:
         fetched = self._fetcher.fetch(inputs.views, inputs.keys, [entity])
         if as_of_us is None:
             as_of_us = self._clock.now_us()
-        finished = finish(self._kernels, inputs.views, fetched.rows[0], as_of_us)
+        finished = finish(inputs.views, inputs.kernels, fetched.rows[0], as_of_us)
         vector = inputs.assembler.assemble(as_of_us, finished.values, to_scalars(message.request))
         read = readings(inputs.views, finished.states, fetched.births)
-        service = self._plan.service(inputs.service)
-        return feature_answer(service, inputs, finished, vector, read, as_of_us).SerializeToString()
+        return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
 
     def _score_chunk(
         self, model: ServedModel, rows: list[pb.BatchRow], as_of_us: int | None, *, is_first: bool
@@ -149,7 +145,7 @@ class Core:
             if is_first:  # nothing is lost by failing the whole call, and the caller sees at once what it is
                 raise
             return [error] * len(rows)
-        return score_rows(model, self._kernels, rows, fetched, self._clock.now_us())
+        return score_rows(model, rows, fetched, self._clock.now_us())
 
     def _try_asked(self, model: ServedModel, row: pb.BatchRow, as_of_us: int | None) -> Asked | Exception:
         try:
@@ -170,11 +166,11 @@ class Core:
     def _inputs(self, message: pb.GetFeaturesRequest) -> Inputs:
         """The feature service that a request means: named, of the model named, or the only one."""
         if message.WhichOneof("source") == "model":
-            return self._services[self._models.find(message.model).inputs.service]
-        name = message.service
-        if not name and len(self._services) == 1:
-            return next(iter(self._services.values()))
-        if name not in self._services:
+            return self._models.find(message.model).bare
+        name, services = message.service, self._services
+        if not name and len(services) == 1:
+            return next(iter(services.values()))
+        if name not in services:
             problem = f"{name!r} is not declared" if name else "several are declared and none was named"
-            raise UnknownNameError("service", problem, f"name one of {sorted(self._services)}")
-        return self._services[name]
+            raise UnknownNameError("service", problem, f"name one of {sorted(services)}")
+        return services[name]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from features.nouns import FeatureValue, NoteReason, ViewReading
-from features.plan import ServicePlan
 from features.vector import Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.lookup import Finished
@@ -15,7 +14,6 @@ from grpc_api.served_model import Inputs
 
 
 def feature_answer(
-    service: ServicePlan,
     inputs: Inputs,
     finished: Finished,
     vector: Vector,
@@ -23,6 +21,7 @@ def feature_answer(
     as_of_us: int,
 ) -> pb.GetFeaturesResponse:
     """The whole answer. ``vector`` was assembled with missing values left as NaN, so it adds request-time features."""
+    service = inputs.service
     missing = {note.feature: note.reason for note in vector.notes}
     ordinals = {view.name: view.feature_names for view in inputs.views}
     features = []

@@ -11,7 +11,7 @@ from features.errors import StoreUnavailableError
 from features.feast_layout import state_field
 from features.kernel import ViewKernel
 from features.nouns import KeyValue, ViewReading
-from features.plan import Plan, ViewPlan
+from features.plan import ViewPlan
 from features.state import State
 from features.store import StoreReader
 from features.vector import ViewValues
@@ -20,13 +20,6 @@ from grpc_api.entity import EntityKeys
 
 LOST_S: Final = 0.1
 """A connection that was lost says so at once."""
-
-Kernels = Mapping[str, ViewKernel]
-
-
-def make_kernels(plan: Plan) -> Kernels:
-    """The kernel of each view of a plan; threads share them, since reading changes nothing in them."""
-    return {view.name: ViewKernel(view, plan.source(view.topic)) for view in plan.views}
 
 
 class Fetched(NamedTuple):
@@ -111,11 +104,12 @@ def state_fields(views: Sequence[ViewPlan], births: Births) -> list[bytes]:
     return [state_field(view.name, births.birth(view)) for view in views]
 
 
-def finish(kernels: Kernels, views: Sequence[ViewPlan], stored: Sequence[bytes | None], as_of_us: int) -> Finished:
+def finish(
+    views: Sequence[ViewPlan], kernels: Sequence[ViewKernel], stored: Sequence[bytes | None], as_of_us: int
+) -> Finished:
     """End every window at ``as_of_us``, or at a view's newest event where that is later."""
     values, states, newest = {}, [], None
-    for view, data in zip(views, stored, strict=True):
-        kernel = kernels[view.name]
+    for view, kernel, data in zip(views, kernels, stored, strict=True):
         state = kernel.new_state() if data is None else kernel.decode(data)
         newest_us = state.newest_us
         values[view.name] = ViewValues(kernel.finish(state, as_of_us), newest_us)

@@ -71,5 +71,11 @@ class ScorerMetrics:
             "millstream_scorer_model_ready", "1 while the model can answer: loaded, its views serving.", ("model",),
             registry=registry,
         )  # fmt: skip
+        self.plan_info = Gauge(
+            "millstream_scorer_plan_info",
+            "Plans that the scorer knows: 1 for the one that serves, 0 for those that come or go.",
+            ("plan",),
+            registry=registry,
+        )
         for outcome in ("queued", "dropped", "failed"):
             self.records.labels(outcome)

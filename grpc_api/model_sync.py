@@ -11,7 +11,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +23,10 @@ from features.errors import BundleCorruptError, MillstreamError, RegistryUnavail
 from features.plan import Plan
 from features.settings import Settings
 from grpc_api.mlflow_registry import MlflowRegistry, Registered, Registry
+from grpc_api.plans import PlanFollower
 from grpc_api.pointer import ARM, Pointer, models_dir, pointer_file, read_pointer, write_pointer
 from grpc_api.proof import prove
-from grpc_api.served_model import Declarations, load_declarations
+from grpc_api.served_model import Declarations
 from grpc_api.sync_status import STATUS_FILE, SyncStatus, write_status
 
 logger: Final = structlog.get_logger(__name__)
@@ -47,8 +48,8 @@ class ModelSync:
         Names of the models to follow.
     folder
         Where bundles and pointers go.
-    declarations
-        What bundles have to fit.
+    declared
+        Gives the declarations of which a bundle has to fit one.
     now_s
         A monotonic clock.
 
@@ -60,15 +61,15 @@ class ModelSync:
         registry: Registry,
         models: Iterable[str],
         folder: Path,
-        declarations: Declarations,
+        declared: Callable[[], Sequence[Declarations]],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
         self._folder = folder
-        self._declarations = declarations
+        self._declared = declared
         self._now_s = now_s
         self._status = {model: SyncStatus(registry_up=True) for model in models}
-        self._refused: dict[str, tuple[Registered, float]] = {}
+        self._refused: dict[str, tuple[tuple[Registered, list[str]], float]] = {}
         for model, status in self._status.items():
             write_status(folder / model / STATUS_FILE, status)
             for left in (folder / model).glob(f"{_DOWNLOAD}*"):
@@ -91,7 +92,7 @@ class ModelSync:
     def _is_settled(self, model: str, champion: Registered) -> bool:
         """Whether this champion is pointed at already, or was refused just now."""
         refused, at_s = self._refused.get(model, (None, 0.0))
-        if refused == champion:
+        if refused == (champion, self._plans()):
             return self._now_s() - at_s < RETRY_S
         try:
             pointer = read_pointer(pointer_file(self._folder, model))
@@ -106,7 +107,7 @@ class ModelSync:
         except RegistryUnavailableError:
             raise
         except Exception as error:  # in whichever way a bundle is bad, what serves goes on serving
-            self._refused[model] = (champion, self._now_s())
+            self._refused[model] = ((champion, self._plans()), self._now_s())
             logger.error(
                 "bundle_refused",
                 model=model,
@@ -138,11 +139,15 @@ class ModelSync:
         if not target.exists():
             return False
         try:
-            prove(target, pointer, self._declarations)
+            prove(target, pointer, self._declared())
         except BundleCorruptError:
             shutil.rmtree(target)
             return False
         return True
+
+    def _plans(self) -> list[str]:
+        """Hashes of the plans in force: what fits none of them may fit the next."""
+        return [declarations.plan.hash for declarations in self._declared()]
 
     def _download(self, pointer: Pointer, target: Path) -> None:
         """Fetch a bundle, and put it in its place once it has proven itself."""
@@ -150,7 +155,7 @@ class ModelSync:
         scratch = Path(tempfile.mkdtemp(prefix=_DOWNLOAD, dir=self._folder / pointer.model))
         try:
             downloaded = self._registry.download(pointer.model, pointer.version, scratch)
-            prove(downloaded, pointer, self._declarations)
+            prove(downloaded, pointer, self._declared())
             downloaded.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -173,7 +178,7 @@ def run_model_sync(settings: Settings, plan: Plan) -> None:
         registry=MlflowRegistry(settings.registry.uri, alias=ARM),
         models=load_domain(settings.repo).models,
         folder=models_dir(state_dir),
-        declarations=load_declarations(plan, state_dir),
+        declared=PlanFollower(state_dir).look,
     )
     while not stopping.is_set():
         sync.look()

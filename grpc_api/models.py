@@ -51,7 +51,8 @@ class Models:
 class ModelFollower:
     """Follows every model's pointer file in a thread.
 
-    A bundle that may not serve is logged and counted once, and the model that serves stays.
+    A bundle that may not serve is logged and counted once, and the model that serves stays. One that could not answer
+    yet, because its views are still being born, is held back, and the one before it goes on.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ModelFollower:
         folder: Path,
         load: Callable[[Path, Pointer], ServedModel],
         models: Models,
+        can_answer: Callable[[ServedModel], bool] = lambda _: True,
         on_swap: Callable[[ServedModel], None] = lambda _: None,
         on_refusal: Callable[[str], None] = lambda _: None,
         interval_s: float = 0.2,
@@ -67,10 +69,13 @@ class ModelFollower:
         self._folder = folder
         self._load = load
         self._models = models
+        self._can_answer = can_answer
         self._on_swap = on_swap
         self._on_refusal = on_refusal
         self._interval_s = interval_s
         self._seen: dict[str, tuple[int, int] | None] = {}
+        self._held: dict[str, ServedModel] = {}
+        self._anew = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
 
@@ -85,8 +90,15 @@ class ModelFollower:
         if self._thread.is_alive():
             self._thread.join()
 
+    def look_anew(self) -> None:
+        """At the next look, try every bundle again that was refused: other plans are in force."""
+        self._anew = True
+
     def look(self) -> None:
         """Swap every model whose pointer file was replaced since the last look."""
+        if self._anew:
+            self._anew = False
+            self._seen.clear()
         for file in sorted(self._folder.glob(f"*/{POINTER}")):
             model = file.parent.name
             try:
@@ -97,9 +109,12 @@ class ModelFollower:
             if self._seen.get(model) != identity:
                 self._seen[model] = identity
                 self._swap(model, file)
+        for loaded in list(self._held.values()):
+            self._put_or_hold(loaded)
 
     def _swap(self, model: str, file: Path) -> None:
         serving = self._models.served.get(model)
+        self._held.pop(model, None)
         try:
             pointer = read_pointer(file)
             if pointer is None or (serving is not None and _same(pointer, serving)):
@@ -115,6 +130,18 @@ class ModelFollower:
             logger.exception("bundle_not_loaded", model=model, serving=serving and serving.version)
             self._on_refusal(model)
             return
+        self._put_or_hold(loaded)
+
+    def _put_or_hold(self, loaded: ServedModel) -> None:
+        """Serve a model; or wait until it can answer, where there is one before it that perhaps can."""
+        model = loaded.name
+        before = self._models.served.get(model)
+        if before is not None and not self._can_answer(loaded):
+            if model not in self._held:
+                logger.info("model_waits_for_its_views", model=model, version=loaded.version, serving=before.version)
+            self._held[model] = loaded
+            return
+        self._held.pop(model, None)
         self._models.put(loaded)
         logger.info("model_serves", model=model, version=loaded.version, digest=loaded.digest[:16])
         self._on_swap(loaded)

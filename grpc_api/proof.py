@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +12,17 @@ from features.bundle import MODEL, read_bundle
 from features.errors import BundleCorruptError
 from features.golden import first_difference, read_golden
 from grpc_api.pointer import Pointer
-from grpc_api.served_model import Declarations, require_fit
+from grpc_api.served_model import Declarations, fitting
 from grpc_api.session import RawScorer
 
 SINGLE_ROWS: Final = 100
 """Golden rows that are also replayed one at a time, as `Score` runs them."""
 
 
-def prove(path: Path, pointer: Pointer, declarations: Declarations) -> None:
+def prove(path: Path, pointer: Pointer, declared: Sequence[Declarations]) -> None:
     """Raise BundleCorruptError or PlanMismatchError unless the bundle in this folder may serve."""
     bundle = read_bundle(path)
-    require_fit(bundle.manifest, bundle.digest, pointer, declarations)
+    fitting(bundle.manifest, bundle.digest, pointer, declared)
     scorer = RawScorer(bundle.file(MODEL), len(bundle.manifest.features))
     golden = read_golden(bundle)
     expected = golden.raw_scores

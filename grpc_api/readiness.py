@@ -11,9 +11,10 @@ from typing import Final
 from grpc_health.v1 import health, health_pb2
 
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.births import BirthWatch
+from grpc_api.births import Births, BirthWatch
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.models import Models
+from grpc_api.served_model import ServedModel
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["Scoring"].full_name
 
@@ -21,6 +22,11 @@ _STATUS: Final = {
     True: health_pb2.HealthCheckResponse.SERVING,
     False: health_pb2.HealthCheckResponse.NOT_SERVING,
 }
+
+
+def can_answer(model: ServedModel, births: Births) -> bool:
+    """Whether all views that a model reads may be read."""
+    return all(births.serve(view) for view in model.inputs.views)
 
 
 class Readiness:
@@ -36,10 +42,7 @@ class Readiness:
         """Say anew what serves: after a swap, or a change of the births."""
         with self._lock:
             births = watch.births
-            ready = {
-                name: all(births.serve(view) for view in model.inputs.views)
-                for name, model in self._models.served.items()
-            }
+            ready = {name: can_answer(model, births) for name, model in self._models.served.items()}
             for name, is_ready in ready.items():
                 self._servicer.set(name, _STATUS[is_ready])
                 self._metrics.model_ready.labels(name).set(is_ready)

@@ -12,7 +12,7 @@ from features.nouns import KeyValue, ScoreRecord
 from features.sigmoid import sigmoid
 from features.vector import RequestValue, Vector
 from grpc_api.births import Births
-from grpc_api.lookup import Fetched, Finished, Kernels, finish, readings
+from grpc_api.lookup import Fetched, Finished, finish, readings
 from grpc_api.served_model import ServedModel
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,13 +51,9 @@ class _Ready(NamedTuple):
     vector: Vector
 
 
-def score_rows(
-    model: ServedModel, kernels: Kernels, rows: Sequence[Asked], fetched: Fetched, now_us: int
-) -> list[Scored | Exception]:
+def score_rows(model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int) -> list[Scored | Exception]:
     """Score rows whose states were fetched; what is wrong with one row is its outcome alone."""
-    prepared = [
-        _prepare(model, kernels, asked, stored, now_us) for asked, stored in zip(rows, fetched.rows, strict=True)
-    ]
+    prepared = [_prepare(model, asked, stored, now_us) for asked, stored in zip(rows, fetched.rows, strict=True)]
     vectors = [one.vector.values for one in prepared if isinstance(one, _Ready)]
     raws = iter(model.scorer.raw_scores(np.array(vectors)).tolist() if vectors else ())
     outcomes: list[Scored | Exception] = []
@@ -73,13 +69,11 @@ def score_rows(
     return outcomes
 
 
-def _prepare(
-    model: ServedModel, kernels: Kernels, asked: Asked, stored: Sequence[bytes | None], now_us: int
-) -> _Ready | Exception:
+def _prepare(model: ServedModel, asked: Asked, stored: Sequence[bytes | None], now_us: int) -> _Ready | Exception:
     """A row's vector as of its instant, or why there is none."""
     as_of_us = now_us if asked.as_of_us is None else asked.as_of_us
     try:
-        finished = finish(kernels, model.inputs.views, stored, as_of_us)
+        finished = finish(model.inputs.views, model.inputs.kernels, stored, as_of_us)
         vector = model.inputs.assembler.assemble(as_of_us, finished.values, asked.request)
     except Exception as error:  # a defect met by one row must not take the others with it
         return error
@@ -98,7 +92,7 @@ def to_record(scored: Scored) -> ScoreRecord:
         digest=model.digest,
         arm=model.arm,
         plan_hash=model.plan_hash,
-        service=model.inputs.service,
+        service=model.inputs.service.name,
         entity=asked.entity,
         request=asked.request,
         views=readings(model.inputs.views, scored.finished.states, scored.births),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from features.bundle import MODEL, Decision, Manifest, read_bundle
-from features.errors import BundleCorruptError
+from features.errors import BundleCorruptError, PlanMismatchError
+from features.kernel import ViewKernel
 from features.plan import Plan, ViewPlan
-from features.transforms import load_transforms
-from features.vector import Assembler
+from features.plan_shelf import compiled_at, functions_of, shelved_plan
+from features.vector import Assembler, MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.entity import EntityKeys
 from grpc_api.pointer import ARM, Pointer
@@ -19,17 +20,25 @@ from grpc_api.session import RawScorer
 
 
 class Inputs:
-    """What a feature service needs from a request and from the store, and how it becomes a vector."""
+    """What a feature service needs from a request and from the store, and how it becomes a vector.
 
-    def __init__(self, plan: Plan, assembler: Assembler, service: str) -> None:
-        self.service = service
-        self.assembler = assembler
-        self.views: tuple[ViewPlan, ...] = assembler.views
+    Threads share it: reading changes nothing in a kernel.
+    """
+
+    def __init__(self, declarations: Declarations, service: str, missing: MissingPolicy) -> None:
+        plan = declarations.plan
+        self.service = plan.service(service)
+        self.assembler = Assembler(plan, service, declarations.functions, missing)
+        self.views: tuple[ViewPlan, ...] = self.assembler.views
+        self.kernels = tuple(ViewKernel(view, plan.source(view.topic)) for view in self.views)
         self.keys = EntityKeys(plan.project, self.views)
 
 
 class ServedModel(NamedTuple):
-    """One version of one model, loaded. ``signature`` is the part of each ``ScoreResponse`` that says who answered."""
+    """One version of one model, loaded. ``signature`` is the part of each ``ScoreResponse`` that says who answered.
+
+    ``bare`` are its inputs with missing values left as NaN, for who asks for the features alone.
+    """
 
     name: str
     version: str
@@ -37,6 +46,7 @@ class ServedModel(NamedTuple):
     arm: str
     plan_hash: str
     inputs: Inputs
+    bare: Inputs
     features: tuple[str, ...]
     decision: Decision
     scorer: RawScorer
@@ -45,38 +55,49 @@ class ServedModel(NamedTuple):
 
 
 class Declarations(NamedTuple):
-    """The plan that this process serves, when it was compiled, and the domain's request-time functions."""
+    """A plan in force, when it was compiled, and the request-time functions that it pins."""
 
     plan: Plan
     applied_at: datetime
     functions: Mapping[str, Callable[..., Any]]
 
-
-def load_declarations(plan: Plan, state_dir: Path) -> Declarations:
-    """The plan with what stands beside it: its age and its request-time functions."""
-    applied_at = datetime.fromtimestamp((state_dir / "plan.json").stat().st_mtime, UTC)
-    return Declarations(plan, applied_at, load_transforms(state_dir, sha256=plan.transforms_sha256))
+    def services(self) -> dict[str, Inputs]:
+        """What each feature service of the plan needs; missing values are left as NaN."""
+        return {service.name: Inputs(self, service.name, MissingPolicy()) for service in self.plan.services}
 
 
-def require_fit(manifest: Manifest, digest: str, pointer: Pointer, declarations: Declarations) -> None:
-    """Refuse a bundle that is not the one pointed at, or that was made for other declarations."""
+def load_declarations(plan_hash: str, state_dir: Path) -> Declarations:
+    """A plan with what stands beside it: its age and its request-time functions."""
+    plan = shelved_plan(state_dir, plan_hash)
+    return Declarations(plan, compiled_at(state_dir, plan_hash), functions_of(plan, state_dir))
+
+
+def fitting(manifest: Manifest, digest: str, pointer: Pointer, declared: Sequence[Declarations]) -> Declarations:
+    """The declarations that a bundle was made for; refuses one that fits none, or is not the one pointed at."""
     if digest != pointer.digest:
         raise BundleCorruptError(
             f"bundle of {pointer.model}", f"has digest {digest[:16]}…, its pointer says {pointer.digest[:16]}…"
         )
     if manifest.model != pointer.model:
         raise BundleCorruptError(f"bundle of {pointer.model}", f"is one of model {manifest.model}")
-    manifest.require_plan(declarations.plan, applied_at=declarations.applied_at)
+    refusals = []
+    for declarations in declared:
+        try:
+            manifest.require_plan(declarations.plan, applied_at=declarations.applied_at)
+        except PlanMismatchError as error:
+            refusals.append(error)
+        else:
+            return declarations
+    raise refusals[0]
 
 
-def load_model(bundle_path: Path, pointer: Pointer, declarations: Declarations) -> ServedModel:
+def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarations]) -> ServedModel:
     """Open a bundle for serving; BundleCorruptError or PlanMismatchError when it may not serve."""
     bundle = read_bundle(bundle_path)
     manifest = bundle.manifest
-    require_fit(manifest, bundle.digest, pointer, declarations)
-    plan = declarations.plan
-    assembler = Assembler(plan, manifest.service, declarations.functions, manifest.missing)
-    inputs = Inputs(plan, assembler, manifest.service)
+    declarations = fitting(manifest, bundle.digest, pointer, declared)
+    inputs = Inputs(declarations, manifest.service, manifest.missing)
+    names = inputs.assembler.names
     view_hashes = {view.name: view.hash for view in inputs.views}
     signature = pb.ScoreResponse(model=pointer.model, version=pointer.version, arm=ARM, view_hashes=view_hashes)
     return ServedModel(
@@ -84,11 +105,12 @@ def load_model(bundle_path: Path, pointer: Pointer, declarations: Declarations) 
         version=pointer.version,
         digest=bundle.digest,
         arm=ARM,
-        plan_hash=plan.hash,
+        plan_hash=declarations.plan.hash,
         inputs=inputs,
-        features=assembler.names,
+        bare=Inputs(declarations, manifest.service, MissingPolicy()),
+        features=names,
         decision=manifest.decision,
-        scorer=RawScorer(bundle.file(MODEL), len(assembler.names)),
+        scorer=RawScorer(bundle.file(MODEL), len(names)),
         view_hashes=view_hashes,
         signature=signature.SerializeToString(),
     )

@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,18 +21,18 @@ from features.plan import Plan
 from features.redis_reader import RedisReader
 from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
-from features.vector import Assembler, MissingPolicy
 from grpc_api.births import BirthWatch
 from grpc_api.call_pool import CallPool
 from grpc_api.core import Core
-from grpc_api.lookup import Fetcher, make_kernels
+from grpc_api.lookup import Fetcher
 from grpc_api.meter import Meter
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.models import ModelFollower, Models
+from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
-from grpc_api.readiness import Readiness
+from grpc_api.readiness import Readiness, can_answer
 from grpc_api.records import KafkaRecords, RecordSink
-from grpc_api.served_model import Declarations, Inputs, ServedModel, load_declarations, load_model
+from grpc_api.served_model import Declarations, ServedModel, load_model
 from grpc_api.sync_status import SyncCollector
 from grpc_api.transport import build_server
 
@@ -51,34 +51,32 @@ class Scorer:
         self,
         *,
         settings: ScorerSettings,
-        declarations: Declarations,
+        declared: Sequence[Declarations],
         models_folder: Path,
         open_reader: Callable[[], StoreReader],
         records: RecordSink,
         metrics: ScorerMetrics,
         clock: Clock,
     ) -> None:
-        plan = declarations.plan
-        kernels = make_kernels(plan)
+        self._declared = declared
         models = Models()
         self._meter = Meter(metrics)
         self._told: dict[str, tuple[str, str, str]] = {}
         servicer = health.HealthServicer(experimental_non_blocking=True)
         self._metrics = metrics
         self._readiness = Readiness(models=models, servicer=servicer, metrics=metrics)
-        self._watch = BirthWatch(views=plan.views, open_reader=open_reader, on_change=self._update)
+        self._watch = BirthWatch(open_reader=open_reader, on_change=self._update)
         self._follower = ModelFollower(
             folder=models_folder,
-            load=lambda path, pointer: load_model(path, pointer, declarations),
+            load=lambda path, pointer: load_model(path, pointer, self._declared),
             models=models,
+            can_answer=lambda model: can_answer(model, self._watch.births),
             on_swap=self._swapped,
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
         self._fetcher = Fetcher(open_reader=open_reader, watch=self._watch)
         self.core = Core(
-            plan=plan,
-            kernels=kernels,
-            services=all_inputs(declarations),
+            services=declared[0].services(),
             models=models,
             fetcher=self._fetcher,
             records=records,
@@ -91,9 +89,18 @@ class Scorer:
         self._servicer = servicer
         self.port = listen(self._server, settings.host, settings.port)
 
+    def declare(self, declared: Sequence[Declarations]) -> None:
+        """Give features as the first of these plans says, and serve models that were made for any of them."""
+        self._declared = declared
+        self._watch.read_anew()  # a plan is put in force once its births serve: they are to be known before it
+        self.core.declare(declared[0].services())
+        self._follower.look_anew()
+        self._show_plan()
+
     def start(self) -> None:
         """Load models, look at the store, and answer."""
         self._meter.start()
+        self._show_plan()
         self._follower.start()
         self._watch.start()
         self._update()
@@ -112,6 +119,11 @@ class Scorer:
     def _update(self) -> None:
         self._readiness.update(self._watch)
 
+    def _show_plan(self) -> None:
+        self._metrics.plan_info.clear()
+        for declarations in self._declared:
+            self._metrics.plan_info.labels(declarations.plan.hash).set(declarations is self._declared[0])
+
     def _swapped(self, model: ServedModel) -> None:
         labels = (model.name, model.version, model.digest)
         before, self._told[model.name] = self._told.get(model.name), labels
@@ -119,15 +131,6 @@ class Scorer:
             self._metrics.model_info.labels(*before).set(0)
         self._metrics.model_info.labels(*labels).set(1)
         self._update()
-
-
-def all_inputs(declarations: Declarations) -> dict[str, Inputs]:
-    """What each feature service of the plan needs; missing values are left as NaN."""
-    plan, functions = declarations.plan, declarations.functions
-    return {
-        service.name: Inputs(plan, Assembler(plan, service.name, functions, MissingPolicy()), service.name)
-        for service in plan.services
-    }
 
 
 def listen(server: grpc.Server, host: str, port: int) -> int:
@@ -153,9 +156,11 @@ def run_scorer(settings: Settings, plan: Plan) -> None:
         metrics=metrics,
     )
     metrics.registry.register(SyncCollector(models_dir(state_dir)))
+    plans = PlanFollower(state_dir, on_change=lambda declared: scorer.declare(declared))
+    declared = plans.look()
     scorer = Scorer(
         settings=settings.scorer,
-        declarations=load_declarations(plan, state_dir),
+        declared=declared,
         models_folder=models_dir(state_dir),
         open_reader=lambda: RedisReader(plan.project, settings.store),
         records=records,
@@ -167,10 +172,12 @@ def run_scorer(settings: Settings, plan: Plan) -> None:
         signal.signal(name, lambda _number, _frame: stopping.set())
     start_http_server(settings.scorer.metrics_port, settings.scorer.host, metrics.registry)
     scorer.start()
+    plans.start()
     # What start-up made lives as long as the process: a full collection need not walk it while a caller waits.
     gc.collect()
     gc.freeze()
-    logger.info("scorer_listens", host=settings.scorer.host, port=scorer.port, plan=plan.hash)
+    logger.info("scorer_listens", host=settings.scorer.host, port=scorer.port, plan=declared[0].plan.hash)
     stopping.wait()
+    plans.stop()
     scorer.stop()
     records.close()

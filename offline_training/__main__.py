@@ -31,14 +31,14 @@ def train_command(
     """
     # Heavy imports here, so that --help is quick.
     from features.domain import load_domain, project_name
-    from features.plan import load_plan
+    from features.plan_shelf import serving_plan
     from offline_training.training import train
 
     try:
         folder = repo or load_settings().repo
         settings = load_settings(project=project_name(folder), repo=repo, var=var)
         domain = load_domain(settings.repo)
-        plan = load_plan(settings.state_dir(domain.project) / "plan.json")
+        plan = serving_plan(settings.state_dir(domain.project))
         report = train(
             settings,
             plan,

@@ -19,8 +19,8 @@ from features.lake import open_site_lake
 from features.model_file import ModelSpec
 from features.nouns import Knowledge
 from features.plan import Plan
+from features.plan_shelf import functions_of
 from features.settings import Settings
-from features.transforms import load_transforms
 from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.bundle_writer import code_version, instant, write_bundle
 from offline_training.dataset import Dataset, build_dataset
@@ -63,7 +63,7 @@ def train(
     registry.require_answer()
     laps.lap("start")
     say("computing the features of every labelled observation from the lake")
-    functions = load_transforms(state_dir, sha256=plan.transforms_sha256)
+    functions = functions_of(plan, state_dir)
     lake = open_site_lake(settings, plan.project)
     data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
     laps.lap("dataset")

@@ -29,7 +29,8 @@ from features.errors import DomainError
 from features.judge import judge_of
 from features.lake import open_site_lake
 from features.nouns import SCORES_TOPIC
-from features.plan import Plan, load_plan
+from features.plan import Plan
+from features.plan_shelf import serving_plan
 from features.score_records import read_records
 from features.settings import Settings, load_settings
 from features.verify import verify
@@ -94,7 +95,7 @@ class Demo:
         self._laps = laps
         self._domain: Domain = call.domain
         self._settings: Settings = load_settings(project=call.project, repo=call.repo)
-        self._plan: Plan = load_plan(call.state_dir / "plan.json")
+        self._plan: Plan = serving_plan(call.state_dir)
         self._lake = open_site_lake(self._settings, call.project)
         ports = worker_ports(self._settings, call.project)
         self._caught_up = CaughtUp(bootstrap_servers=self._settings.kafka.bootstrap_servers, worker_ports=ports)

@@ -19,10 +19,11 @@ from deploy.faults.site import Site
 from deploy.faults.traffic import Traffic
 from deploy.production_servers import KafkaServer
 from deploy.worker_process import WorkerProcess
-from features.bootstrap import ensure_births, rebuild_births, withdraw_births
+from features.bootstrap import ensure_births, rebuild_births
 from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError, UnavailableError
 from features.plan import Plan
 from features.settings import StoreSettings
+from features.succession import withdraw_births
 
 FEWEST, MOST = 2, 4
 """Workers of the first group, outside of a fault."""
@@ -111,7 +112,7 @@ class ProductionSite(Site):
         if self.wider is not None:
             self.wider.stop()
             self.wider = None
-            self.ask(lambda store: withdraw_births(store, PLAN))
+            self.ask(lambda store: withdraw_births(store, [PLAN]))
 
     def remake_topic(self) -> None:
         """Delete the topic once all of it was applied, make it anew, and send to that."""

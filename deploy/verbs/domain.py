@@ -32,11 +32,11 @@ def apply(call: Invocation) -> Outcome:
     """Check the domain, put it in the registry, and compile its plan."""
     from features.compiler import apply_domain
     from features.errors import DomainError
-    from features.plan import load_plan
+    from features.plan_shelf import applied_plan, read_in_force
 
     call.note("applying the domain (Feast takes some seconds to load)")
     try:
-        before = {view.name: view.hash for view in load_plan(call.state_dir / "plan.json").views}
+        before = {view.name: view.hash for view in applied_plan(call.state_dir).views}
     except DomainError:
         before = {}
     plan = apply_domain(call.repo, call.state_dir, call.settings.store)
@@ -47,6 +47,9 @@ def apply(call: Invocation) -> Outcome:
     lines = [f"plan {plan.hash} of {plan.project}: {call.state_dir / 'plan.json'}"]
     lines += [f"  view {view.name} {view.hash} ({views[view.name]})" for view in plan.views]
     lines += [f"  service {service.name}: {len(service.features)} features" for service in plan.services]
+    in_force = read_in_force(call.state_dir)
+    if in_force is not None and in_force.serving != plan.hash:
+        lines.append(f"  plan {in_force.serving} serves until this one is rolled out")
     data = {
         "project": plan.project,
         "plan_hash": plan.hash,

@@ -31,7 +31,7 @@ def dead_letters(
     from features.lake import open_site_lake
 
     lake = open_site_lake(call.settings, call.project)
-    letters = list(read_letters(lake, call.plan, [topic] if topic else None))
+    letters = list(read_letters(lake, call.serving_plan, [topic] if topic else None))
     counts = count_letters(letters)
     total = f"{len(letters):,} dead letters" + "".join(f", {count:,} {code}" for code, count in counts.items())
     data = {"dead_letters": len(letters), "by_reason": counts}

@@ -17,20 +17,26 @@ AS_KNOWN = Annotated[
     bool,
     typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
 ]
+PLAN = Annotated[
+    str | None,
+    typer.Option("--plan", help="Hash of the plan to train for, before its roll-out; none: the serving one."),
+]
 ACTION = Annotated[str, typer.Argument(help="list: versions in the registry. sync: follow the registry (a process).")]
 
 
-def train(call: Invocation, model: MODEL = None, as_known: AS_KNOWN = False) -> Outcome:
+def train(call: Invocation, model: MODEL = None, as_known: AS_KNOWN = False, plan: PLAN = None) -> Outcome:
     """Train a model on the lake, prove it, publish it; champion once its gates pass, else exit 1."""
     import msgspec
 
     from deploy.served import wait_until_served
     from deploy.stack_file import is_supervised
+    from features.plan_shelf import shelved_plan
     from offline_training.training import train as run_training
 
     knowledge: Knowledge = "as_known" if as_known else "as_true"
-    report = run_training(call.settings, call.plan, call.domain, model=model, knowledge=knowledge, say=call.note)
-    if report.promoted and is_supervised(call.state_dir):
+    made_for = call.serving_plan if plan is None else shelved_plan(call.state_dir, plan)
+    report = run_training(call.settings, made_for, call.domain, model=model, knowledge=knowledge, say=call.note)
+    if report.promoted and is_supervised(call.state_dir) and made_for.hash == call.serving_plan.hash:
         wait_until_served(call.settings.scorer, report.model, report.version)
     code = ExitCode.OK if report.promoted else ExitCode.FAILED
     return Outcome(msgspec.to_builtins(report), "\n".join(report.lines()), code)

@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 ONCE = Annotated[bool, typer.Option("--once", help="Report on what has been recorded and return; exit 1 on drift.")]
 
 
-def serve(call: Invocation, run: Callable[[Settings, Plan], None]) -> Outcome:
+PLAN = Annotated[str | None, typer.Option("--plan", help="Hash of the plan to run; none: the one that serves.")]
+
+
+def serve(call: Invocation, run: Callable[[Settings, Plan], None], plan_hash: str | None = None) -> Outcome:
     """Run a process until it is stopped; what nobody meant is logged with its traceback, since nobody watches."""
     import structlog
 
     from deploy.logs import configure_logs
     from features.errors import MillstreamError
+    from features.plan_shelf import plans_in_force, shelved_plan
 
     configure_logs(call.settings.log)
     try:
-        run(call.settings, call.plan)
+        run(call.settings, shelved_plan(call.state_dir, plan_hash or plans_in_force(call.state_dir).serving))
     except MillstreamError:
         raise
     except Exception:
@@ -35,11 +39,11 @@ def serve(call: Invocation, run: Callable[[Settings, Plan], None]) -> Outcome:
     return Outcome({"stopped": True}, "")
 
 
-def worker(call: Invocation) -> Outcome:
+def worker(call: Invocation, plan: PLAN = None) -> Outcome:
     """Run a stream worker: events in, features out."""
     from streams.run import run_worker
 
-    return serve(call, run_worker)
+    return serve(call, run_worker, plan)
 
 
 def scorer(call: Invocation) -> Outcome:
@@ -57,7 +61,7 @@ def monitor(call: Invocation, once: ONCE = False) -> Outcome:
     from monitoring.watch import run_monitor
 
     configure_logs(call.settings.log)
-    report = run_monitor(call.settings, call.plan, once=once)
+    report = run_monitor(call.settings, call.serving_plan, once=once)
     lines = [f"{report.records:,} records, {report.watched} features and scores watched, {report.windows} windows"]
     lines += [f"  {alarm.feature} ({alarm.kind}): effect size {alarm.effect_size:.3f}" for alarm in report.strongest()]
     lines += [f"  {page}" for page in report.pages]

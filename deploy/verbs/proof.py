@@ -62,7 +62,7 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
             advance(count - done)
             done = count
 
-        judge = judge_of(call.plan, call.domain.models, call.state_dir, raw_scores)
+        judge = judge_of(call.serving_plan, call.domain.models, call.state_dir, raw_scores)
         keys = None if sample is None else KeySample(sample, seed=seed)
         report = run_verify(lake, judge, sample=keys, shown=SHOWN_FOR_REPAIR if repair else SHOWN, progress=progress)
     outcome = VerifyResult(
@@ -109,7 +109,7 @@ def repair_mismatched(call: Invocation, report: VerifyReport) -> int:
         raise LakeCorruptError("lake", f"is at fault itself ({report.lake_faults[0]}), so no state is made from it")
     lake = open_site_lake(call.settings, call.project)
     entities = [mismatch.entity for mismatch in report.mismatches]
-    return asyncio.run(repair_entities(call.settings, call.plan, lake, entities))
+    return asyncio.run(repair_entities(call.settings, call.serving_plan, lake, entities))
 
 
 def backfill(
@@ -129,13 +129,15 @@ def backfill(
         from deploy.training_set import write_training_set
 
         knowledge: Knowledge = "as_known" if as_known else "as_true"
-        rows = write_training_set(call.settings, call.plan, call.domain, model, out, knowledge)
+        rows = write_training_set(call.settings, call.serving_plan, call.domain, model, out, knowledge)
         return Outcome({"rows": rows, "file": str(out)}, f"{rows:,} observations: {out}")
     import asyncio
 
     from deploy.births import make_births
+    from deploy.only_one import only_one
 
-    made = asyncio.run(make_births(call.settings, call.plan, rebuild=rebuild))
+    with only_one(call.state_dir):
+        made = asyncio.run(make_births(call.settings, call.state_dir, call.project, rebuild=rebuild))
     births = [
         {"view": one.birth.view, "birth": one.birth.id, "events": one.n_events, "entities": one.n_entities}
         for one in made

@@ -22,7 +22,7 @@ def score(call: Invocation, context: typer.Context, model: MODEL = None, as_of: 
     from grpc_api.client import Client
 
     name, spec = call.domain.model(model)
-    question = read_question(context.args, call.plan, spec.service)
+    question = read_question(context.args, call.serving_plan, spec.service)
     instant = None if as_of is None else parse_instant("--as-of", as_of)
     with Client(scorer_address(call)) as client:
         found = client.score(question.entity, model=name, as_of=instant, request=question.request)
@@ -54,7 +54,7 @@ def features(call: Invocation, context: typer.Context, service: SERVICE = None, 
     from grpc_api.client import Client
 
     service = service or call.domain.model(None)[1].service
-    question = read_question(context.args, call.plan, service)
+    question = read_question(context.args, call.serving_plan, service)
     instant = None if as_of is None else parse_instant("--as-of", as_of)
     with Client(scorer_address(call)) as client:
         found = client.get_features(question.entity, service=service, as_of=instant, request=question.request)

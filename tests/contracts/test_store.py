@@ -178,6 +178,44 @@ async def test_writers_that_race_lose_nothing(site: Site, store: Store) -> None:
     assert sum(conflicts) > 0
 
 
+async def test_feast_fields_show_one_birth_of_a_view(store: Store, reader: StoreReader) -> None:
+    """States of a birth that another has taken Feast's fields from are written, and the fields are left alone."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"one", total=b"1")])
+    await store.write_birth(msgspec.structs.replace(BIRTH, feast=False))
+    assert await store.write_states("spend", "b1", [write(b"k", b"two", b"one", total=b"2")]) == [None]
+    assert reader.read_fields([b"k"], [b"total", state_field("spend", "b1")]) == [[b"1", b"two"]]
+    await store.write_birth(BIRTH)
+    assert await store.write_states("spend", "b1", [write(b"k", b"three", b"two", total=b"3")]) == [None]
+    assert reader.read_fields([b"k"], [b"total"]) == [[b"3"]]
+
+
+async def test_entities_are_found_by_their_join_keys(site: Site, store: Store) -> None:
+    """All of them, whatever bytes they hold, and neither entities of other keys nor the witness."""
+    project = getattr(site, "project", "memory")
+    text, number = EntityKeyPlan(name="a[?]", type="string"), EntityKeyPlan(name="b", type="int64")
+    birth = msgspec.structs.replace(BIRTH, join_keys=("a[?]",))
+    await store.write_birth(birth)
+    names = [f"n{i}" for i in range(1_200)] + ["", "*", "[a]", "\\", "ü\n"]
+    keys = [entity_key(project, [text], [name]) for name in names]
+    others = [entity_key(project, [text, number], ["n1", 7]), entity_key(project, [number], [7])]
+    await store.write_states("spend", "b1", [write(key, b"state") for key in (*keys, *others)])
+    found = [key async for page in store.entity_keys(["a[?]"]) for key in page]
+    assert set(found) == set(keys)
+    assert [key async for page in store.entity_keys(["b", "a[?]"]) for key in page] == others[:1]
+
+
+async def test_fields_are_deleted_and_the_rest_stays(store: Store, reader: StoreReader) -> None:
+    """Only those named; what is not there is not counted."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k1", b"s1", total=b"1", n=b"2"), write(b"k2", b"s2")])
+    field = state_field("spend", "b1")
+    assert await store.delete_fields([b"k1", b"k2", b"k3"], [field, b"total"]) == 3
+    assert await store.delete_fields([b"k1", b"k2", b"k3"], [field, b"total"]) == 0
+    assert await store.delete_fields([], [field]) == await store.delete_fields([b"k1"], []) == 0
+    assert reader.read_fields([b"k1", b"k2"], [field, b"total", b"n"]) == [[None, None, b"2"], [None] * 3]
+
+
 async def test_births_are_certified_changed_and_withdrawn(store: Store, reader: StoreReader) -> None:
     """The certificate says what was last certified, to writers and readers alike."""
     assert await store.read_certificate() == reader.read_certificate() == Certificate()
@@ -188,6 +226,8 @@ async def test_births_are_certified_changed_and_withdrawn(store: Store, reader: 
     moved = Birth(view="visits", view_hash="11ee", id="b2", cut={LOG: {1: 5}}, serving=True)
     await store.write_birth(moved)
     await store.drop_birth("spend", "b1")
+    assert await store.read_certificate() == Certificate(births=(moved,), dropped=(BIRTH,))
+    await store.forget_birth("spend", "b1")
     assert await store.read_certificate() == Certificate(births=(moved,))
     with pytest.raises(BirthMissingError):
         await store.write_states("spend", "b1", [write(b"k", b"state")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from prometheus_client import CollectorRegistry
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation
 from deploy.verbs.proof import verify
-from features.plan import Plan, save_plan
+from features.plan import Plan
+from features.plan_shelf import put_on_shelf
 from monitoring.verify_result import VerifyCollector
 
 REPO = Path(__file__).parents[2] / "feature_repo"
@@ -23,11 +23,10 @@ def test_a_run_is_seen_by_prometheus(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Also a run that had nothing to check, which fails: the alert is about runs that do not happen."""
     monkeypatch.setenv("MILLSTREAM_VAR", str(tmp_path))
     call = Invocation(repo=REPO, as_json=False, stdout=io.StringIO(), stderr=io.StringIO())
-    call.state_dir.mkdir(parents=True)
-    shutil.copy(REPO / "transforms.py", call.state_dir)
-    sha256 = hashlib.sha256((REPO / "transforms.py").read_bytes()).hexdigest()
+    transforms = (REPO / "transforms.py").read_bytes()
+    sha256 = hashlib.sha256(transforms).hexdigest()
     plan = Plan(project=call.project, sources=(), views=(), request_features=(), services=(), transforms_sha256=sha256)
-    save_plan(plan, call.state_dir / "plan.json")
+    put_on_shelf(plan, transforms, call.state_dir)
     assert verify(call).code is ExitCode.FAILED
     registry = CollectorRegistry()
     registry.register(VerifyCollector(call.state_dir / "reports"))

@@ -90,7 +90,7 @@ async def test_stock_feast_and_the_scorer_tell_the_same_numbers(tmp_path: Path, 
     stock = ask_stock_feast(state_dir / "feature_store.yaml", customers, tmp_path)
     scorer = Scorer(
         settings=ScorerSettings(port=0),
-        declarations=load_declarations(plan, state_dir),
+        declared=(load_declarations(plan.hash, state_dir),),
         models_folder=state_dir / "models",
         open_reader=lambda: RedisReader(plan.project, valkey.settings),
         records=ListedRecords(),

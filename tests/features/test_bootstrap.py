@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from features.bootstrap import CHUNK, ensure_births, start_offset, withdraw_births
+from features.bootstrap import CHUNK, ensure_births, start_offset
 from features.decode import Decoder
 from features.errors import BirthMissingError, LogNotAdoptedError, StoreUnavailableError
 from features.feast_layout import entity_key
@@ -16,6 +16,7 @@ from features.lake import Lake, LakeBatch, open_lake
 from features.memory_store import MemoryStore
 from features.plan import Plan
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey
+from features.succession import withdraw_births
 from tests.features.strategies import LOGS, SOURCE, whole_view
 
 VIEW = whole_view()
@@ -87,7 +88,7 @@ async def test_births_that_the_plan_does_not_name_are_withdrawn(tmp_path: Path) 
     for birth in others:
         await store.write_birth(birth)
     assert await ensure_births(store, open_lake(str(tmp_path)), PLAN) == []
-    withdrawn = await withdraw_births(store, PLAN)
+    withdrawn = await withdraw_births(store, [PLAN])
     assert {birth.id for birth in withdrawn} == {"b1", "b2", "0"}
     assert (await store.read_certificate()).births == (others[-1],)
 

@@ -13,8 +13,8 @@ from features.aggregates.ewma import decay_weights
 from features.compiler import apply_domain, compile_plan
 from features.errors import DomainError
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, ParameterPlan, load_plan
+from features.plan_shelf import functions_of
 from features.settings import StoreSettings
-from features.transforms import load_transforms
 from tests.features.small_domain import SmallDomain
 
 MINUTE_US = 60_000_000
@@ -413,7 +413,7 @@ def test_apply_writes_what_the_other_processes_load(domain: SmallDomain, tmp_pat
     state_dir = tmp_path / "var" / "parcels"
     plan = apply_domain(domain.repo, state_dir, StoreSettings(port=7001, password="secret"))
     assert load_plan(state_dir / "plan.json") == plan
-    assert "kilos_per_parcel" in load_transforms(state_dir, sha256=plan.transforms_sha256)
+    assert "kilos_per_parcel" in functions_of(plan, state_dir)
     config = (state_dir / "feature_store.yaml").read_text()
     assert "127.0.0.1:7001,db=0,password=${MILLSTREAM_STORE__PASSWORD}" in config
     assert f"sqlite:///{domain.repo.resolve() / 'registry.db'}" in config
@@ -423,7 +423,7 @@ def test_an_unchanged_apply_changes_nothing(domain: SmallDomain, tmp_path: Path)
     """Neither a byte of the registry nor a file of the state folder."""
     state_dir = tmp_path / "var" / "parcels"
     apply_domain(domain.repo, state_dir, StoreSettings())
-    files = [domain.repo / "registry.db", *sorted(state_dir.iterdir())]
+    files = [domain.repo / "registry.db", *sorted(path for path in state_dir.rglob("*") if path.is_file())]
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
     apply_domain(domain.repo, state_dir, StoreSettings())
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in files] == before

@@ -488,3 +488,16 @@ async def test_what_is_found_is_healed(world: World, tmp_path: Path, cause: str,
     after.ask(device, broken.newest_us + 120_000_000)
     after.fill_lake()
     assert verify(after.lake, JUDGE).proven
+
+
+def test_a_record_is_held_against_the_plan_that_it_was_made_by(world: World) -> None:
+    """The plan may have changed since, its view and even its topic be gone; unknown to the judge, it proves nothing."""
+    world.serve()
+    world.fill_lake()
+    other = msgspec.structs.replace(SOURCE, topic="others")
+    view = msgspec.structs.replace(VIEW, name="others", topic="others", hash="ffeeddccbbaa9988")
+    today = Judge(msgspec.structs.replace(PLAN, sources=(other,), views=(view,), services=()), {}, JUDGE.policy)
+    assert verify(world.lake, today).causes == {"plan": len(world.records)}
+    report = verify(world.lake, today._replace(other={PLAN.hash: JUDGE}.get))
+    assert report.proven
+    assert report.checked == len(world.records)

@@ -266,7 +266,7 @@ class Shop:
         self.metrics = ScorerMetrics()
         arguments: dict[str, Any] = {
             "settings": ScorerSettings(port=0, threads=4, max_batch_rows=1_000),
-            "declarations": DECLARATIONS,
+            "declared": (DECLARATIONS,),
             "models_folder": models,
             "open_reader": self.open_reader,
             "records": self.records,

@@ -63,7 +63,7 @@ class Bench:
             registry=self.registry,
             models=["buys"],
             folder=self.models,
-            declarations=DECLARATIONS,
+            declared=lambda: (DECLARATIONS,),
             now_s=lambda: self.now_s,
         )
 
@@ -251,7 +251,9 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
     )
     assert registry.champion("grpc_api_sync") is None
     mlflow.set_registered_model_alias("grpc_api_sync", "champion", "1")
-    sync = ModelSync(registry=registry, models=["grpc_api_sync"], folder=tmp_path / "models", declarations=DECLARATIONS)
+    sync = ModelSync(
+        registry=registry, models=["grpc_api_sync"], folder=tmp_path / "models", declared=lambda: (DECLARATIONS,)
+    )
     sync.look()
 
     pointer = read_pointer(pointer_file(tmp_path / "models", "grpc_api_sync"))

@@ -88,7 +88,7 @@ def test_a_defect_tells_the_caller_nothing_but_that_it_is_ours(tmp_path: Path) -
     """The text is fixed; here a request-time function divides by zero. In a batch it takes no other row with it."""
     publish(tmp_path, "1")
     broken = Declarations(DECLARATIONS.plan, DECLARATIONS.applied_at, {"basket_ratio": lambda basket, mean: basket / 0})
-    with open_shop(tmp_path, declarations=broken) as (shop, client):
+    with open_shop(tmp_path, declared=(broken,)) as (shop, client):
         with pytest.raises(ServerBrokenError, match=rf"{UNKNOWN.message} \(INTERNAL\)"):
             client.score({"buyer": "ann"}, request={"basket": 1.0})
         wait_until(lambda: shop.sample("millstream_scorer_requests_total", method="Score", code="INTERNAL") == 1)

@@ -1,0 +1,27 @@
+"""One change of a domain's births at a time."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.errors import UnavailableError
+from features.plan_shelf import SHELF
+
+LOCK_FILE = "births.lock"
+
+
+@contextmanager
+def only_one(state_dir: Path) -> Iterator[None]:
+    """Hold off every other roll-out and backfill of this state folder; UnavailableError while one is under way."""
+    path = state_dir / SHELF / LOCK_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            problem = "a roll-out or a backfill of this domain is under way; wait for it"
+            raise UnavailableError("births", problem) from None
+        yield

@@ -1,0 +1,104 @@
+"""From one birth of a view to the next: the new one serves, Feast's fields show it, and the old one is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from features.bootstrap import CHUNK, birth_of, state_write
+from features.kernel import ViewKernel
+from features.plan import Plan
+from features.state import head_of
+from features.store import Birth, Store
+
+
+async def serve_births(store: Store, plan: Plan) -> list[Birth]:
+    """Let every birth of a plan serve, and Feast's fields show it.
+
+    Births of other plans go on serving whoever reads them; Feast's fields, of which a view has one set, leave them. May
+    be broken off and begun again.
+
+    Parameters
+    ----------
+    store
+        Connected.
+    plan
+        All of its views have births, and workers that feed them.
+
+    Returns
+    -------
+    list of Birth
+        Those that took the place of others, or that did not serve before.
+
+    Raises
+    ------
+    BirthMissingError
+        A view has no birth; nothing was changed for those behind it.
+
+    """
+    certificate = await store.read_certificate()
+    served = []
+    for view in plan.views:
+        birth = birth_of(certificate, view)
+        others = [other for other in certificate.births if other.view == view.name and other.id != birth.id]
+        if birth.serving and birth.feast and not others:
+            continue
+        for other in others:
+            await store.write_birth(msgspec.structs.replace(other, feast=False))
+        await store.write_birth(msgspec.structs.replace(birth, feast=True))
+        await _show(store, plan, birth)
+        served.append(msgspec.structs.replace(birth, serving=True, feast=True))
+        await store.write_birth(served[-1])
+    return served
+
+
+async def _show(store: Store, plan: Plan, birth: Birth) -> None:
+    """Set Feast's fields of every entity to what this birth holds.
+
+    By compare and set: where a worker writes in between, it has set the fields itself.
+    """
+    view = plan.view(birth.view)
+    kernel = ViewKernel(view, plan.source(view.topic))
+    async for keys in store.entity_keys(birth.join_keys):
+        for begin in range(0, len(keys), CHUNK):
+            chunk = keys[begin : begin + CHUNK]
+            states = await store.read_states(view.name, birth.id, chunk)
+            writes = [
+                state_write(kernel, key, head_of(data), kernel.decode(data))
+                for key, data in zip(chunk, states, strict=True)
+                if data
+            ]
+            await store.write_states(view.name, birth.id, writes)
+
+
+async def withdraw_births(store: Store, plans: Iterable[Plan], *, awaited: Iterable[Plan] = ()) -> list[Birth]:
+    """Withdraw the births that none of some plans has a use for.
+
+    They are of views that are gone, or were declared otherwise, or were born again. If one of them came back with a
+    later plan it would take up where it stopped, long behind. Workers of other plans cannot write after this.
+
+    Parameters
+    ----------
+    store
+        Connected.
+    plans
+        All that anybody runs. A view of theirs that has no birth yet wants none.
+    awaited
+        Plans to be rolled out next: births that were made for them, and have not served yet, stay.
+
+    Returns
+    -------
+    list of Birth
+        Those withdrawn; `features.sweep` takes their fields away.
+
+    """
+    certificate = await store.read_certificate()
+    newest = {(birth.view, birth.view_hash): birth for birth in certificate.births}
+    used = [newest.get((view.name, view.hash)) for plan in plans for view in plan.views]
+    waiting = [newest.get((view.name, view.hash)) for plan in awaited for view in plan.views]
+    used += [birth for birth in waiting if birth is not None and not birth.serving]
+    useless = [birth for birth in certificate.births if birth not in used]
+    for birth in useless:
+        await store.drop_birth(birth.view, birth.id)
+    return useless

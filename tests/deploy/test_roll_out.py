@@ -1,0 +1,116 @@
+"""What a roll-out refuses, and how it tells what it did."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deploy.births import make_births
+from deploy.champions import read_champions
+from deploy.only_one import only_one
+from deploy.roll_out import RolledOut, RollOut
+from deploy.running_stack import RunningStack
+from deploy.servers import ValkeyServer
+from features.bootstrap import birth_of
+from features.errors import BirthMissingError, UnavailableError
+from features.feast_layout import FeastRow, entity_key, state_field
+from features.plan_shelf import InForce, plans_in_force, put_in_force, put_on_shelf
+from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
+from features.settings import LakeSettings, Settings
+from features.succession import serve_births
+from grpc_api.pointer import models_dir
+from tests.features.test_verify import KERNEL, VIEW, World
+from tests.features.test_verify import PLAN as LEVELS
+from tests.grpc_api.shop import PLAN, publish
+
+PROJECT = "given_up"
+EMPTY = hashlib.sha256(b"").hexdigest()
+OTHER_VIEW = msgspec.structs.replace(
+    VIEW, hash="8899aabbccddeeff", features=(msgspec.structs.replace(VIEW.features[1], name="n"), *VIEW.features[1:])
+)
+BEFORE = msgspec.structs.replace(LEVELS, project=PROJECT, transforms_sha256=EMPTY)
+AFTER = msgspec.structs.replace(BEFORE, views=(OTHER_VIEW,))
+
+
+def test_one_roll_out_at_a_time(tmp_path: Path) -> None:
+    """A second one, or a backfill, is told to wait; the next one may begin once the first has ended."""
+    with only_one(tmp_path), pytest.raises(UnavailableError, match="under way"), only_one(tmp_path):
+        pytest.fail("two at a time")
+    with only_one(tmp_path):
+        assert (tmp_path / "plans" / "births.lock").exists()
+
+
+def test_it_is_said_who_keeps_a_plan(tmp_path: Path) -> None:
+    """By name and version, and what to do about it."""
+    publish(models_dir(tmp_path), "7")
+    done = RolledOut(
+        plan=PLAN,
+        previous="0ld",
+        served=["spend"],
+        kept={"0ld": read_champions(tmp_path)},
+        withdrawn=["spend b1"],
+        swept_fields=1_200,
+    )
+    assert done.text().splitlines() == [
+        f"plan {PLAN.hash} of shop serves",
+        "  view spend serves anew",
+        "  plan 0ld is kept: buys version 7 needs it. Train, then roll out again",
+        "  birth spend b1 is withdrawn",
+        "  1,200 fields swept",
+    ]
+    assert done.data() == {
+        "plan": PLAN.hash,
+        "previous": "0ld",
+        "served": ["spend"],
+        "kept": {"0ld": ["buys 7"]},
+        "withdrawn": ["spend b1"],
+        "swept_fields": 1_200,
+    }
+
+
+@pytest.mark.servers
+async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: ValkeyServer) -> None:
+    """Even when the new births serve already: Feast's fields are again those of the plan that never ceased to."""
+    World(tmp_path).fill_lake()
+    settings = Settings(var=tmp_path / "var", store=valkey.settings, lake=LakeSettings(url=str(tmp_path)))
+    state_dir = settings.state_dir(PROJECT)
+    put_on_shelf(BEFORE, b"", state_dir)
+    rolling = RollOut(settings, state_dir, stack=RunningStack(settings, state_dir), say=lambda _: None, grace_s=0.01)
+    assert plans_in_force(state_dir).serving == BEFORE.hash
+    put_on_shelf(AFTER, b"", state_dir)
+    store = RedisStore(PROJECT, settings.store)
+    await store.connect()
+    reader = RedisReader(PROJECT, settings.store)
+    try:
+        with pytest.raises(BirthMissingError, match="backfill --to-online"):
+            await rolling.run(AFTER, make_births=False)
+        assert plans_in_force(state_dir) == InForce(serving=BEFORE.hash)
+        assert len(await make_births(settings, state_dir, PROJECT, rebuild=False)) == 2
+        put_in_force(state_dir, InForce(serving=BEFORE.hash, arriving=AFTER.hash))
+        await serve_births(store, AFTER)  # and here it is broken off
+        new = birth_of(await store.read_certificate(), OTHER_VIEW)
+
+        put_on_shelf(BEFORE, b"", state_dir)
+        done = await rolling.run(BEFORE, make_births=False)
+        assert done.withdrawn == [f"levels {new.id}"]
+        assert plans_in_force(state_dir) == InForce(serving=BEFORE.hash)
+        certificate = await store.read_certificate()
+        (old,) = certificate.births
+        assert (old.view_hash, old.serving, old.feast, certificate.dropped) == (VIEW.hash, True, True, ())
+        keys = [entity_key(PROJECT, VIEW.keys, [f"d{i}"]) for i in range(20)]
+        names = FeastRow(VIEW).fields([0] * len(VIEW.features), 0)[::2]
+        rows = reader.read_fields(keys, [state_field("levels", old.id), state_field("levels", new.id), *names])
+        assert done.swept_fields == len(rows)
+        for state_bytes, swept, *found in rows:
+            assert state_bytes is not None
+            state = KERNEL.decode(state_bytes)
+            assert state.newest_us is not None
+            assert swept is None
+            assert found == FeastRow(VIEW).fields(KERNEL.finish(state, state.newest_us + 1), state.newest_us)[1::2]
+    finally:
+        reader.close()
+        await store.close()
