@@ -35,9 +35,9 @@ def forget(call: Invocation, entity: ENTITY = None, again: AGAIN = False, expire
         raise RequestError("forget", "is told nothing, or too much", "say --entity key=value, --again or --expired")
     if expired:
         return drop_expired(call)
-    named = None if again else read_entity(entity or [], call.plan)
-    found = asyncio.run(forget_entity(call.settings, call.plan, named))
-    kept = copies_at_broker(call.settings, call.plan)
+    named = None if again else read_entity(entity or [], call.serving_plan)
+    found = asyncio.run(forget_entity(call.settings, call.serving_plan, named))
+    kept = copies_at_broker(call.settings, call.serving_plan)
     lines = [
         f"{found.rows_erased:,} records erased in {found.files_rewritten:,} lake files, "
         f"{found.states_made_anew:,} states of others made anew",
@@ -60,7 +60,7 @@ def drop_expired(call: Invocation) -> Outcome:
     """Drop what the domain's retention no longer keeps."""
     from deploy.expiry import drop_expired_files
 
-    dropped = drop_expired_files(call.settings, call.plan)
+    dropped = drop_expired_files(call.settings, call.serving_plan)
     data = {topic: {"files": each.files, "records": each.rows} for topic, each in dropped.items()}
     lines = [f"{topic}: {each.rows:,} records in {each.files:,} files dropped" for topic, each in dropped.items()]
     return Outcome({"dropped": data}, "\n".join(lines) or "no topic has a retention")
