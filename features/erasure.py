@@ -75,7 +75,7 @@ def hash_entity(key: bytes, entity: Mapping[str, KeyValue]) -> str:
 
     Examples
     --------
-    >>> hash_entity(b"secret", {"shop": 7, "customer": "ann"}) == hash_entity(b"secret", {"customer": "ann", "shop": 7})
+    >>> hash_entity(b"secret", {"shop": 7, "visitor": "ann"}) == hash_entity(b"secret", {"visitor": "ann", "shop": 7})
     True
 
     """
@@ -270,7 +270,7 @@ def named_in(value: bytes, keys: Sequence[str]) -> Iterable[tuple[str, ...]]:
 
     Examples
     --------
-    >>> list(named_in(b'{"entity": {"customer": "ann", "shop": 7}, "n', ["customer", "shop"]))
+    >>> list(named_in(b'{"entity": {"visitor": "ann", "shop": 7}, "n', ["visitor", "shop"]))
     [('ann', '7')]
 
     """

@@ -27,6 +27,11 @@ def no_raw_score(record: ScoreRecord) -> float | None:  # noqa: ARG001 - stands 
     return None
 
 
+def no_decision(record: ScoreRecord) -> str | None:  # noqa: ARG001 - stands for a function of the record
+    """For those who have no bundles at hand."""
+    return None
+
+
 class Judge(NamedTuple):
     """What a record is held against: the domain's functions, the policies of its models, and the models themselves.
 
@@ -38,6 +43,7 @@ class Judge(NamedTuple):
     functions: Mapping[str, Callable[..., Any]]
     policy: Callable[[ScoreRecord], MissingPolicy]
     raw_score: RawScore = no_raw_score
+    decision: Callable[[ScoreRecord], str | None] = no_decision
     other: Callable[[str], Judge | None] = lambda _: None
 
     def of(self, record: ScoreRecord) -> Judge:
@@ -90,12 +96,16 @@ def judge_of(
 
     raw_score = raw_scores(lambda digest: bundles().get(digest))
 
+    def decision(record: ScoreRecord) -> str | None:
+        bundle = bundles().get(record.digest)
+        return None if bundle is None else bundle.manifest.decision.of(record.score)
+
     @cache
     def other(plan_hash: str) -> Judge | None:
         try:
             made_by = shelved_plan(state_dir, plan_hash)
         except DomainError:
             return None
-        return Judge(made_by, functions_of(made_by, state_dir), policy, raw_score)
+        return Judge(made_by, functions_of(made_by, state_dir), policy, raw_score, decision)
 
-    return Judge(plan, functions_of(plan, state_dir), policy, raw_score, other)
+    return Judge(plan, functions_of(plan, state_dir), policy, raw_score, decision, other)

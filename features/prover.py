@@ -133,6 +133,10 @@ class Prover:
         if bits(record.score) != bits(sigmoid(record.raw_score)):
             finding = Finding("arithmetic", "the score is not what its raw score gives")
             return _mismatch(record, "score", record.score, sigmoid(record.raw_score), finding)
+        decision = self._judge.decision(record)
+        if decision not in {None, record.decision}:
+            finding = Finding("arithmetic", f"the score means {decision}, not {record.decision}")
+            return _mismatch(record, "decision", None, None, finding)
         return self._rescored(record)
 
     def _rescored(self, record: ScoreRecord) -> Mismatch | None:

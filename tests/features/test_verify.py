@@ -219,18 +219,27 @@ def test_one_bit_of_a_record_is_found(world: World, place: int) -> None:
     assert report.mismatches[0].feature == record.features[place]
 
 
-@pytest.mark.parametrize("field", ["score", "raw_score"])
-def test_one_bit_of_a_score_is_found(world: World, field: str) -> None:
+def test_one_bit_of_a_score_is_found(world: World) -> None:
     """A score must be what its raw score gives."""
     world.serve()
-    changed = float(np.nextafter(getattr(world.records[5], field), np.inf))
-    if field == "raw_score":
-        changed += 1e-9
-    world.records[5] = msgspec.structs.replace(world.records[5], **{field: changed})
+    changed = float(np.nextafter(world.records[5].score, np.inf))
+    world.records[5] = msgspec.structs.replace(world.records[5], score=changed)
     world.fill_lake()
     report = verify(world.lake, JUDGE)
     assert report.causes == {"arithmetic": 1}
     assert report.mismatches[0].feature == "score"
+
+
+def test_a_decision_that_the_score_does_not_mean_is_found(world: World) -> None:
+    """By the thresholds of the record's bundle, where that is at hand."""
+    world.serve()
+    meant = {record.request_id: record.decision for record in world.records}
+    world.records[5] = msgspec.structs.replace(world.records[5], decision="another")
+    world.fill_lake()
+    judge = JUDGE._replace(decision=lambda record: meant[record.request_id])
+    report = verify(world.lake, judge)
+    assert report.causes == {"arithmetic": 1}
+    assert report.mismatches[0].feature == "decision"
 
 
 def test_an_event_that_the_stream_lost_is_named(world: World) -> None:
@@ -295,7 +304,7 @@ def test_a_raw_score_that_its_model_does_not_give_is_named(world: World) -> None
     """Where the model is at hand it is run again on the recorded vector; a sigmoid alone cannot tell."""
     world.serve()
     given = {record.request_id: record.raw_score for record in world.records[:20]}
-    forged = world.records[7].raw_score + 1.0
+    forged = float(np.nextafter(world.records[7].raw_score, np.inf))  # by one bit
     world.records[7] = msgspec.structs.replace(world.records[7], raw_score=forged, score=sigmoid(forged))
     world.fill_lake()
     report = verify(world.lake, Judge(PLAN, {}, JUDGE.policy, lambda record: given.get(record.request_id)))
