@@ -77,10 +77,10 @@ class TcpProxy:
             self._open |= {client, server}
         if self._is_cut:
             self._drop()
-        threading.Thread(target=self._pump, args=(server, client), name="proxy", daemon=True).start()
-        self._pump(client, server)
+        threading.Thread(target=self._carry, args=(server, client), name="proxy", daemon=True).start()
+        self._carry(client, server)
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):  # one of the two was reset
             sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while data := source.recv(CHUNK):
