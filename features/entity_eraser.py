@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from features.erasure import Erasures
 from features.errors import UnavailableError
+from features.errors import StateCorruptError
 from features.feast_layout import STATE_PREFIX, field_name, read_key, timestamp_field
 from features.nouns import KeyValue
 from features.plan import Plan
@@ -98,7 +98,7 @@ def _era(erasures: Erasures, entity: Mapping[str, KeyValue]) -> int:
 def _is_of_era(state: bytes, era: int) -> bool:
     try:
         return era_of(state) >= era
-    except struct.error:
+    except StateCorruptError:
         return False  # damaged: nobody can go on from it
 
 

@@ -205,8 +205,12 @@ class StateCodec:
 
 
 def era_of(data: bytes) -> int:
-    """How often the entity had been forgotten when this state was begun; 0 for no bytes."""
-    return 0 if not data else int(_HEAD.unpack_from(data)[2]) >> ERA_BITS
+    """How often the entity had been forgotten when this state was begun; 0 for no bytes, StateCorruptError for too few."""
+    if not data:
+        return 0
+    if len(data) < _HEAD.size:
+        raise StateCorruptError("feature state", f"is cut short at {len(data)} bytes")
+    return int(_HEAD.unpack_from(data)[2]) >> ERA_BITS
 
 
 def head_of(data: bytes) -> bytes:
