@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from features.erasure import Erasures
-from features.errors import UnavailableError
-from features.errors import StateCorruptError
+from features.errors import StateCorruptError, UnavailableError
 from features.feast_layout import STATE_PREFIX, field_name, read_key, timestamp_field
 from features.nouns import KeyValue
 from features.plan import Plan

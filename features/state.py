@@ -205,7 +205,7 @@ class StateCodec:
 
 
 def era_of(data: bytes) -> int:
-    """How often the entity had been forgotten when this state was begun; 0 for no bytes, StateCorruptError for too few."""
+    """How often the entity had been forgotten when this state was begun; 0 for no bytes, StateCorruptError for few."""
     if not data:
         return 0
     if len(data) < _HEAD.size:
