@@ -7,19 +7,14 @@ created is written down first, and a run that finds such a note adopts what an i
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
-from features.errors import BrokerUnavailableError
 from features.store import AdoptedLog
 from streams.logs import LogInfo
-
-DEADLINE_S: Final = 15.0
-POLL_S: Final = 0.05
 
 
 class Logs(Protocol):
@@ -30,7 +25,7 @@ class Logs(Protocol):
         ...
 
     def create(self, topics: Sequence[str], partitions: int) -> list[str]:
-        """Create the topics that are not there; names of those created."""
+        """Create the topics that are not there, and wait until all are shown; names of those created."""
         ...
 
 
@@ -61,7 +56,7 @@ async def create_topics(
     Raises
     ------
     BrokerUnavailableError
-        The broker does not answer, or does not know a topic ``DEADLINE_S`` after it was created.
+        The broker does not answer, or does not show a topic that it has created.
 
     """
     there = await asyncio.to_thread(logs.describe, topics)
@@ -70,25 +65,11 @@ async def create_topics(
         return []
     write_note(note, ours)
     await asyncio.to_thread(logs.create, ours, partitions)
-    for topic, info in (await _described(logs, ours)).items():
-        await store.adopt_log(AdoptedLog(topic=topic, log=info.log, start={}))
+    found = await asyncio.to_thread(logs.describe, ours)
+    for topic in ours:
+        await store.adopt_log(AdoptedLog(topic=topic, log=found[topic].log, start={}))
     remove_note(note)
     return ours
-
-
-async def _described(logs: Logs, topics: Sequence[str]) -> dict[str, LogInfo]:
-    """The new topics, once the broker's metadata has all of them: Kafka's may come after the answer to a creation."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while True:
-        found = await asyncio.to_thread(logs.describe, topics)
-        missing = [topic for topic in topics if topic not in found]
-        if not missing:
-            return found
-        if time.monotonic() > deadline_s:
-            raise BrokerUnavailableError(
-                "broker", f"does not show {', '.join(missing)} {DEADLINE_S:.0f} s after creation"
-            )
-        await asyncio.sleep(POLL_S)
 
 
 def write_note(note: Path, topics: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 from features.errors import BrokerUnavailableError
 
 DEADLINE_S = 5.0
+SHOWN_S = 15.0
+POLL_S = 0.05
 
 
 class LogInfo(NamedTuple):
@@ -72,7 +75,10 @@ class KafkaLogs:
         return found
 
     def create(self, topics: Iterable[str], partitions: int) -> list[str]:
-        """Create the topics that are not there, with one replica; names of those created."""
+        """Create the topics that are not there, with one replica, and return once the broker shows all; those created.
+
+        A cluster's metadata may come after the answer to a creation. BrokerUnavailableError when they stay away.
+        """
         wanted = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in sorted(set(topics))]
         created = []
         for name, answer in self._admin.create_topics(wanted, request_timeout=DEADLINE_S).items() if wanted else ():
@@ -84,7 +90,15 @@ class KafkaLogs:
                     raise BrokerUnavailableError("broker", f"topic {name} is not created: {error}") from error
             except TimeoutError as error:
                 raise BrokerUnavailableError("broker", f"no answer within {DEADLINE_S} s") from error
+        self._wait_for([topic.topic for topic in wanted])
         return created
+
+    def _wait_for(self, topics: Sequence[str]) -> None:
+        deadline_s = time.monotonic() + SHOWN_S
+        while missing := sorted(set(topics) - self.describe(topics).keys()):
+            if time.monotonic() > deadline_s:
+                raise BrokerUnavailableError("broker", f"does not show {', '.join(missing)} after their creation")
+            time.sleep(POLL_S)
 
 
 def describe_logs(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, LogInfo]:

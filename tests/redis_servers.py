@@ -325,9 +325,19 @@ class RedisSentinel:
 
     def fail_over(self) -> None:
         """Have the Sentinel depose the living master, and return once the replica is master."""
-        with client_of(self.sentinel) as client:
-            client.execute_command("SENTINEL", "FAILOVER", SERVICE)
+        wait_until(self._begins_fail_over, 30, "the Sentinel to find the replica good enough")
         wait_until(self.replica_is_master, 30, "a fail-over")
+
+    def _begins_fail_over(self) -> bool:
+        """Whether the Sentinel has taken the order; not while it has not heard from the replica for some seconds."""
+        try:
+            with client_of(self.sentinel) as client:
+                client.execute_command("SENTINEL", "FAILOVER", SERVICE)
+        except redis.ResponseError as error:
+            if "NOGOODSLAVE" not in str(error):
+                raise
+            return False
+        return True
 
     def replica_is_master(self) -> bool:
         """Whether the fail-over has come to its end."""

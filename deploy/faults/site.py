@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from deploy.worker_process import WorkerProcess
 from features.bootstrap import adopted_log, birth_of, start_offset
-from features.errors import LogNotAdoptedError
+from features.errors import BrokerUnavailableError, LogNotAdoptedError
 from features.lake import Lake, open_lake
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.plan import Plan, ViewPlan
@@ -58,7 +58,10 @@ class Site:
 
     def log(self) -> str:
         """The log that the topic is now."""
-        return self.logs.describe([self.topic])[self.topic].log
+        info = self.logs.describe([self.topic]).get(self.topic)
+        if info is None:
+            raise BrokerUnavailableError("broker", f"does not show topic {self.topic}")
+        return info.log
 
     def adopt(self) -> None:
         """Adopt the log that the topic is now, from its beginning, unless that was done."""

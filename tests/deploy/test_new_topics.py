@@ -8,26 +8,23 @@ from pathlib import Path
 import pytest
 
 from deploy.new_topics import create_topics
-from features.errors import BrokerUnavailableError, StoreUnavailableError
+from features.errors import StoreUnavailableError
 from features.store import AdoptedLog
 from streams.logs import LogInfo
 
 
 class Broker:
-    """Topics by name; a new one shows only after some looks, as in a cluster whose metadata lags."""
+    """Topics by name."""
 
-    def __init__(self, *there: str, lag: int = 0) -> None:
-        self.topics = dict.fromkeys(there, 0)
-        self.lag = lag
+    def __init__(self, *there: str) -> None:
+        self.topics = set(there)
 
     def describe(self, topics: Sequence[str]) -> dict[str, LogInfo]:
-        for name in self.topics:
-            self.topics[name] -= 1
-        return {name: LogInfo(f"log of {name}", 1) for name in topics if self.topics.get(name, 1) < 0}
+        return {name: LogInfo(f"log of {name}", 1) for name in topics if name in self.topics}
 
     def create(self, topics: Sequence[str], partitions: int) -> list[str]:
         made = [name for name in topics if name not in self.topics]
-        self.topics.update(dict.fromkeys(made, self.lag))
+        self.topics.update(made)
         return made
 
 
@@ -51,17 +48,6 @@ async def test_only_what_was_missing_is_created_and_adopted(tmp_path: Path) -> N
     assert store.adopted == {"new": "log of new"}
     assert await create_topics(broker, store, ["old", "new"], partitions=1, note=note) == []
     assert not note.exists()
-
-
-async def test_a_topic_that_shows_late_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Metadata may come after the answer to the creation; a topic that never shows is an error, not a silence."""
-    monkeypatch.setattr("deploy.new_topics.POLL_S", 0.0)
-    store = Store()
-    await create_topics(Broker(lag=5), store, ["new"], partitions=1, note=tmp_path / "note")
-    assert store.adopted == {"new": "log of new"}
-    monkeypatch.setattr("deploy.new_topics.DEADLINE_S", 0.0)
-    with pytest.raises(BrokerUnavailableError, match="does not show new"):
-        await create_topics(Broker(lag=10**6), store, ["new"], partitions=1, note=tmp_path / "other")
 
 
 @pytest.mark.parametrize("adopted_before", [0, 1])

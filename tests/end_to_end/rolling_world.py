@@ -120,7 +120,7 @@ class RollingWorld:
         self.start_worker(plan)
         self.promote(plan)
         self.scorer = self._open_scorer()
-        self.client = running.enter_context(Client(f"127.0.0.1:{self.scorer.port}"))
+        self.client = running.enter_context(Client(f"127.0.0.1:{self.scorer.port}", deadline_s=FRESH_S))
         self._producer = Producer({"bootstrap.servers": self.tansu.bootstrap_servers, "linger.ms": 5, "log_level": 0})
         self.scoring = Caller(lambda i: self.client.score({"buyer": f"b{i % N_BUYERS}"}), 0.02)
         self.selling = Caller(lambda i: self.sell(f"b{i % N_BUYERS}", i % 97), 1 / EVENTS_PER_S)

@@ -1,4 +1,4 @@
-"""The protocol of ARCHITECTURE's store section in small: a random walk over interleavings, with guards to take out.
+"""The protocol of the store (docs/concepts.md) in small: a random walk over interleavings, with guards to take out.
 
 A model and not the engine, for three reasons. A walk takes well under a millisecond, so thousands run in seconds. It
 stops between any two messages, also between a write and its answer, where asyncio's scheduling would choose for us.

@@ -65,7 +65,7 @@ def test_a_cluster_goes_on_where_its_slowest_shard_stands(tmp_path: Path) -> Non
         cluster.start()
         world.send(1_000)
         world.confirmed(13_000)
-        assert worker.applied(TOPIC) == 13_000
+        wait_until(lambda: worker.applied(TOPIC) == 13_000)
         assert world.compare(13_000) == 400
         cluster.move(8_000, victim, cluster.nodes[0])
         world.send(500)

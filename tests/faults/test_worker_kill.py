@@ -26,7 +26,7 @@ def test_a_worker_killed_in_mid_replay_loses_nothing(tmp_path: Path) -> None:
             worker.kill()
         assert world.rows() < 90_000
         worker.start()
-        world.confirmed(90_000)
+        world.confirmed(90_000, 120)
         assert world.compare(90_000) == 400
 
 

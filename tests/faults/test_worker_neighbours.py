@@ -32,7 +32,7 @@ def test_a_lake_that_refuses_is_waited_for(tmp_path: Path) -> None:
         lake.write_text("no folder")
         world.send(2_000)
         wait_until(lambda: "lake" in worker.problems(), 30)
-        assert worker.get("/healthz") == {"alive": True}
+        wait_until(lambda: worker.get("/healthz") == {"alive": True})
         assert sum(world.ask(lambda store: store.read_progress()).values()) == 1_000
         lake.unlink()
         aside.rename(lake)
@@ -118,7 +118,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path) -> None:
         world.send(5_000)
         wait_until(lambda: "lake" in worker.problems(), 30)
         world.send(5_000)
-        assert worker.get("/healthz") == {"alive": True}
+        wait_until(lambda: worker.get("/healthz") == {"alive": True})
         assert sum(world.ask(lambda store: store.read_progress()).values()) == 1_000
         process.rlimit(psutil.RLIMIT_FSIZE, unlimited)
         world.confirmed(11_000)

@@ -25,7 +25,7 @@ def test_a_store_that_comes_back_finds_the_worker_waiting(tmp_path: Path) -> Non
         pid = worker.pid
         world.valkey.kill()
         wait_until(lambda: "store" in worker.problems(), 30)
-        assert worker.get("/healthz") == {"alive": True}
+        wait_until(lambda: worker.get("/healthz") == {"alive": True})
         assert world.rows() < 30_000
         world.valkey.start()
         world.confirmed(30_000)
@@ -61,7 +61,7 @@ def test_a_flushed_store_is_not_a_store_of_new_customers(tmp_path: Path) -> None
         world.ask(flush_all)
         world.send(2_000)
         wait_until(lambda: "millstream backfill --to-online" in worker.problems(), 30)
-        assert worker.get("/healthz") == {"alive": True}
+        wait_until(lambda: worker.get("/healthz") == {"alive": True})
         assert world.ask(count_keys) == 0
         world.ask(lambda store: ensure_births(store, world.lake, world.plan))
         world.confirmed(7_000)

@@ -29,7 +29,7 @@ def test_a_broker_that_forgets_is_another_log(tmp_path: Path) -> None:
         world.create_topics()
         world.send(6_000)  # more than was read of the old log, so that its offsets exist in the new one
         wait_until(lambda: "millstream adopt" in worker.problems(), 60)
-        assert worker.get("/healthz") == {"alive": True}
+        wait_until(lambda: worker.get("/healthz") == {"alive": True})
         assert world.rows() == 3_000
         world.adopt()
         world.confirmed(9_000, 90)

@@ -34,7 +34,6 @@ def grams(kilos: float | None) -> float | None:
     return None if kilos is None else kilos * 1000.0
 '''
 TAGS = '"decimals.kilos": "3", "derive.heavy": "heavy", "derive.grams": "grams", "decimals.grams": "0"'
-AGGREGATION = """Aggregation(name="last_seen", column="seen_at", function="seconds_since_last"),"""
 
 
 @pytest.fixture

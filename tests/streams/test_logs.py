@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from deploy.servers import TansuServer
 from features.errors import BrokerUnavailableError
 from features.state import log_bytes
-from streams.logs import KafkaLogs, create_topics, describe_logs, url_safe
+from streams.logs import KafkaLogs, LogInfo, create_topics, describe_logs, url_safe
 
 pytestmark = pytest.mark.servers
 
@@ -55,6 +57,27 @@ def test_a_broker_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPat
     ):
         with pytest.raises(BrokerUnavailableError):
             ask()
+
+
+class LateLogs(KafkaLogs):
+    """As a cluster whose metadata lags: a new topic shows only after some looks."""
+
+    looks = 0
+
+    def describe(self, topics: Iterable[str]) -> dict[str, LogInfo]:
+        self.looks += 1
+        return super().describe(topics) if self.looks > 3 else {}
+
+
+def test_a_topic_that_shows_late_is_waited_for(tansu: TansuServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever creates a topic can ask for it at once; one that never shows is an error, not a silence."""
+    logs = LateLogs(tansu.bootstrap_servers)
+    assert logs.create(["logs-late"], 1) == ["logs-late"]
+    assert logs.looks == 4
+    monkeypatch.setattr("streams.logs.SHOWN_S", 0.0)
+    logs.looks = -10
+    with pytest.raises(BrokerUnavailableError, match="does not show logs-later"):
+        logs.create(["logs-later"], 1)
 
 
 def test_both_alphabets_are_one_log() -> None:
