@@ -10,6 +10,7 @@ from pathlib import Path
 import prometheus_client  # noqa: F401 - before Feast, which would have it count into files: tests read values at once
 import pytest
 import structlog
+from hypothesis import settings
 
 from deploy.production_servers import kafka_is_installed, redis_is_installed
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer
@@ -17,6 +18,9 @@ from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
 NO_FAIL_OVER_MS = 600_000
 IN_CI = os.environ.get("CI") == "true"
+
+settings.register_profile("any machine", settings.default)  # a busy one may take its time over an example
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -137,7 +137,7 @@ def test_the_oracle_knows_every_aggregate() -> None:
 
 @pytest.mark.parametrize("kind", KEYS)
 @given(sent=st.lists(sent_events, max_size=40), observed=observations)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_backfill_equals_the_definition(kind: str, sent: list[Sent], observed: list[tuple[str, int, int]]) -> None:
     """Every cell, bit for bit: strictly before, tails on hops, nulls, unknown entities, sums beyond 2^53."""
     view = view_on(KEYS[kind])
@@ -155,7 +155,7 @@ def test_backfill_equals_the_definition(kind: str, sent: list[Sent], observed: l
 
 
 @given(sent=st.lists(sent_events, max_size=40), later_us=st.lists(st.integers(0, 150), min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_backfill_equals_the_stream(sent: list[Sent], later_us: list[int]) -> None:
     """The kernel's state after all events, asked at or after the newest one, finishes to the same cells."""
     view = view_on(KEYS["composite"])

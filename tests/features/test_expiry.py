@@ -48,7 +48,7 @@ def fold(lake: Lake) -> dict[str, State]:
     st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60 * 24 * 40)), min_size=1, max_size=6), min_size=1),
     st.integers(0, 60 * 24 * 40),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_windows_above_a_retention_are_what_they_were(batches: list[list[tuple[int, int]]], cut: int) -> None:
     """Whatever files there are: at and after an instant a window behind the cut, all values are the same bits."""
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import redis
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.servers import ValkeyServer
@@ -127,7 +127,7 @@ def test_golden_timestamps(us: int, data: str) -> None:
     assert decode_timestamp(bytes.fromhex(data)) == us
 
 
-@settings(deadline=None)  # the first example imports Feast
+# the first example imports Feast
 @given(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats()))
 def test_values_are_feasts_own_serialisation(value: FeatureValue) -> None:
     """Any value, against Feast's protobuf classes."""
@@ -142,7 +142,7 @@ def test_values_are_feasts_own_serialisation(value: FeatureValue) -> None:
     assert encode_value(decode_value(encode_value(value))) == encode_value(value)
 
 
-@settings(deadline=None)  # the first example imports Feast
+# the first example imports Feast
 @given(st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999))
 def test_timestamps_are_protobufs_own_serialisation(us: int) -> None:
     """Years 1 to 9999."""
@@ -154,7 +154,7 @@ def test_timestamps_are_protobufs_own_serialisation(us: int) -> None:
     assert decode_timestamp(encode_timestamp(us)) == us
 
 
-@settings(deadline=None)  # the first example imports Feast
+# the first example imports Feast
 @given(st.text(), st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1))
 def test_entity_keys_are_feasts_own_serialisation(name: str, small: int, large: int) -> None:
     """Any values, one key or all three, against the function that Feast's Redis store calls."""

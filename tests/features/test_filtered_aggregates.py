@@ -101,7 +101,7 @@ def as_sent(sent: list[dict[str, Any]]) -> pa.Table:
 
 
 @given(st.lists(rows, max_size=30), st.lists(st.tuples(st.sampled_from("ab?"), st.integers(0, 300)), max_size=6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_both_executions_say_what_sql_says(sent: list[dict[str, Any]], asked: list[tuple[str, int]]) -> None:
     """Every aggregate over derived columns, and over columns behind a filter that was sent or derived."""
     values = [as_json(row) for row in sent]

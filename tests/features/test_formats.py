@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.decode import Decoded, Decoder
@@ -80,7 +80,6 @@ rows = st.lists(
 
 
 @given(rows)
-@settings(deadline=None)
 def test_one_row_gives_the_same_columns_in_every_format(sent: list[dict[str, Any]]) -> None:
     """With a registry's header and without; dead letters and their reasons too, but for what JSON calls a number."""
     expected = decode(JSON_SOURCE, list(encode(JSON_SOURCE, sent)))
@@ -190,7 +189,6 @@ def test_a_protobuf_header_is_read_as_it_is_written(path: list[int], body: bytes
     assert protobuf_body(protobuf_header(7, tuple(path)) + body) == (tuple(path), body)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(BARE)), st.booleans(), st.lists(st.binary(max_size=40), max_size=5))
 def test_no_bytes_do_more_than_be_refused(name: str, framed: bool, values: list[bytes]) -> None:
     """And each is refused for the same reason alone and among others."""

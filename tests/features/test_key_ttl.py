@@ -33,7 +33,7 @@ def finished(events: list[Event], at_us: int) -> list[object]:
 
 
 @given(event_sets(max_size=15), event_sets(max_size=15), st.integers(0, 200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_entity_that_expired_has_the_features_of_one_that_did_not(
     before: list[Event], after: list[Event], later_us: int
 ) -> None:

@@ -51,7 +51,7 @@ def columns_as_known(
 
 @pytest.mark.parametrize("windows", [WINDOWS, BOUNDED], ids=["since ever", "bounded"])
 @given(arrivals=events_and_arrivals, observed=observations)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_as_known_equals_the_definition(
     windows: Any, arrivals: list[tuple[Sent, int]], observed: list[tuple[str, int, int]]
 ) -> None:
@@ -67,7 +67,7 @@ def test_as_known_equals_the_definition(
 
 
 @given(arrivals=events_and_arrivals, at_us=st.lists(st.integers(0, 450), min_size=1, max_size=6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_as_known_equals_the_stream(arrivals: list[tuple[Sent, int]], at_us: list[int]) -> None:
     """A kernel that was given what had arrived by then, asked at any instant, also one before its newest event."""
     view = view_on(("device",))
@@ -89,7 +89,7 @@ def test_as_known_equals_the_stream(arrivals: list[tuple[Sent, int]], at_us: lis
 
 
 @given(sent=st.lists(sent_events, max_size=30), observed=observations)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_what_all_had_arrived_in_time_is_known_as_it_is_true(
     sent: list[Sent], observed: list[tuple[str, int, int]]
 ) -> None:

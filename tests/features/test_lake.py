@@ -212,7 +212,7 @@ def test_a_first_file_that_is_lost_shows_as_a_gap(tmp_path: Path, n_files: int) 
         st.tuples(st.sampled_from([0, 1]), st.integers(0, 60), st.integers(1, 20)), min_size=1, max_size=3 * FAN_IN
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_rewinds_and_double_writers_add_nothing(appends: list[tuple[int, int, int]]) -> None:
     """Whatever is appended, by two writers, in any order: each offset once, ascending, and the check is content."""
     store = pafs._MockFileSystem()

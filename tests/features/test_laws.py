@@ -99,7 +99,7 @@ def middle_of_bucket(number: Fraction, scale: int) -> float:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_order_of_arrival_gives_the_same_bytes(data: st.DataObject) -> None:
     """Partitions may interleave at will: the stored state does not show it."""
     events = data.draw(event_sets())
@@ -107,7 +107,7 @@ def test_any_order_of_arrival_gives_the_same_bytes(data: st.DataObject) -> None:
 
 
 @given(event_sets(), st.lists(st.integers(1, 12), min_size=1), st.integers(0, 5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_split_into_batches_gives_the_same_bytes(events: list[Event], sizes: list[int], rewind: int) -> None:
     """A batch of one partition folded at once, and some of it again, ends as one event at a time does."""
     state = KERNEL.new_state()
@@ -126,7 +126,7 @@ def test_any_split_into_batches_gives_the_same_bytes(events: list[Event], sizes:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_crash_and_replay_gives_the_same_bytes(data: st.DataObject) -> None:
     """Stored and read back at any point, then replayed from any point below: the fence counts nothing twice."""
     events = data.draw(event_sets())
@@ -138,7 +138,7 @@ def test_any_crash_and_replay_gives_the_same_bytes(data: st.DataObject) -> None:
 
 
 @given(event_sets(), st.integers(0, 150))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_aggregate_equals_its_definition(events: list[Event], later: int) -> None:
     """Seen at the newest event or after, each feature is the double nearest to the exact value."""
     state = fold(events)
@@ -148,7 +148,7 @@ def test_every_aggregate_equals_its_definition(events: list[Event], later: int) 
 
 
 @given(event_sets(), st.integers(1, 50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_an_instant_before_the_newest_event_reads_as_the_newest_event(events: list[Event], earlier: int) -> None:
     """A state cannot look back: ``as_of`` is raised to its newest event time."""
     state = fold(events)
@@ -162,7 +162,7 @@ def test_every_registered_aggregate_is_under_the_laws() -> None:
 
 
 @given(event_sets())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_fenced_event_changes_nothing(events: list[Event]) -> None:
     """An event at or below the position of its partition is skipped, and said to be."""
     state = fold(events)

@@ -17,7 +17,7 @@ REACH = Reach(BOUNDED)
 
 
 @given(event_sets(), st.lists(st.integers(1, 12), min_size=1))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_what_is_too_late_changes_nothing_and_batches_do_not_show(events: list[Event], sizes: list[int]) -> None:
     """Held against the kernel: it leaves tip, tiles and newest time as they were; others are in a window."""
     state = KERNEL.new_state()

@@ -33,7 +33,7 @@ def test_slots_are_those_of_redis(key: bytes) -> None:
     assert slot_of(key) == key_slot(key)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts, st.integers(1, 4), st.lists(keys))
 def test_keys_are_split_and_put_together_again(bounds: list[int], n_servers: int, asked: list[bytes]) -> None:
     """Each key goes to the one shard that holds it, and answers come back in the order of the keys."""
@@ -44,7 +44,7 @@ def test_keys_are_split_and_put_together_again(bounds: list[int], n_servers: int
     assert in_order(split.values(), [[asked[i] for i in indexes] for indexes in split.values()]) == asked
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts, st.integers(1, 4), st.sampled_from([("customer",), ("shop", "customer"), ("x" * 123,), ()]))
 def test_a_shard_holds_its_own_keys(bounds: list[int], n_servers: int, join_keys: tuple[str, ...]) -> None:
     """Certificate and progress in one slot, for one script has both; witnesses wherever Feast would delete them."""

@@ -48,7 +48,7 @@ def cell_of(monoid: CellMonoid, values: list[int], first_offset: int) -> bytes:
 
 @every_cell
 @given(parts=st.lists(quantised_values, min_size=2, max_size=4), shuffled=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cells_merge_in_any_order_and_grouping(monoid: CellMonoid, parts: list[list[int]], shuffled: object) -> None:
     """The bytes are those of the whole set, whatever way it was put together."""
     cells = [cell_of(monoid, values, 1_000 * at) for at, values in enumerate(parts)]
@@ -64,7 +64,7 @@ def test_cells_merge_in_any_order_and_grouping(monoid: CellMonoid, parts: list[l
 
 @pytest.mark.parametrize("name", ["first", "last", "distinct"])
 @given(values=quantised_values)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_order_and_a_set_take_an_event_twice(name: str, values: list[int]) -> None:
     """Merging a cell with itself changes nothing."""
     cell = cell_of(CELLS[name], values, 0)  # type: ignore[index]  # a monoid
@@ -155,7 +155,7 @@ def test_hashes_of_columns_are_those_of_values() -> None:
     st.lists(st.integers(0, 90), min_size=1, max_size=200),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200), st.integers(0, 199)), min_size=1, max_size=20),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_wavelet_matrix_knows_what_a_sort_would(values: list[int], asked: list[tuple[int, int, int]]) -> None:
     """Ranks, counts below a bound and numbers of distinct values, of any slices."""
     bounds = [(*sorted((min(a, len(values)), min(b, len(values)))), k) for a, b, k in asked]
@@ -173,7 +173,7 @@ def test_a_wavelet_matrix_knows_what_a_sort_would(values: list[int], asked: list
 
 
 @given(st.lists(whole, min_size=1, max_size=100), st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_squares_and_weighted_sums_are_exact(values: list[int], run: int) -> None:
     """Whatever the magnitude, and wherever the windows end within their tiles."""
     starts = np.arange(0, len(values), run)

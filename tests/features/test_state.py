@@ -86,7 +86,7 @@ def test_a_state_never_written_has_an_empty_head() -> None:
 
 
 @given(event_sets())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_bytes_and_state_go_round(events: list[Event]) -> None:
     """Decoding and encoding again gives the same bytes, for every aggregate."""
     kernel = ViewKernel(whole_view(), SOURCE)

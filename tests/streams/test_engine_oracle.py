@@ -39,7 +39,7 @@ def sent(records_of: list[list[Record]]) -> pa.Table:
 
 
 @given(partitions(), steps, st.integers(1, 2), st.integers(1, 30 * HOUR_US))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_stored_states_finish_to_what_sql_says(
     records_of: list[list[Record]], story: list[Any], n_shards: int, later_us: int
 ) -> None:

@@ -96,7 +96,7 @@ def test_clock_skew_is_counted_by_how_far_an_event_lies_ahead_of_kafka() -> None
 @given(
     st.lists(st.none() | st.integers(0, 60), max_size=30), st.lists(st.integers(1, 9), min_size=1), st.integers(0, 4)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_neither_batches_nor_what_is_read_again_show(events: list[int | None], sizes: list[int], rewind: int) -> None:
     """However the records of a partition are cut, and some of them read twice, the same is exported."""
     whole, cut = Gauge(), Gauge()
