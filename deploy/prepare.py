@@ -72,7 +72,7 @@ async def prepare(state_dir: Path, settings: Settings, project: str, *, alone: b
         for plan in plans:
             births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
         if alone:
-            await serve_births(store, plans[0])
+            await serve_births(store, lake, plans[0])
             await withdraw_births(store, plans)
             await sweep(store)
     finally:

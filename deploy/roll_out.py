@@ -19,6 +19,7 @@ from deploy.only_one import only_one
 from deploy.prepare import create_missing_topics
 from deploy.running_stack import RunningStack
 from features.bootstrap import birth_of
+from features.lake import open_site_lake
 from features.plan import Plan
 from features.plan_shelf import applied_plan, plans_in_force, put_in_force, shelved_plan
 from features.redis_store import RedisStore
@@ -104,7 +105,7 @@ class RollOut:
                     await self._bring(store, target, make_births=make_births)
                     served = await self._switch(store, target)
                 elif in_force.arriving is not None:  # given up, perhaps half way through its switch
-                    await serve_births(store, target)
+                    await serve_births(store, open_site_lake(self._settings, target.project), target)
                 return await self._clean_up(store, target, served)
             finally:
                 await store.close()
@@ -128,7 +129,7 @@ class RollOut:
 
     async def _switch(self, store: Store, target: Plan) -> list[str]:
         """Let the new plan's births serve, and tell everybody that it is the one in force."""
-        served = await serve_births(store, target)
+        served = await serve_births(store, open_site_lake(self._settings, target.project), target)
         before = plans_in_force(self._state_dir)
         kept = tuple(plan_hash for plan_hash in before.plans if plan_hash != target.hash)
         put_in_force(

@@ -38,6 +38,10 @@ class ErasureStore(EntityStore, Protocol):
         """Births, logs and erasures."""
         ...
 
+    def know_erasures(self, n_erasures: int) -> None:
+        """Write from now on as one who leaves out so many forgotten entities."""
+        ...
+
     async def raise_erasure(self, erasure: Erasure) -> None:
         """Refuse from then on writers that do not know it."""
         ...
@@ -78,3 +82,25 @@ async def agree_on_erasures(store: ErasureStore, lake: ErasureLake, plan: Plan) 
         for erasure in behind:
             await store.raise_erasure(erasure)
     return recorded
+
+
+async def learn_erasures(store: ErasureStore, lake: ErasureLake, plan: Plan) -> Erasures:
+    """Agree on the erasures, and write states from now on as one who knows them.
+
+    For whoever writes what he computes after this call. A worker, which has states in memory, agrees first and knows
+    only with the engine that begins anew.
+
+    Parameters
+    ----------
+    store, lake, plan
+        As of `agree_on_erasures`.
+
+    Returns
+    -------
+    Erasures
+        All that either knew.
+
+    """
+    erasures = await agree_on_erasures(store, lake, plan)
+    store.know_erasures(len(erasures))
+    return erasures

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.agreement import learn_erasures
 from features.bootstrap import birth_of, fold_lake, state_write
 from features.errors import RequestError, UnavailableError
 from features.feast_layout import entity_key, field_name, state_field, timestamp_field
@@ -53,8 +54,7 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
         raise RequestError(missing[0], "is a join key and is not given", f"view {view_name} needs it")
     kernel, birth = ViewKernel(view, source), birth_of(await store.read_certificate(), view)
     key = entity_key(plan.project, view.keys, [entity[key.name] for key in view.keys])
-    erasures = lake.erasures()
-    store.know_erasures(len(erasures))
+    erasures = await learn_erasures(store, lake, plan)
     for _ in range(ATTEMPTS):
         (stored,) = await store.read_states(view_name, birth.id, [key])
         if stored is None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from features.agreement import ErasureLake, learn_erasures
 from features.bootstrap import CHUNK, birth_of, state_write
+from features.errors import ErasureMissedError
 from features.kernel import ViewKernel
 from features.plan import Plan
 from features.state import head_of
 from features.store import Birth, Store
 
 
-async def serve_births(store: Store, plan: Plan) -> list[Birth]:
+async def serve_births(store: Store, lake: ErasureLake, plan: Plan) -> list[Birth]:
     """Let every birth of a plan serve, and Feast's fields show it.
 
     Births of other plans go on serving whoever reads them; Feast's fields, of which a view has one set, leave them. May
@@ -23,6 +25,8 @@ async def serve_births(store: Store, plan: Plan) -> list[Birth]:
     ----------
     store
         Connected.
+    lake
+        Knows whom to leave out.
     plan
         All of its views have births, and workers that feed them.
 
@@ -37,6 +41,7 @@ async def serve_births(store: Store, plan: Plan) -> list[Birth]:
         A view has no birth; nothing was changed for those behind it.
 
     """
+    await learn_erasures(store, lake, plan)
     certificate = await store.read_certificate()
     served = []
     for view in plan.views:
@@ -47,29 +52,36 @@ async def serve_births(store: Store, plan: Plan) -> list[Birth]:
         for other in others:
             await store.write_birth(msgspec.structs.replace(other, feast=False))
         await store.write_birth(msgspec.structs.replace(birth, feast=True))
-        await _show(store, plan, birth)
+        await _show(store, lake, plan, birth)
         served.append(msgspec.structs.replace(birth, serving=True, feast=True))
         await store.write_birth(served[-1])
     return served
 
 
-async def _show(store: Store, plan: Plan, birth: Birth) -> None:
-    """Set Feast's fields of every entity to what this birth holds.
-
-    By compare and set: where a worker writes in between, it has set the fields itself.
-    """
+async def _show(store: Store, lake: ErasureLake, plan: Plan, birth: Birth) -> None:
+    """Set Feast's fields of every entity to what this birth holds; whoever is forgotten meanwhile is left out."""
     view = plan.view(birth.view)
     kernel = ViewKernel(view, plan.source(view.topic))
     async for keys in store.entity_keys(birth.join_keys):
         for begin in range(0, len(keys), CHUNK):
             chunk = keys[begin : begin + CHUNK]
-            states = await store.read_states(view.name, birth.id, chunk)
-            writes = [
-                state_write(kernel, key, head_of(data), kernel.decode(data))
-                for key, data in zip(chunk, states, strict=True)
-                if data
-            ]
-            await store.write_states(view.name, birth.id, writes)
+            while True:
+                try:
+                    await _show_some(store, kernel, birth, chunk)
+                    break
+                except ErasureMissedError:
+                    await learn_erasures(store, lake, plan)
+
+
+async def _show_some(store: Store, kernel: ViewKernel, birth: Birth, keys: Sequence[bytes]) -> None:
+    """By compare and set: where a worker writes in between, it has set the fields itself."""
+    states = await store.read_states(birth.view, birth.id, keys)
+    writes = [
+        state_write(kernel, key, head_of(data), kernel.decode(data))
+        for key, data in zip(keys, states, strict=True)
+        if data
+    ]
+    await store.write_states(birth.view, birth.id, writes)
 
 
 async def withdraw_births(store: Store, plans: Iterable[Plan], *, awaited: Iterable[Plan] = ()) -> list[Birth]:

@@ -17,6 +17,7 @@ from deploy.servers import ValkeyServer
 from features.bootstrap import birth_of
 from features.errors import BirthMissingError, UnavailableError
 from features.feast_layout import FeastRow, entity_key, state_field
+from features.lake import open_lake
 from features.plan_shelf import InForce, plans_in_force, put_in_force, put_on_shelf
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
@@ -91,7 +92,7 @@ async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: Valke
         assert plans_in_force(state_dir) == InForce(serving=BEFORE.hash)
         assert len(await make_births(settings, state_dir, PROJECT, rebuild=False)) == 2
         put_in_force(state_dir, InForce(serving=BEFORE.hash, arriving=AFTER.hash))
-        await serve_births(store, AFTER)  # and here it is broken off
+        await serve_births(store, open_lake(str(tmp_path)), AFTER)  # and here it is broken off
         new = birth_of(await store.read_certificate(), OTHER_VIEW)
 
         put_on_shelf(BEFORE, b"", state_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,13 @@ import pytest
 
 from features.bootstrap import birth_of, ensure_births
 from features.decode import Decoder
+from features.entity_eraser import delete_forgotten
+from features.erasure import Erasure, hash_entity
 from features.errors import BirthMissingError, StoreUnavailableError
 from features.feast_layout import FeastRow, entity_key, state_field
 from features.kernel import ViewKernel
 from features.lake import LakeBatch, open_lake
+from features.memory_shards import MemoryShards
 from features.memory_store import MemoryStore
 from features.plan import ViewPlan
 from features.store import Birth, StateWrite
@@ -29,6 +33,7 @@ NEW = msgspec.structs.replace(  # features fewer, and one of another meaning und
 BESIDE = view("visits", "cccccccccccccccc", ever=False)
 BEFORE, AFTER = plan("shop", OLD, BESIDE), plan("shop", NEW, BESIDE)
 NAMES = [f"a{i}" for i in range(3)]
+KEY = b"k" * 32
 KEYS = [entity_key("shop", OLD.keys, [name]) for name in NAMES]
 
 
@@ -36,7 +41,7 @@ class World:
     """A lake with some events, and a store that carries what the old plan makes of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.lake = open_lake(str(folder))
+        self.lake = open_lake(str(folder), lambda: KEY)
         values = [value(name, START_US + i, 1.5 * i) for i, name in enumerate(NAMES * 3)]
         times = [START_US + 1_000_000] * len(values)
         decoded = Decoder(SOURCE).decode(values, times)
@@ -50,10 +55,10 @@ class World:
     async def birth(self, view: ViewPlan) -> Birth:
         return birth_of(await self.store.read_certificate(), view)
 
-    async def feast_shows(self, view: ViewPlan) -> bool:
+    async def feast_shows(self, view: ViewPlan, keys: Sequence[bytes] = KEYS) -> bool:
         """Whether Feast's fields of every entity are those of this view's birth."""
         kernel, birth = ViewKernel(view, SOURCE), await self.birth(view)
-        for key, data in zip(KEYS, await self.store.read_states(view.name, birth.id, KEYS), strict=True):
+        for key, data in zip(keys, await self.store.read_states(view.name, birth.id, keys), strict=True):
             assert data is not None
             state = kernel.decode(data)
             assert state.newest_us is not None
@@ -81,7 +86,7 @@ async def test_a_birth_that_does_not_serve_yet_leaves_feast_s_fields(world: Worl
     ] == ["spend"]
     assert await world.feast_shows(OLD)
     assert not await world.feast_shows(NEW)
-    (served,) = await serve_births(world.store, AFTER)
+    (served,) = await serve_births(world.store, world.lake, AFTER)
     assert served == await world.birth(NEW)
     assert (served.serving, served.feast) == (True, True)
     old = await world.birth(OLD)
@@ -97,10 +102,10 @@ async def test_a_switch_that_is_broken_off_is_begun_again(world: World, n_writes
     for to, views in ((AFTER, (NEW, BESIDE)), (BEFORE, (OLD, BESIDE))):
         world.store.cut_after(n_writes)
         try:
-            await serve_births(world.store, to)
+            await serve_births(world.store, world.lake, to)
         except StoreUnavailableError:
             await world.store.connect()
-            await serve_births(world.store, to)
+            await serve_births(world.store, world.lake, to)
         for shown in views:
             assert (await world.birth(shown)).serving
             assert await world.feast_shows(shown)
@@ -108,15 +113,48 @@ async def test_a_switch_that_is_broken_off_is_begun_again(world: World, n_writes
         await world.store.connect()
 
 
+class Interrupted(MemoryStore):
+    """A store to which somebody else tells an erasure just before the first write of a state."""
+
+    def __init__(self, shards: MemoryShards, erasure: Erasure) -> None:
+        super().__init__(shards)
+        self._erasure: Erasure | None = erasure
+
+    async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+        if (erasure := self._erasure) is not None:
+            self._erasure = None
+            await self.raise_erasure(erasure)
+        return await super().write_states(view, birth, writes)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_a_switch_knows_who_was_forgotten(world: World, *, meanwhile: bool) -> None:
+    """Before it or meanwhile: it is not refused as a writer that does not, and shows the others; the entity is gone."""
+    await ensure_births(world.store, world.lake, AFTER, serving=False, feast=False)
+    gone = {"account": NAMES[0]}
+    ends = {SOURCE.topic: {LOG: {0: 100}}}
+    erasure = Erasure(id="e1", keys=("account",), hash=hash_entity(KEY, gone), at_us=1, ends=ends)
+    if meanwhile:
+        world.store = Interrupted(world.store.shards, erasure)
+        await world.store.connect()
+    else:
+        world.lake.record_erasures([erasure])
+    await serve_births(world.store, world.lake, AFTER)
+    assert [known.id for known in world.lake.erasures().records] == ["e1"]
+    await delete_forgotten(world.store, AFTER, world.lake.erasures())
+    assert world.fields(KEYS[0]) == {}
+    assert await world.feast_shows(NEW, KEYS[1:])
+
+
 async def test_a_plan_without_births_does_not_serve(world: World) -> None:
     """The error says how to make them."""
     with pytest.raises(BirthMissingError, match="backfill --to-online"):
-        await serve_births(world.store, AFTER)
+        await serve_births(world.store, world.lake, AFTER)
 
 
 async def switched(world: World) -> tuple[Birth, Birth]:
     await ensure_births(world.store, world.lake, AFTER, serving=False, feast=False)
-    await serve_births(world.store, AFTER)
+    await serve_births(world.store, world.lake, AFTER)
     return await world.birth(OLD), await world.birth(NEW)
 
 
