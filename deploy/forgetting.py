@@ -24,8 +24,12 @@ from offline_training.audit import AUDIT_FILE, AuditLog
 from streams.logs import KafkaLogs
 
 
-async def forget_entity(settings: Settings, plan: Plan, entity: Mapping[str, KeyValue] | None) -> Forgotten:
-    """Forget this entity, or carry out again what was recorded before (None), and enter it in the audit log."""
+async def forget_entity(settings: Settings, plans: Sequence[Plan], entity: Mapping[str, KeyValue] | None) -> Forgotten:
+    """Forget this entity, or carry out again what was recorded before (None), and enter it in the audit log.
+
+    ``plans`` are those of `features.plan_shelf.live_plans`.
+    """
+    plan = plans[0]
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
     store = RedisStore(plan.project, settings.store)
     key = make_erasure_key(settings, plan.project)
@@ -35,7 +39,7 @@ async def forget_entity(settings: Settings, plan: Plan, entity: Mapping[str, Key
         read_ends=lambda topics: topic_ends(settings, logs, topics),
         clock=SystemClock(),
     )
-    forgetter = Forgetter(plan, neighbours, key=key)
+    forgetter = Forgetter(plans, neighbours, key=key)
     await store.connect()
     try:
         forgotten = await (forgetter.carry_out_again() if entity is None else forgetter.forget(entity))
@@ -65,9 +69,9 @@ def enter(settings: Settings, plan: Plan, forgotten: Forgotten) -> None:
         )
 
 
-def read_entity(texts: Sequence[str], plan: Plan) -> dict[str, KeyValue]:
+def read_entity(texts: Sequence[str], plans: Sequence[Plan]) -> dict[str, KeyValue]:
     """The entity that ``key=value`` texts name, each value in the type of its join key."""
-    types = {key.name: key.type for view in plan.views for key in view.keys}
+    types = {key.name: key.type for plan in reversed(plans) for view in plan.views for key in view.keys}
     entity: dict[str, KeyValue] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -93,9 +97,11 @@ def topic_ends(settings: Settings, logs: KafkaLogs, topics: Sequence[str]) -> di
     return found
 
 
-def copies_at_broker(settings: Settings, plan: Plan) -> dict[str, int | None]:
+def copies_at_broker(settings: Settings, plans: Sequence[Plan], forgotten: Forgotten) -> dict[str, int | None]:
     """The topics that may still hold records of the entity, and for how many milliseconds the broker keeps them."""
-    topics = [*(source.topic for source in plan.sources), SCORES_TOPIC, DEAD_LETTERS_TOPIC]
+    topics = {source.topic for plan in plans for source in plan.sources}
+    topics |= {topic for erasure in forgotten.erasures for topic in erasure.ends}
+    topics |= {SCORES_TOPIC, DEAD_LETTERS_TOPIC}
     return KafkaLogs(settings.kafka.bootstrap_servers).retention_ms(topics)
 
 

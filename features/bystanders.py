@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from features.erasure import Erasures
@@ -11,6 +11,7 @@ from features.errors import BirthMissingError, UnavailableError
 from features.lake import Lake, declared_name
 from features.nouns import KeyValue
 from features.plan import Plan, ViewPlan
+from features.plan_shelf import each_view
 from features.repair import repair_entity
 from features.store import Store
 
@@ -19,30 +20,34 @@ PATIENCE: Final = 150
 """Tries to make a state anew while the lake does not cover it yet."""
 
 
-async def make_bystanders_anew(store: Store, lake: Lake, plan: Plan, erasures: Erasures) -> dict[str, tuple[str, ...]]:
+async def make_bystanders_anew(
+    store: Store, lake: Lake, plans: Sequence[Plan], erasures: Erasures
+) -> dict[str, set[str]]:
     """Make anew the states of other entities that erased events went into.
 
     Parameters
     ----------
-    store, lake, plan
-        Where states and events are, and what they mean.
+    store, lake
+        Where states and events are.
+    plans
+        What they mean: all that anybody runs, for each has states of its own.
     erasures
         Those not carried out yet: bystanders are found by the rows that the lake's files still show.
 
     Returns
     -------
     dict
-        Hashes of the entities, by view.
+        Hashes of the entities, by name of the view.
 
     """
-    made: dict[str, tuple[str, ...]] = {}
-    for view in plan.views:
+    made: dict[str, set[str]] = {}
+    for plan, view in each_view(plans):
         others = erasures.without_keys_in([key.name for key in view.keys])
         if others.records:
             entities = await asyncio.to_thread(_bystanders, lake, plan, view, others)
             for entity in entities:
                 await _make_anew(store, lake, plan, view, entity)
-            made[view.name] = tuple(map(erasures.hash, entities))
+            made.setdefault(view.name, set()).update(map(erasures.hash, entities))
     return made
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from features.agreement import agree_on_erasures
+from features.agreement import learn_erasures
 from features.bystanders import make_bystanders_anew
 from features.clock import Clock
 from features.entity_eraser import delete_forgotten, search_forgotten
@@ -67,8 +67,8 @@ class Forgetter:
 
     Parameters
     ----------
-    plan
-        The domain.
+    plans
+        All that anybody runs, the serving one first: what each of them has written is forgotten.
     neighbours
         Store, lake, broker and clock.
     key
@@ -78,8 +78,10 @@ class Forgetter:
 
     """
 
-    def __init__(self, plan: Plan, neighbours: Neighbours, *, key: bytes, settle_s: float = SETTLE_S) -> None:
-        self._plan = plan
+    def __init__(
+        self, plans: Sequence[Plan], neighbours: Neighbours, *, key: bytes, settle_s: float = SETTLE_S
+    ) -> None:
+        self._plans = plans
         self._store, self._lake, self._read_ends, self._clock = neighbours
         self._key = key
         self._settle_s = settle_s
@@ -105,7 +107,7 @@ class Forgetter:
             A neighbour is down; run it again.
 
         """
-        _refuse_unknown(self._plan, entity)
+        _refuse_unknown(self._plans, entity)
         keys, hashed = tuple(sorted(entity)), hash_entity(self._key, entity)
         known = await self._agree()
         begun = [e for e in known.records if (e.keys, e.hash) == (keys, hashed) and not e.carried_out]
@@ -123,22 +125,24 @@ class Forgetter:
         return await self._carry_out({erasure.id for erasure in begun})
 
     async def _agree(self) -> Erasures:
-        return await agree_on_erasures(self._store, self._lake, self._plan)
+        return await learn_erasures(self._store, self._lake, self._plans[0])
 
     async def _covered_ends(self) -> Ends:
         """Where topics end, once the lake is there too or too far behind to wait for.
 
-        Rows that the lake holds whole tell which other entities' states the events went into.
+        Rows that the lake holds whole tell which other entities' states the events went into. Topics that nobody reads
+        any more end where they did; where the scores end is known once no state rests on the events.
         """
-        topics = [source.topic for source in self._plan.sources]
-        ends = await asyncio.to_thread(self._ends, topics)
+        topics = {source.topic for plan in self._plans for source in plan.sources}
+        left = {*await asyncio.to_thread(self._lake.topics)} - topics - {SCORES_TOPIC}
+        ends = await asyncio.to_thread(self._ends, sorted(topics | left))
         until_us = self._clock.now_us() + self._settle_s * 1e6
         while self._clock.now_us() < until_us:
             tips = {topic: await asyncio.to_thread(self._lake.tips, topic) for topic in topics}
             if all(
                 tips[topic].get(log, {}).get(partition, 0) >= end
-                for topic, logs in ends.items()
-                for log, partitions in logs.items()
+                for topic in topics
+                for log, partitions in ends[topic].items()
                 for partition, end in partitions.items()
             ):
                 break
@@ -160,16 +164,16 @@ class Forgetter:
     async def _carry_out(self, ids: set[str]) -> Forgotten:
         began_us = self._clock.now_us()
         erasures = await self._agree()  # from here on the store refuses writers that do not know them
-        await delete_forgotten(self._store, self._plan, erasures)
+        await delete_forgotten(self._store, self._plans[0], erasures)
         made_anew = 0
         for one in erasures.pending().each():
-            made = await make_bystanders_anew(self._store, self._lake, self._plan, one)
+            made = await make_bystanders_anew(self._store, self._lake, self._plans, one)
             made_anew += sum(map(len, made.values()))
             await self._complete(one.records[0], made)
         erasures = await asyncio.to_thread(self._lake.erasures)
         swept = await self._sweep(erasures, began_us)
         await self._store.rewrite_files()
-        seen = await search_forgotten(self._store, self._plan, erasures)
+        seen = await search_forgotten(self._store, self._plans[0], erasures)
         left = await asyncio.to_thread(self._lake.sweep_erased, erasures, rewrite=False)
         return Forgotten(
             erasures=tuple(erasure for erasure in erasures.records if erasure.id in ids),
@@ -183,7 +187,7 @@ class Forgetter:
             fields_found=seen.found,
         )
 
-    async def _complete(self, erasure: Erasure, bystanders: Mapping[str, tuple[str, ...]]) -> None:
+    async def _complete(self, erasure: Erasure, bystanders: Mapping[str, set[str]]) -> None:
         """Note whose states were made anew, and where the scores end: until now they rested on what is forgotten."""
         noted = SCORES_TOPIC in erasure.ends  # by an earlier run; scores since then are a new entity's
         scores = {} if noted else await asyncio.to_thread(self._ends, [SCORES_TOPIC])
@@ -224,8 +228,8 @@ class Forgetter:
         return ends
 
 
-def _refuse_unknown(plan: Plan, entity: Mapping[str, KeyValue]) -> None:
-    keys = {key.name for view in plan.views for key in view.keys}
+def _refuse_unknown(plans: Sequence[Plan], entity: Mapping[str, KeyValue]) -> None:
+    keys = {key.name for plan in plans for view in plan.views for key in view.keys}
     if not entity:
         raise RequestError("--entity", "names nobody", f"name a join key and its value: {min(keys)}=…")
     for name in entity:

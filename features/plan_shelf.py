@@ -6,7 +6,7 @@ pins, for records and models that were made by it. ``plans/in_force.json`` says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import msgspec
 
 from features.errors import CorruptError, DomainError
 from features.nouns import Struct
-from features.plan import Plan, load_plan, save_plan
+from features.plan import Plan, ViewPlan, load_plan, save_plan
 from features.transforms import TRANSFORMS_FILE, load_transforms
 
 APPLIED = "plan.json"
@@ -125,6 +125,25 @@ def serving_plan(state_dir: Path) -> Plan:
     """The plan that serves; where none is in force yet, the applied one."""
     in_force = read_in_force(state_dir)
     return applied_plan(state_dir) if in_force is None else shelved_plan(state_dir, in_force.serving)
+
+
+def live_plans(state_dir: Path) -> list[Plan]:
+    """Plans that somebody runs or is about to: those in force, the serving one first, and the applied one."""
+    in_force = read_in_force(state_dir)
+    found = {} if in_force is None else {of: shelved_plan(state_dir, of) for of in in_force.plans}
+    applied = applied_plan(state_dir)
+    found.setdefault(applied.hash, applied)
+    return list(found.values())
+
+
+def each_view(plans: Iterable[Plan]) -> Iterator[tuple[Plan, ViewPlan]]:
+    """Every view of some plans once, however many of them declare it alike; with the first that does."""
+    seen: set[tuple[str, str]] = set()
+    for plan in plans:
+        for view in plan.views:
+            if (view.name, view.hash) not in seen:
+                seen.add((view.name, view.hash))
+                yield plan, view
 
 
 def fed_plans(state_dir: Path, in_force: InForce) -> list[str]:

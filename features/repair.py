@@ -84,6 +84,8 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
 
 
 def _fields(view: ViewPlan, birth: Birth) -> list[bytes]:
-    """All that stands of a view in an entity's hash."""
+    """All that stands of a birth in an entity's hash; Feast's fields, which a view has once, only if they show it."""
+    if not birth.feast:
+        return [state_field(view.name, birth.id)]
     features = [field_name(view.name, feature) for feature in view.feature_names]
     return [state_field(view.name, birth.id), timestamp_field(view.name), *features]

@@ -30,14 +30,16 @@ def forget(call: Invocation, entity: ENTITY = None, again: AGAIN = False, expire
 
     from deploy.forgetting import copies_at_broker, forget_entity, read_entity, to_facts
     from features.errors import RequestError
+    from features.plan_shelf import live_plans
 
     if [bool(entity), again, expired].count(True) != 1:
         raise RequestError("forget", "is told nothing, or too much", "say --entity key=value, --again or --expired")
     if expired:
         return drop_expired(call)
-    named = None if again else read_entity(entity or [], call.serving_plan)
-    found = asyncio.run(forget_entity(call.settings, call.serving_plan, named))
-    kept = copies_at_broker(call.settings, call.serving_plan)
+    plans = live_plans(call.state_dir)
+    named = None if again else read_entity(entity or [], plans)
+    found = asyncio.run(forget_entity(call.settings, plans, named))
+    kept = copies_at_broker(call.settings, plans, found)
     lines = [
         f"{found.rows_erased:,} records erased in {found.files_rewritten:,} lake files, "
         f"{found.states_made_anew:,} states of others made anew",

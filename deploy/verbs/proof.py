@@ -104,12 +104,13 @@ def repair_mismatched(call: Invocation, report: VerifyReport) -> int:
     from deploy.repairs import repair_entities
     from features.errors import LakeCorruptError
     from features.lake import open_site_lake
+    from features.plan_shelf import live_plans
 
     if report.lake_faults:
         raise LakeCorruptError("lake", f"is at fault itself ({report.lake_faults[0]}), so no state is made from it")
     lake = open_site_lake(call.settings, call.project)
     entities = [mismatch.entity for mismatch in report.mismatches]
-    return asyncio.run(repair_entities(call.settings, call.serving_plan, lake, entities))
+    return asyncio.run(repair_entities(call.settings, live_plans(call.state_dir), lake, entities))
 
 
 def backfill(

@@ -23,8 +23,8 @@ BOTH = msgspec.structs.replace(PLAN, views=(msgspec.structs.replace(VIEW, keys=K
 
 def test_an_entity_is_named_by_its_keys() -> None:
     """With or without their `_id`, each value in its key's type; a value may hold what it likes."""
-    assert read_entity(["customer=a=b", "shop=-7"], BOTH) == {"customer_id": "a=b", "shop": -7}
-    assert read_entity(["customer_id=007"], BOTH) == {"customer_id": "007"}
+    assert read_entity(["customer=a=b", "shop=-7"], [BOTH]) == {"customer_id": "a=b", "shop": -7}
+    assert read_entity(["customer_id=007"], [BOTH]) == {"customer_id": "007"}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_an_entity_is_named_by_its_keys() -> None:
 def test_what_names_nobody_is_refused(texts: list[str], says: str) -> None:
     """The message says which part, and what there is."""
     with pytest.raises(RequestError) as refused:
-        read_entity(texts, BOTH)
+        read_entity(texts, [BOTH])
     assert says in str(refused.value)
 
 

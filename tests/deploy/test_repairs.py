@@ -10,7 +10,7 @@ import pytest
 from deploy.adoption import give_up
 from deploy.repairs import repair_entities
 from deploy.servers import ValkeyServer
-from features.bootstrap import bootstrap_view, state_write
+from features.bootstrap import bootstrap_view, ensure_births, state_write
 from features.feast_layout import entity_key
 from features.lake import open_lake
 from features.redis_store import RedisStore
@@ -38,7 +38,7 @@ async def test_a_damaged_state_is_made_anew_in_a_real_store(tmp_path: Path, valk
     assert await store.write_states("levels", made.birth.id, [damage]) == [None]
     entities = [{"device": "d3"}, {"device": "d3"}, {"device": "nobody"}, {"other": 1}]
     settings = Settings(store=valkey.settings)
-    assert await repair_entities(settings, plan, world.lake, entities) == 1
+    assert await repair_entities(settings, [plan], world.lake, entities) == 1
     (repaired,) = await store.read_states("levels", made.birth.id, [key])
     await store.close()
     assert repaired is not None
@@ -46,6 +46,28 @@ async def test_a_damaged_state_is_made_anew_in_a_real_store(tmp_path: Path, valk
     assert (state.repair, state.positions) == (1, KERNEL.decode(true).positions)
     state.repair = 0
     assert KERNEL.encode(state) == true
+
+
+@pytest.mark.servers
+async def test_births_of_every_plan_that_runs_are_repaired(tmp_path: Path, valkey: ValkeyServer) -> None:
+    """Each once, however many plans share it; one that is only applied and has no birth yet has nothing to repair."""
+    world = World(tmp_path)
+    world.fill_lake()
+    serving = msgspec.structs.replace(PLAN, project="repairs_of_plans")
+    other, waiting = (
+        msgspec.structs.replace(serving, views=(msgspec.structs.replace(VIEW, hash=fresh),))
+        for fresh in ("aa" * 8, "bb" * 8)
+    )
+    store = RedisStore(serving.project, valkey.settings)
+    await store.connect()
+    made = [birth for plan in (serving, other) for birth in await ensure_births(store, world.lake, plan)]
+    assert len(made) == 2
+    settings = Settings(store=valkey.settings)
+    assert await repair_entities(settings, [serving, other, waiting, serving], world.lake, [{"device": "d3"}]) == 2
+    key = entity_key(serving.project, VIEW.keys, ["d3"])
+    states = [(await store.read_states("levels", each.birth.id, [key]))[0] for each in made]
+    await store.close()
+    assert [None if state is None else KERNEL.decode(state).repair for state in states] == [1, 1]
 
 
 def test_records_given_up_by_adoption_are_no_gap(tmp_path: Path) -> None:

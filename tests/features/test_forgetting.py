@@ -24,7 +24,7 @@ from features.kernel import ViewKernel
 from features.lake import Lake, LakeBatch, open_lake
 from features.memory_store import MemoryStore
 from features.nouns import SCORES_SOURCE, SCORES_TOPIC, ScoreRecord
-from features.plan import EntityKeyPlan, Plan
+from features.plan import EntityKeyPlan, Plan, ViewPlan
 from features.state import era_of
 from features.verify import verify
 from tests.features.strategies import LOGS
@@ -43,9 +43,9 @@ def ends(topics: Sequence[str]) -> dict[str, dict[str, dict[int, int]]]:
     return {topic: {} for topic in topics}
 
 
-def forgetter(store: MemoryStore, lake: Lake, plan: Plan = PLAN) -> Forgetter:
+def forgetter(store: MemoryStore, lake: Lake, *plans: Plan) -> Forgetter:
     neighbours = Neighbours(store=store, lake=lake, read_ends=ends, clock=SystemClock())
-    return Forgetter(plan, neighbours, key=KEY, settle_s=0.0)
+    return Forgetter(plans or [PLAN], neighbours, key=KEY, settle_s=0.0)
 
 
 async def filled(folder: Path) -> tuple[World, MemoryStore]:
@@ -247,42 +247,97 @@ async def test_a_key_that_the_domain_does_not_have_is_refused(tmp_path: Path) ->
     assert len(world.lake.erasures()) == 0
 
 
-async def test_other_entities_of_the_same_events_are_made_anew(tmp_path: Path) -> None:
+LEVELS = msgspec.structs.replace(
+    SOURCE,
+    columns=tuple(
+        msgspec.structs.replace(column, type="int64", nullable=False, decimals=None)
+        if column.name == "level"
+        else column
+        for column in SOURCE.columns
+    ),
+)
+"""The topic with whole numbers as levels, so that a level is a join key as well."""
+BY_DEVICE = msgspec.structs.replace(
+    VIEW, features=tuple(msgspec.structs.replace(each, function="count", column="at") for each in VIEW.features[:2])
+)
+BY_LEVEL = msgspec.structs.replace(
+    BY_DEVICE, name="by_level", keys=(EntityKeyPlan(name="level", type="int64"),), hash="ff" * 8
+)
+
+
+def plan_of_levels(*views: ViewPlan) -> Plan:
+    return msgspec.structs.replace(PLAN, sources=(LEVELS,), views=views, services=())
+
+
+@pytest.mark.parametrize(
+    "plans",
+    [
+        [plan_of_levels(BY_DEVICE, BY_LEVEL)],
+        [plan_of_levels(BY_DEVICE), plan_of_levels(BY_LEVEL), plan_of_levels(BY_LEVEL, BY_DEVICE)],
+    ],
+    ids=["one plan", "two of three plans"],
+)
+async def test_other_entities_of_the_same_events_are_made_anew(tmp_path: Path, plans: list[Plan]) -> None:
     """Where two views are fed by one topic, the sums of the one that stays lose what the other's events had added."""
-    level = EntityKeyPlan(name="level", type="int64")
-    source = msgspec.structs.replace(
-        SOURCE,
-        columns=tuple(
-            msgspec.structs.replace(column, type="int64", nullable=False, decimals=None)
-            if column.name == "level"
-            else column
-            for column in SOURCE.columns
-        ),
-    )
-    counts = tuple(msgspec.structs.replace(each, function="count", column="at") for each in VIEW.features[:2])
-    by_device = msgspec.structs.replace(VIEW, features=counts)
-    by_level = msgspec.structs.replace(VIEW, name="by_level", keys=(level,), features=counts, hash="ff" * 8)
-    plan = msgspec.structs.replace(PLAN, sources=(source,), views=(by_device, by_level), services=())
     lake = site_lake(tmp_path)
     values = [event(i % 5, i, i % 3) for i in range(60)] + [event(3, 70, 77)]
-    write(lake, source, LOGS[0], values)
+    write(lake, LEVELS, LOGS[0], values)
     store = MemoryStore()
     await store.connect()
-    made = {each.birth.view: each.birth for each in await ensure_births(store, lake, plan)}
-    found = await forgetter(store, lake, plan).forget(D3)
+    made = {each.birth.view: each.birth for plan in plans for each in await ensure_births(store, lake, plan)}
+    found = await forgetter(store, lake, *plans).forget(D3)
     assert found.proven
     assert found.states_made_anew == 4
-    states, _ = fold_lake(lake.read(source), by_level, source, plan.project, Erasures())
-    kernel = ViewKernel(by_level, source)
+    states, _ = fold_lake(lake.read(LEVELS), BY_LEVEL, LEVELS, PLAN.project, Erasures())
+    kernel = ViewKernel(BY_LEVEL, LEVELS)
     for number in range(3):
-        key = entity_key(plan.project, by_level.keys, [number])
+        key = entity_key(PLAN.project, BY_LEVEL.keys, [number])
         (stored,) = await store.read_states("by_level", made["by_level"].id, [key])
         assert stored is not None
         state = kernel.decode(stored)
         assert kernel.finish(state, 10**18) == kernel.finish(states[key], 10**18)
         assert state.rings[0].cells == states[key].rings[0].cells
-    gone = entity_key(plan.project, by_level.keys, [77])
+    gone = entity_key(PLAN.project, BY_LEVEL.keys, [77])
     assert await store.read_states("by_level", made["by_level"].id, [gone]) == [None]
+
+
+async def test_feast_s_fields_stay_with_the_birth_that_they_show(tmp_path: Path) -> None:
+    """Another birth of the view that has nothing of an entity any more leaves them, and takes only its own state."""
+    lake, store = site_lake(tmp_path), MemoryStore()
+    write(lake, LEVELS, LOGS[0], [event(1, 0, 5), event(2, 1, 77)])
+    await store.connect()
+    other = msgspec.structs.replace(BY_DEVICE, hash="ee" * 8)
+    (shown,) = await ensure_births(store, lake, plan_of_levels(BY_DEVICE))
+    (hidden,) = await ensure_births(store, lake, plan_of_levels(other), serving=False, feast=False)
+    key = entity_key(PLAN.project, BY_DEVICE.keys, ["d2"])
+    before = await store.read_entity(key)
+    await forgetter(store, lake, plan_of_levels(other, BY_LEVEL)).forget({"level": 77})
+    del before[state_field("levels", hidden.birth.id)]
+    assert await store.read_entity(key) == before
+    assert len(before) == len(BY_DEVICE.features) + 2
+    assert state_field("levels", shown.birth.id) in before
+
+
+async def test_a_topic_that_no_plan_reads_any_more_is_cleaned(tmp_path: Path) -> None:
+    """As long as the lake holds its rows, whoever is forgotten is among them."""
+    world, store = await filled(tmp_path)
+    left = msgspec.structs.replace(SOURCE, topic="old_readings")
+    write(world.lake, left, LOGS[1], [event(3, 0, 1.0), event(4, 1, 1.0), b'{"device": "d3", "lev'])
+    found = await forgetter(store, world.lake).forget(D3)
+    assert whole(found)
+    assert found.erasures[0].ends["old_readings"] == {LOGS[1]: {0: 3}}
+    assert b"d3'" not in bytes_of(tmp_path)
+    assert b'"d3"' not in bytes_of(tmp_path)
+    assert world.lake.read(left).column("device").to_pylist() == ["d4"]
+
+
+async def test_a_key_of_any_plan_that_runs_names_somebody(tmp_path: Path) -> None:
+    """The serving one need not have it."""
+    lake, store = site_lake(tmp_path), MemoryStore()
+    write(lake, LEVELS, LOGS[0], [event(1, 0, 5), event(2, 1, 77)])
+    await store.connect()
+    found = await forgetter(store, lake, plan_of_levels(BY_DEVICE), plan_of_levels(BY_LEVEL)).forget({"level": 77})
+    assert (found.proven, found.rows_erased) == (True, 1)
 
 
 def test_what_a_refused_record_names_is_found_as_far_as_it_decodes() -> None:

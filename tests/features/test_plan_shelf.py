@@ -13,8 +13,10 @@ from features.plan import Plan
 from features.plan_shelf import (
     InForce,
     applied_plan,
+    each_view,
     fed_plans,
     functions_of,
+    live_plans,
     plan_folder,
     plans_in_force,
     put_in_force,
@@ -89,6 +91,18 @@ def test_a_plan_with_views_of_its_own_is_fed(tmp_path: Path) -> None:
     assert fed_plans(tmp_path, InForce(serving=SECOND.hash, kept=(FIRST.hash,))) == [SECOND.hash]
     assert fed_plans(tmp_path, InForce(serving=FIRST.hash, kept=(SECOND.hash,))) == [FIRST.hash, SECOND.hash]
     assert fed_plans(tmp_path, InForce(serving=SECOND.hash, arriving=FIRST.hash)) == [SECOND.hash, FIRST.hash]
+
+
+def test_live_plans_are_those_in_force_and_the_applied_one(tmp_path: Path) -> None:
+    """Each once, the serving one first; and of their views each declaration once."""
+    put_on_shelf(FIRST, EARLY, tmp_path)
+    assert live_plans(tmp_path) == [FIRST]
+    put_in_force(tmp_path, InForce(serving=FIRST.hash))
+    put_on_shelf(SECOND, LATE, tmp_path)
+    assert live_plans(tmp_path) == [FIRST, SECOND]
+    put_in_force(tmp_path, InForce(serving=SECOND.hash, kept=(FIRST.hash,)))
+    assert live_plans(tmp_path) == [SECOND, FIRST]
+    assert list(each_view([FIRST, SECOND])) == [(FIRST, FIRST.views[0]), (SECOND, SECOND.views[1])]
 
 
 def test_a_plan_that_was_never_applied_here_is_named(tmp_path: Path) -> None:
