@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from deploy.log_ends import read_ends
+from deploy.only_one import only_one
 from features.clock import SystemClock
 from features.erasure import Erasure
 from features.erasure_key import make_erasure_key
@@ -27,11 +28,20 @@ from streams.logs import KafkaLogs
 async def forget_entity(settings: Settings, plans: Sequence[Plan], entity: Mapping[str, KeyValue] | None) -> Forgotten:
     """Forget this entity, or carry out again what was recorded before (None), and enter it in the audit log.
 
-    ``plans`` are those of `features.plan_shelf.live_plans`.
+    ``plans`` are those of `features.plan_shelf.live_plans`. UnavailableError while another erasure, a roll-out or a
+    backfill is under way.
     """
     plan = plans[0]
+    with only_one(settings.state_dir(plan.project)):
+        forgotten = await _forget(settings, plans, entity)
+    await asyncio.to_thread(enter, settings, plan, forgotten)
+    return forgotten
+
+
+async def _forget(settings: Settings, plans: Sequence[Plan], entity: Mapping[str, KeyValue] | None) -> Forgotten:
+    plan = plans[0]
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
-    store = RedisStore(plan.project, settings.store)
+    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
     key = make_erasure_key(settings, plan.project)
     neighbours = Neighbours(
         store=store,
@@ -42,11 +52,9 @@ async def forget_entity(settings: Settings, plans: Sequence[Plan], entity: Mappi
     forgetter = Forgetter(plans, neighbours, key=key)
     await store.connect()
     try:
-        forgotten = await (forgetter.carry_out_again() if entity is None else forgetter.forget(entity))
+        return await (forgetter.carry_out_again() if entity is None else forgetter.forget(entity))
     finally:
         await store.close()
-    await asyncio.to_thread(enter, settings, plan, forgotten)
-    return forgotten
 
 
 def enter(settings: Settings, plan: Plan, forgotten: Forgotten) -> None:

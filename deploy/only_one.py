@@ -1,4 +1,4 @@
-"""One change of a domain's births at a time."""
+"""One change of a domain's births, or erasure of an entity, at a time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LOCK_FILE = "births.lock"
 
 @contextmanager
 def only_one(state_dir: Path) -> Iterator[None]:
-    """Hold off every other roll-out and backfill of this state folder; UnavailableError while one is under way."""
+    """Hold off every other roll-out, backfill and erasure of a state folder; UnavailableError while one is on."""
     path = state_dir / SHELF / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            problem = "a roll-out or a backfill of this domain is under way; wait for it"
+            problem = "a roll-out, a backfill or an erasure of this domain is under way; wait for it"
             raise UnavailableError("births", problem) from None
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableSequence, Sequence
 from itertools import product
 from typing import Any, Final, Literal, TypeAlias
 
@@ -141,6 +141,10 @@ class Erasures:
             and hash_entity(self._key, entity) in record.bystanders[view]
             for record in self.records
         )
+
+    def only(self, ids: Collection[str]) -> Erasures:
+        """Those with these ids."""
+        return Erasures((record for record in self.records if record.id in ids), self._key or None)
 
     def each(self) -> list[Erasures]:
         """Every erasure alone."""

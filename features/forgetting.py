@@ -164,14 +164,16 @@ class Forgetter:
     async def _carry_out(self, ids: set[str]) -> Forgotten:
         began_us = self._clock.now_us()
         erasures = await self._agree()  # from here on the store refuses writers that do not know them
+        if lost := ids - erasures.ids:
+            raise UnavailableError("lake", f"has lost the record of {', '.join(sorted(lost))}; run it again")
         await delete_forgotten(self._store, self._plans[0], erasures)
         made_anew = 0
         for one in erasures.pending().each():
             made = await make_bystanders_anew(self._store, self._lake, self._plans, one)
             made_anew += sum(map(len, made.values()))
             await self._complete(one.records[0], made)
-        erasures = await asyncio.to_thread(self._lake.erasures)
-        swept = await self._sweep(erasures, began_us)
+        swept = await self._sweep(erasures.ids, began_us)
+        erasures = (await asyncio.to_thread(self._lake.erasures)).only(erasures.ids)
         await self._store.rewrite_files()
         seen = await search_forgotten(self._store, self._plans[0], erasures)
         left = await asyncio.to_thread(self._lake.sweep_erased, erasures, rewrite=False)
@@ -202,16 +204,20 @@ class Forgetter:
         await asyncio.to_thread(self._lake.record_erasures, [complete])
         await self._store.raise_erasure(complete)
 
-    async def _sweep(self, erasures: Erasures, began_us: int) -> Swept:
-        """Rewrite files until a look that was begun late enough finds nothing to rewrite."""
+    async def _sweep(self, ids: frozenset[str], began_us: int) -> Swept:
+        """Rewrite files until a look that was begun late enough finds nothing to rewrite; these are carried out then.
+
+        One that somebody has recorded since then is not: nobody has made the states of others anew for it yet.
+        """
         total = Swept()
         for _ in range(ROUNDS):
             settled = self._clock.now_us() - began_us >= self._settle_s * 1e6
-            swept = await asyncio.to_thread(self._lake.sweep_erased, erasures, rewrite=True)
+            own = (await asyncio.to_thread(self._lake.erasures)).only(ids)
+            swept = await asyncio.to_thread(self._lake.sweep_erased, own, rewrite=True)
             total += swept
             if not swept.rows:
                 if settled:
-                    done = [msgspec.structs.replace(erasure, carried_out=True) for erasure in erasures.records]
+                    done = [msgspec.structs.replace(erasure, carried_out=True) for erasure in own.records]
                     await asyncio.to_thread(self._lake.record_erasures, done)
                     return total
                 await asyncio.sleep(self._settle_s / 4)

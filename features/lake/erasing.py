@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.erasure import ERASED, NO_ERASURES, Erasure, Erasures, KeyColumn
-from features.errors import LakeCorruptError
+from features.errors import LakeCorruptError, UnavailableError
 from features.lake.files import LakeFiles, Place
 from features.lake.rows import checksums, declared_name
 from features.nouns import SCORES_TOPIC, Struct
@@ -64,12 +64,23 @@ class Eraser:
         return known
 
     def record(self, erasures: Iterable[Erasure]) -> Erasures:
-        """Add erasures, or put what is now known of them in the place of what was; all that are recorded then."""
+        """Add erasures, or put what is now known of them in the place of what was; all that are recorded then.
+
+        Raises
+        ------
+        UnavailableError
+            Somebody else recorded at the same time, and wrote over it.
+
+        """
         known = {record.id: record for record in self.erasures().records}
         known |= {record.id: record for record in erasures}
         if known:
             self._files.write_beside(FILE, msgspec.json.encode(Recorded(erasures=tuple(known.values()))))
-        return self.erasures()
+        recorded = self.erasures()
+        if lost := known.keys() - recorded.ids:
+            problem = f"{FILE} was written by someone else at the same time and lacks {', '.join(sorted(lost))}; run it"
+            raise UnavailableError("lake", f"{problem} again")
+        return recorded
 
     def clean(self, place: Place, table: pa.Table) -> pa.Table:
         """Stored rows of a partition, those of pending erasures empty."""

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.forgetting import enter, read_entity
+from deploy.forgetting import enter, forget_entity, read_entity
+from deploy.only_one import only_one
 from deploy.verbs.forgetting import retention
 from features.erasure import Erasure
-from features.errors import RequestError
+from features.errors import RequestError, UnavailableError
 from features.forgetting import Forgotten
 from features.plan import EntityKeyPlan
 from features.settings import Settings
@@ -42,6 +43,14 @@ def test_what_names_nobody_is_refused(texts: list[str], says: str) -> None:
     with pytest.raises(RequestError) as refused:
         read_entity(texts, [BOTH])
     assert says in str(refused.value)
+
+
+async def test_one_erasure_at_a_time(tmp_path: Path) -> None:
+    """Nor beside a roll-out or a backfill: each would overwrite what the other has noted."""
+    settings = Settings(var=tmp_path)
+    with only_one(settings.state_dir("plant")), pytest.raises(UnavailableError, match="under way"):
+        await forget_entity(settings, [BOTH], {"shop": 7})
+    assert [path.name for path in (tmp_path / "plant").iterdir()] == ["plans"]
 
 
 def test_the_audit_log_holds_hash_and_counts(tmp_path: Path) -> None:

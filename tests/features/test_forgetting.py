@@ -17,11 +17,14 @@ from features.bootstrap import bootstrap_view, ensure_births, fold_lake
 from features.clock import SystemClock
 from features.decode import Decoder
 from features.erasure import ERASED, Erasure, Erasures, hash_entity, named_in
-from features.errors import RequestError, SettingsError, StoreUnavailableError
+from features.errors import RequestError, SettingsError, StoreUnavailableError, UnavailableError
 from features.feast_layout import entity_key, read_key, state_field
 from features.forgetting import Forgetter, Forgotten, Neighbours
 from features.kernel import ViewKernel
 from features.lake import Lake, LakeBatch, open_lake
+from features.lake.erasing import Eraser
+from features.lake.files import LakeFiles
+from features.lake.sweep import Swept
 from features.memory_store import MemoryStore
 from features.nouns import SCORES_SOURCE, SCORES_TOPIC, ScoreRecord
 from features.plan import EntityKeyPlan, Plan, ViewPlan
@@ -182,6 +185,53 @@ async def test_cut_off_at_the_store_it_is_finished_without_its_name(tmp_path: Pa
     assert len(found.erasures) == 1
     assert "d3" not in await states(store)
     assert verify(world.lake, JUDGE).proven
+
+
+@pytest.mark.faults
+async def test_one_who_is_forgotten_meanwhile_is_not_taken_for_carried_out(tmp_path: Path) -> None:
+    """Another run, on another host, has recorded it and not yet made the others' states anew: it stays to be done."""
+    world, store = await filled(tmp_path)
+    other = Erasure(
+        id="other",
+        keys=("device",),
+        hash=hash_entity(KEY, {"device": "d4"}),
+        at_us=1,
+        ends={"readings": {LOGS[0]: {0: 400}}},
+    )
+
+    class Crowded(Lake):
+        def sweep_erased(self, erasures: Erasures, *, rewrite: bool) -> Swept:
+            world.lake.record_erasures([other])
+            return super().sweep_erased(erasures, rewrite=rewrite)
+
+    found = await forgetter(store, Crowded(pafs.LocalFileSystem(), str(tmp_path), lambda: KEY)).forget(D3)
+    assert whole(found)
+    assert {record.id: record.carried_out for record in world.lake.erasures().records} == {
+        "other": False,
+        found.erasures[0].id: True,
+    }
+
+
+@pytest.mark.faults
+def test_a_record_that_is_overwritten_is_missed(tmp_path: Path) -> None:
+    """Whoever writes last wins on an object store; the one who lost is told to run again."""
+    lake, other = site_lake(tmp_path), site_lake(tmp_path)
+    mine, theirs = (Erasure(id=name, keys=("device",), hash="0" * 64, at_us=1, ends={}) for name in ("mine", "theirs"))
+    other.record_erasures([theirs])
+    stale = (tmp_path / "erasures.json").read_bytes()
+
+    class Losing(Eraser):
+        def erasures(self) -> Erasures:
+            known = super().erasures()
+            if "mine" in known.ids:
+                (tmp_path / "erasures.json").write_bytes(stale)
+                return super().erasures()
+            return known
+
+    files = LakeFiles(pafs.LocalFileSystem(), str(tmp_path))
+    with pytest.raises(UnavailableError, match=r"lacks mine"):
+        Losing(files, lambda: KEY).record([mine])
+    assert [record.id for record in lake.erasures().records] == ["theirs"]
 
 
 @pytest.mark.faults
