@@ -16,7 +16,6 @@ from features.entity_eraser import EntityStore, delete_forgotten
 from features.erasure import Erasure, Erasures
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan
-from features.store import Certificate
 
 
 class ErasureLake(Protocol):
@@ -33,10 +32,6 @@ class ErasureLake(Protocol):
 
 class ErasureStore(EntityStore, Protocol):
     """The part of the store that erasures are told to."""
-
-    async def read_certificate(self) -> Certificate:
-        """Births, logs and erasures."""
-        ...
 
     def know_erasures(self, n_erasures: int) -> None:
         """Write from now on as one who leaves out so many forgotten entities."""
@@ -78,7 +73,7 @@ async def agree_on_erasures(store: ErasureStore, lake: ErasureLake, plan: Plan) 
         ends = {topic: logs for topic, logs in erasure.ends.items() if topic != SCORES_TOPIC}
         await store.raise_erasure(msgspec.structs.replace(erasure, ends=ends))
     if behind:
-        await delete_forgotten(store, plan, recorded)
+        await delete_forgotten(store, plan.project, recorded)
         for erasure in behind:
             await store.raise_erasure(erasure)
     return recorded

@@ -255,18 +255,22 @@ class Eras:
     def __init__(self, names: Sequence[str], records: Sequence[Erasure], key: bytes) -> None:
         self._names = names
         self._key = key
-        self._times: dict[tuple[str, ...], dict[str, int]] = {}
+        self._times: dict[tuple[str, ...], dict[str, list[int]]] = {}
         for record in records:
-            times = self._times.setdefault(record.keys, {})
-            times[record.hash] = times.get(record.hash, 0) + 1
+            self._times.setdefault(record.keys, {}).setdefault(record.hash, []).append(record.at_us)
 
     def era(self, values: Sequence[KeyValue]) -> int:
         """How often the entity with these join key values has been forgotten."""
+        return len(self.forgotten_at_us(values))
+
+    def forgotten_at_us(self, values: Sequence[KeyValue]) -> list[int]:
+        """When the entity with these join key values was forgotten, each time."""
         entity = dict(zip(self._names, values, strict=True))
-        return sum(
-            times.get(hash_entity(self._key, {name: entity[name] for name in keys}), 0)
+        return [
+            at_us
             for keys, times in self._times.items()
-        )
+            for at_us in times.get(hash_entity(self._key, {name: entity[name] for name in keys}), ())
+        ]
 
 
 def named_in(value: bytes, keys: Sequence[str]) -> Iterable[tuple[str, ...]]:

@@ -36,6 +36,9 @@ _NULL_TAG = b"\x98\x01"
 STATE_PREFIX = b"_ms:"
 """How the hash fields of states begin."""
 
+TIMESTAMP_PREFIX = b"_ts:"
+"""How the hash fields begin that say at which event time a view's features stand."""
+
 _WORD = 1 << 64
 _SPECIAL = re.compile(rb"[\\*?\[\]^-]")
 
@@ -161,7 +164,7 @@ def field_name(view: str, feature: str) -> bytes:
 
 def timestamp_field(view: str) -> bytes:
     """The hash field of the event time at which a view's features stand."""
-    return f"_ts:{view}".encode()
+    return TIMESTAMP_PREFIX + view.encode()
 
 
 def state_field(view: str, birth: str) -> bytes:

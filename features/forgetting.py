@@ -166,7 +166,7 @@ class Forgetter:
         erasures = await self._agree()  # from here on the store refuses writers that do not know them
         if lost := ids - erasures.ids:
             raise UnavailableError("lake", f"has lost the record of {', '.join(sorted(lost))}; run it again")
-        await delete_forgotten(self._store, self._plans[0], erasures)
+        await delete_forgotten(self._store, self._plans[0].project, erasures)
         made_anew = 0
         for one in erasures.pending().each():
             made = await make_bystanders_anew(self._store, self._lake, self._plans, one)
@@ -175,7 +175,7 @@ class Forgetter:
         swept = await self._sweep(erasures.ids, began_us)
         erasures = (await asyncio.to_thread(self._lake.erasures)).only(erasures.ids)
         await self._store.rewrite_files()
-        seen = await search_forgotten(self._store, self._plans[0], erasures)
+        seen = await search_forgotten(self._store, self._plans[0].project, erasures)
         left = await asyncio.to_thread(self._lake.sweep_erased, erasures, rewrite=False)
         return Forgotten(
             erasures=tuple(erasure for erasure in erasures.records if erasure.id in ids),

@@ -18,7 +18,7 @@ from features.clock import SystemClock
 from features.decode import Decoder
 from features.erasure import ERASED, Erasure, Erasures, hash_entity, named_in
 from features.errors import RequestError, SettingsError, StoreUnavailableError, UnavailableError
-from features.feast_layout import entity_key, read_key, state_field
+from features.feast_layout import encode_timestamp, entity_key, field_name, read_key, state_field, timestamp_field
 from features.forgetting import Forgetter, Forgotten, Neighbours
 from features.kernel import ViewKernel
 from features.lake import Lake, LakeBatch, open_lake
@@ -122,6 +122,44 @@ async def test_events_after_the_erasure_are_a_new_entity_s(tmp_path: Path) -> No
         assert state is not None
         assert era_of(state) == era
         assert ViewKernel(VIEW, SOURCE).decode(state).positions == {(LOGS[0], 0): decoded_at}
+
+
+@pytest.mark.parametrize("materialized_since", [True, False])
+async def test_what_stands_of_a_new_life_stays(tmp_path: Path, *, materialized_since: bool) -> None:
+    """Feast's fields of a birth that the forgetting plan does not know, and what was materialized since then."""
+    world, store = await filled(tmp_path)
+    await forgetter(store, world.lake).forget(D3)
+    append_at(world.lake, len(world.values), [event(3, 20_001, 5.0)])
+    await bootstrap_view(store, world.lake, PLAN, VIEW)
+    key = entity_key("plant", VIEW.keys, ["d3"])
+    at_us = SystemClock().now_us() + 3_600_000_000 if materialized_since else START_US
+    batch = {timestamp_field("prices"): encode_timestamp(at_us), field_name("prices", "best"): b"x"}
+    store.shards.of(key).write(key, batch)
+    before = await store.read_entity(key)
+    assert len(before) == 2 + len(VIEW.features) + len(batch)
+    other = msgspec.structs.replace(VIEW, name="others", features=VIEW.features[:1])
+    found = await forgetter(store, world.lake, msgspec.structs.replace(PLAN, views=(other,))).carry_out_again()
+    assert whole(found)
+    gone = {} if materialized_since else batch
+    assert await store.read_entity(key) == {name: word for name, word in before.items() if name not in gone}
+
+
+async def test_what_feast_shows_of_the_old_life_goes(tmp_path: Path) -> None:
+    """Though another birth of the view, which Feast's fields do not show, has a state of the new one already."""
+    world, store = await filled(tmp_path)
+    other = msgspec.structs.replace(VIEW, hash="aa" * 8)
+    plan = msgspec.structs.replace(PLAN, views=(other,))
+    (made,) = await ensure_births(store, world.lake, plan, serving=False, feast=False)
+    key = entity_key("plant", VIEW.keys, ["d3"])
+    kernel = ViewKernel(other, SOURCE)
+    fresh = kernel.new_state(1)
+    decoded = Decoder(SOURCE).decode([event(3, 1, 2.0)], [START_US])
+    assert decoded.columns[0] is not None
+    kernel.apply(fresh, (LOGS[0], 0), 900, decoded.event_us[0], decoded.columns[0])
+    mine = state_field("levels", made.birth.id)
+    store.shards.of(key).write(key, {mine: kernel.encode(fresh)})
+    assert whole(await forgetter(store, world.lake, plan).forget(D3))
+    assert list(await store.read_entity(key)) == [mine]
 
 
 def append_at(lake: Lake, first: int, values: list[bytes]) -> None:

@@ -141,7 +141,7 @@ async def test_a_switch_knows_who_was_forgotten(world: World, *, meanwhile: bool
         world.lake.record_erasures([erasure])
     await serve_births(world.store, world.lake, AFTER)
     assert [known.id for known in world.lake.erasures().records] == ["e1"]
-    await delete_forgotten(world.store, AFTER, world.lake.erasures())
+    await delete_forgotten(world.store, AFTER.project, world.lake.erasures())
     assert world.fields(KEYS[0]) == {}
     assert await world.feast_shows(NEW, KEYS[1:])
 

@@ -58,7 +58,7 @@ async def carry_out(world: World, erasure: Erasure, pause: int) -> None:
     await store.raise_erasure(erasure)
     await turns(pause)
     erasures = await agree_on_erasures(store, world.lake, world.plan)
-    await delete_forgotten(store, world.plan, erasures)
+    await delete_forgotten(store, world.plan.project, erasures)
     complete = msgspec.structs.replace(erasure, ends={**erasure.ends, SCORES_TOPIC: {LOG: {0: 1}}})
     world.lake.record_erasures([complete])
     await store.raise_erasure(complete)
