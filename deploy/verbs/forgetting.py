@@ -61,8 +61,9 @@ def forget(call: Invocation, entity: ENTITY = None, again: AGAIN = False, expire
 def drop_expired(call: Invocation) -> Outcome:
     """Drop what the domain's retention no longer keeps."""
     from deploy.expiry import drop_expired_files
+    from features.plan_shelf import live_plans
 
-    dropped = drop_expired_files(call.settings, call.serving_plan)
+    dropped = drop_expired_files(call.settings, live_plans(call.state_dir))
     data = {topic: {"files": each.files, "records": each.rows} for topic, each in dropped.items()}
     lines = [f"{topic}: {each.rows:,} records in {each.files:,} files dropped" for topic, each in dropped.items()]
     return Outcome({"dropped": data}, "\n".join(lines) or "no topic has a retention")

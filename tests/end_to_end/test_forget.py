@@ -122,7 +122,9 @@ def test_nothing_of_a_forgotten_entity_is_left(run: Millstream) -> None:
     with redis.Redis(host=settings.host, port=settings.port) as client:
         client.flushall()
     run("backfill", "--to-online")
-    wait_until(lambda: run("status")["healthy"], deadline_s=60.0, what="the worker to take up the new births")
+    wait_until(
+        lambda: run("status", expect=None)["healthy"], deadline_s=60.0, what="the worker to take up the new births"
+    )
     assert (purchases_of(run, FORGOTTEN), purchases_of(run, OTHER)) == (1, 9)
     again = run("forget", "--again")
     assert again["proven"]
