@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableSequence, Sequence
 from itertools import product
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -31,6 +31,9 @@ ERASED: Final = "erased"
 
 Ends: TypeAlias = Mapping[str, Mapping[str, Mapping[int, int]]]
 """Topic → log → partition → first offset that counts again."""
+
+Names: TypeAlias = Callable[[int, Sequence[str]], Iterable[tuple[str, ...]] | None]
+"""Entities that the record at an index names, by the values of join keys; None where nobody can read it."""
 
 KeyColumn: TypeAlias = Sequence[Any] | None
 """A join key's values, one a row; None where the topic does not declare it."""
@@ -81,6 +84,13 @@ def hash_entity(key: bytes, entity: Mapping[str, KeyValue]) -> str:
     """
     pairs = sorted((name, str(value)) for name, value in entity.items())
     return hmac.digest(key, msgspec.json.encode(pairs), "sha256").hex()
+
+
+class Found(NamedTuple):
+    """Rows of forgotten entities, by index, and refused ones that nobody can read, so that whose they are is open."""
+
+    rows: list[int]
+    unsearchable: list[int]
 
 
 class Erasures:
@@ -165,7 +175,8 @@ class Erasures:
         values: Sequence[bytes | None],
         column: Callable[[str], KeyColumn],
         refused: Callable[[int], bool],
-    ) -> list[int]:
+        names: Names | None = None,
+    ) -> Found:
         """Which rows of a partition belong to forgotten entities.
 
         Parameters
@@ -178,14 +189,17 @@ class Erasures:
             Gives a join key's values, one a row, where the topic declares it.
         refused
             Whether the row at an index was refused, so that only its raw value tells whose it is.
+        names
+            Reads raw values; none: they are text.
 
         Returns
         -------
-        list of int
+        Found
             Indexes, ascending.
 
         """
         found: set[int] = set()
+        unsearchable: set[int] = set()
         for ends in self._ends_in(place):
             keys = ends.keys
             columns = [listed for name in keys if (listed := column(name)) is not None]
@@ -193,12 +207,16 @@ class Erasures:
                 value = values[i]
                 if value is None or not ends.may_cover(offset):
                     continue
-                named: Iterable[tuple[str, ...]] = named_in(value, keys)
+                named: Iterable[tuple[str, ...]] | None
                 if len(columns) == len(keys) and not refused(i):
                     named = [tuple(str(listed[i]) for listed in columns if listed[i] is not None)]
-                if any(ends.cover(entity, offset, value) for entity in named):
+                else:
+                    named = named_in(value, keys) if names is None else names(i, keys)
+                if named is None:
+                    unsearchable.add(i)
+                elif any(ends.cover(entity, offset, value) for entity in named):
                     found.add(i)
-        return sorted(found)
+        return Found(sorted(found), sorted(unsearchable - found))
 
     def _ends_in(self, place: tuple[str, str, int]) -> list[_Ends]:
         found = self._ends.get(place)
@@ -229,7 +247,7 @@ class Erasures:
             ordinal = names.index(name)
             return [None if row is None else row[ordinal] for row in decoded.raw]
 
-        for i in self.find(where, offsets, values, column, lambda i: decoded.raw[i] is None):
+        for i in self.find(where, offsets, values, column, lambda i: decoded.raw[i] is None).rows:
             values[i] = decoded.raw[i] = decoded.columns[i] = None
             decoded.event_us[i] = -1
             decoded.reasons[i] = ERASED

@@ -22,7 +22,7 @@ from features.errors import RequestError, UnavailableError
 from features.lake import Lake
 from features.lake.sweep import Swept
 from features.nouns import SCORES_TOPIC, KeyValue, Struct
-from features.plan import Plan
+from features.plan import Plan, SourcePlan
 from features.store import Store
 
 SETTLE_S: Final = 2.0
@@ -35,7 +35,10 @@ ROUNDS: Final = 50
 
 
 class Forgotten(Struct, frozen=True, kw_only=True):
-    """What was done, and what a search of every file, key and field found afterwards. No value of any entity."""
+    """What was done, and what a search of every file, key and field found afterwards. No value of any entity.
+
+    ``rows_unsearchable`` are refused records of a binary format that no declaration reads: whom they name is not known.
+    """
 
     erasures: tuple[Erasure, ...]
     rows_erased: int
@@ -43,14 +46,15 @@ class Forgotten(Struct, frozen=True, kw_only=True):
     states_made_anew: int
     files_searched: int
     rows_found: int
+    rows_unsearchable: int
     keys_searched: int
     fields_searched: int
     fields_found: int
 
     @property
     def proven(self) -> bool:
-        """Whether nothing is left."""
-        return self.rows_found == 0 and self.fields_found == 0
+        """Whether all was searched and nothing is left."""
+        return self.rows_found == self.rows_unsearchable == self.fields_found == 0
 
 
 class Neighbours(NamedTuple):
@@ -176,7 +180,7 @@ class Forgetter:
         erasures = (await asyncio.to_thread(self._lake.erasures)).only(erasures.ids)
         await self._store.rewrite_files()
         seen = await search_forgotten(self._store, self._plans[0].project, erasures)
-        left = await asyncio.to_thread(self._lake.sweep_erased, erasures, rewrite=False)
+        left = await asyncio.to_thread(self._lake.sweep_erased, erasures, self._sources(), rewrite=False)
         return Forgotten(
             erasures=tuple(erasure for erasure in erasures.records if erasure.id in ids),
             rows_erased=swept.rows,
@@ -184,6 +188,7 @@ class Forgetter:
             states_made_anew=made_anew,
             files_searched=left.searched,
             rows_found=left.rows,
+            rows_unsearchable=left.unsearchable,
             keys_searched=seen.keys,
             fields_searched=seen.fields,
             fields_found=seen.found,
@@ -213,7 +218,7 @@ class Forgetter:
         for _ in range(ROUNDS):
             settled = self._clock.now_us() - began_us >= self._settle_s * 1e6
             own = (await asyncio.to_thread(self._lake.erasures)).only(ids)
-            swept = await asyncio.to_thread(self._lake.sweep_erased, own, rewrite=True)
+            swept = await asyncio.to_thread(self._lake.sweep_erased, own, self._sources(), rewrite=True)
             total += swept
             if not swept.rows:
                 if settled:
@@ -222,6 +227,10 @@ class Forgetter:
                     return total
                 await asyncio.sleep(self._settle_s / 4)
         raise UnavailableError("lake", f"does not come to rest: rows to erase appeared at each of {ROUNDS} looks")
+
+    def _sources(self) -> list[SourcePlan]:
+        """Each declaration of a topic once."""
+        return list({source.records_hash: source for plan in self._plans for source in plan.sources}.values())
 
     def _ends(self, topics: Iterable[str]) -> dict[str, dict[str, dict[int, int]]]:
         """Where topics end, at the broker or, for logs that it no longer has, in the lake."""

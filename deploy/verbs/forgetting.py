@@ -45,6 +45,11 @@ def forget(call: Invocation, entity: ENTITY = None, again: AGAIN = False, expire
         f"{found.states_made_anew:,} states of others made anew",
         f"searched {found.files_searched:,} files: {found.rows_found:,} records found; "
         f"{found.keys_searched:,} keys, {found.fields_searched:,} fields: {found.fields_found:,} found",
+        *(
+            [f"{found.rows_unsearchable:,} refused records of a binary format cannot be read: whom they name is open"]
+            if found.rows_unsearchable
+            else []
+        ),
         "the broker's own copies end with the retention of their topics:",
         *(f"  {topic} {retention(kept_ms)}" for topic, kept_ms in kept.items()),
         *(f"erasure {erasure.id} of {', '.join(erasure.keys)} {erasure.hash[:16]}" for erasure in found.erasures),

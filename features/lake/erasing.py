@@ -16,9 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.erasure import ERASED, NO_ERASURES, Erasure, Erasures, KeyColumn
+from features.erasure import ERASED, NO_ERASURES, Erasure, Erasures, Found, KeyColumn
 from features.errors import LakeCorruptError, UnavailableError
 from features.lake.files import LakeFiles, Place
+from features.lake.record_names import RecordNames
 from features.lake.rows import checksums, declared_name
 from features.nouns import SCORES_TOPIC, Struct
 
@@ -94,25 +95,35 @@ def _parsed(data: bytes) -> tuple[Erasure, ...]:
         raise LakeCorruptError(FILE, f"does not list erasures ({error})") from error
 
 
-def cleaned(erasures: Erasures, place: Place, table: pa.Table) -> pa.Table:
+def cleaned(erasures: Erasures, place: Place, table: pa.Table, names: RecordNames | None = None) -> pa.Table:
     """Stored rows of a partition, those of forgotten entities empty."""
-    found = find_rows(erasures, place, table)
+    found = find_rows(erasures, place, table, names).rows
     return emptied(table, found) if found else table
 
 
-def find_rows(erasures: Erasures, place: Place, table: pa.Table) -> list[int]:
-    """Which stored rows of a partition belong to forgotten entities."""
+def find_rows(erasures: Erasures, place: Place, table: pa.Table, reader: RecordNames | None = None) -> Found:
+    """Which stored rows of a partition belong to forgotten entities; ``reader`` reads raw values that are no text."""
     if not len(erasures) or not len(table):
-        return []
+        return Found([], [])
     if place.topic != SCORES_TOPIC and pc.min(table.column("offset")).as_py() >= erasures.reach(*place):
-        return []
+        return Found([], [])
     names = table.column_names
     offsets, values, reasons = (_listed(table, name) for name in ("offset", "value", "reason"))
 
     def column(name: str) -> KeyColumn:
         return _listed(table, declared_name(name)) if declared_name(name) in names else None
 
-    return erasures.find(place, offsets, values, column, lambda i: reasons[i] is not None)
+    def refused(i: int) -> bool:
+        return reasons[i] is not None
+
+    if reader is None:
+        return erasures.find(place, offsets, values, column, refused)
+    arrived_us = _listed(table, "kafka_us")
+
+    def named(i: int, keys: Sequence[str]) -> Iterable[tuple[str, ...]] | None:
+        return reader.of(values[i], arrived_us[i], keys)
+
+    return erasures.find(place, offsets, values, column, refused, named)
 
 
 def emptied(table: pa.Table, rows: Sequence[int]) -> pa.Table:

@@ -22,6 +22,7 @@ from features.lake.compaction import Compactor
 from features.lake.erasing import Eraser, OpenKey, cleaned, find_rows
 from features.lake.expiry import Expired, dropped_until_us, expire
 from features.lake.files import FileFacts, LakeFile, LakeFiles, Place, coverage
+from features.lake.record_names import RecordNames, open_names
 from features.lake.rows import (
     LakeBatch,
     declared_name,
@@ -87,6 +88,7 @@ class Lake:
         self.schemas = SchemaBook(SchemaShelf(self._files))
         self._eraser = Eraser(self._files, key)
         self._compactors: dict[Place, Compactor] = {}
+        self._readers: dict[str, RecordNames | None] = {}
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
         """Write a batch; it is durable when this returns.
@@ -123,7 +125,7 @@ class Lake:
             rows=len(batch.offsets),
             level=0,
         )
-        table = cleaned(self._eraser.erasures(), place, to_table(source, batch))
+        table = cleaned(self._eraser.erasures(), place, to_table(source, batch), self._reader(source))
         compactor.add(self._files.write(place, facts, table), facts)
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
@@ -145,12 +147,18 @@ class Lake:
         """Record erasures, durably, or what more is known of them; all that are recorded then."""
         return self._eraser.record(erasures)
 
-    def sweep_erased(self, erasures: Erasures, *, rewrite: bool) -> Swept:
+    def sweep_erased(self, erasures: Erasures, sources: Iterable[SourcePlan] = (), *, rewrite: bool) -> Swept:
         """Look through every file for rows of forgotten entities, and write those files anew that have some.
 
         Workers may write meanwhile, and merge files; a row is gone for certain once a later look finds none.
+        ``sources`` read records of binary formats that were refused; those of topics without one are taken for text.
         """
-        return sweep(self._files, erasures, rewrite=rewrite)
+        by_topic: dict[str, list[SourcePlan]] = {}
+        for source in sources:
+            by_topic.setdefault(source.topic, []).append(source)
+        readers = {topic: open_names(declared, self.schemas) for topic, declared in by_topic.items()}
+        binary = {topic: reader for topic, reader in readers.items() if reader is not None}
+        return sweep(self._files, erasures, binary, rewrite=rewrite)
 
     def expire(self, topic: str, before_us: int) -> Expired:
         """Drop whole files of a topic whose records are all older; an empty one covers their offsets."""
@@ -232,7 +240,7 @@ class Lake:
             rows = self._files.use(
                 place, partial(_uncovered, self._files, place, NO_ERASURES, decoder=decoder, last=None, keep=None)
             )
-            found = (table.take(find_rows(erasures, place, table)) for table in rows)
+            found = (table.take(find_rows(erasures, place, table).rows) for table in rows)
             tables += [place_rows(table, place.log, place.partition) for table in found]
         table = pa.concat_tables(tables).unify_dictionaries()
         return table.filter(pc.is_null(table.column("reason")))
@@ -298,6 +306,12 @@ class Lake:
                 source.topic, events.select([declared_name(name) for name in names]).rename_columns(names)
             )
         return connection
+
+    def _reader(self, source: SourcePlan) -> RecordNames | None:
+        """What tells whom refused records of a source name; None where they are text."""
+        if source.records_hash not in self._readers:
+            self._readers[source.records_hash] = open_names([source], self.schemas)
+        return self._readers[source.records_hash]
 
     def _proven_end(self, files: list[LakeFile]) -> int | None:
         """End of the first interval covered, once its files have shown their footers; its begin where that is lost."""

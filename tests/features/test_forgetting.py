@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from features.erasure import ERASED, Erasure, Erasures, hash_entity, named_in
 from features.errors import RequestError, SettingsError, StoreUnavailableError, UnavailableError
 from features.feast_layout import encode_timestamp, entity_key, field_name, read_key, state_field, timestamp_field
 from features.forgetting import Forgetter, Forgotten, Neighbours
+from features.formats.encoding import open_encoder
 from features.kernel import ViewKernel
 from features.lake import Lake, LakeBatch, open_lake
 from features.lake.erasing import Eraser
@@ -27,9 +28,11 @@ from features.lake.files import LakeFiles
 from features.lake.sweep import Swept
 from features.memory_store import MemoryStore
 from features.nouns import SCORES_SOURCE, SCORES_TOPIC, ScoreRecord
-from features.plan import EntityKeyPlan, Plan, ViewPlan
+from features.plan import EntityKeyPlan, Plan, SourcePlan, ViewPlan
 from features.state import era_of
 from features.verify import verify
+from tests.features.orders import AT as ORDERED_AT
+from tests.features.orders import AVRO_SOURCE, proto_source, row
 from tests.features.strategies import LOGS
 from tests.features.test_verify import JUDGE, PLAN, SOURCE, START_US, VIEW, World, event, write
 
@@ -238,9 +241,9 @@ async def test_one_who_is_forgotten_meanwhile_is_not_taken_for_carried_out(tmp_p
     )
 
     class Crowded(Lake):
-        def sweep_erased(self, erasures: Erasures, *, rewrite: bool) -> Swept:
+        def sweep_erased(self, erasures: Erasures, sources: Iterable[SourcePlan] = (), *, rewrite: bool) -> Swept:
             world.lake.record_erasures([other])
-            return super().sweep_erased(erasures, rewrite=rewrite)
+            return super().sweep_erased(erasures, sources, rewrite=rewrite)
 
     found = await forgetter(store, Crowded(pafs.LocalFileSystem(), str(tmp_path), lambda: KEY)).forget(D3)
     assert whole(found)
@@ -426,6 +429,41 @@ async def test_a_key_of_any_plan_that_runs_names_somebody(tmp_path: Path) -> Non
     await store.connect()
     found = await forgetter(store, lake, plan_of_levels(BY_DEVICE), plan_of_levels(BY_LEVEL)).forget({"level": 77})
     assert (found.proven, found.rows_erased) == (True, 1)
+
+
+@pytest.mark.parametrize("source", [AVRO_SOURCE, proto_source()], ids=["avro", "protobuf"])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("torn", [False, True])
+async def test_refused_records_of_binary_formats_are_read(
+    tmp_path: Path, source: SourcePlan, *, late: bool, torn: bool
+) -> None:
+    """As far as their format reads them; one that it does not is no proof of anything. Late writers are held to it."""
+    encode = open_encoder(source, lambda *_: 0)
+    ahead = ORDERED_AT + timedelta(days=400)
+    values = [encode(row(buyer=who, at=at)) for who, at in (("ann", ORDERED_AT), ("ann", ahead), ("bob", ahead))]
+    values += [b"\xff\xff\xff"] * torn
+    view = msgspec.structs.replace(
+        BY_DEVICE,
+        topic=source.topic,
+        keys=(EntityKeyPlan(name="buyer", type="string"),),
+        features=(msgspec.structs.replace(VIEW.features[2], column="price"),),
+    )
+    plan = msgspec.structs.replace(PLAN, sources=(source,), views=(view,), services=())
+    lake, store = site_lake(tmp_path), MemoryStore()
+    await store.connect()
+    times = [round(ORDERED_AT.timestamp() * 1e6)] * len(values)
+    batch = LakeBatch(len(values), range(len(values)), times, values, Decoder(source).decode(values, times))
+    assert len(batch.decoded.reasons) == 2 + torn
+    lake.append(source, LOGS[0], 0, batch)
+    found = await forgetter(store, lake, plan).forget({"buyer": "ann"})
+    if late:
+        lake.append(source, LOGS[0], 0, batch)
+        found = await forgetter(store, lake, plan).carry_out_again()
+    assert (found.rows_erased, found.rows_found) == (0 if late else 2, 0)
+    assert found.rows_unsearchable > 0 if torn else found.rows_unsearchable == 0
+    assert found.proven is not torn
+    assert b"ann" not in bytes_of(tmp_path)
+    assert b"bob" in bytes_of(tmp_path)
 
 
 def test_what_a_refused_record_names_is_found_as_far_as_it_decodes() -> None:
