@@ -20,7 +20,7 @@ async def make_births(settings: Settings, state_dir: Path, project: str, *, rebu
     Those of the applied plan alone do not serve yet. With ``rebuild`` all births are made anew, and what the old ones
     leave is swept.
     """
-    store = RedisStore(project, settings.store, key_ttl_s=applied_plan(state_dir).key_ttl_s)
+    store = RedisStore(project, settings.store)
     await store.connect()
     try:
         if rebuild:

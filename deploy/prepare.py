@@ -63,7 +63,7 @@ async def prepare(state_dir: Path, settings: Settings, project: str, *, alone: b
     """
     in_force = plans_in_force(state_dir)
     plans = [shelved_plan(state_dir, plan_hash) for plan_hash in in_force.plans]
-    store = RedisStore(project, settings.store, key_ttl_s=plans[0].key_ttl_s)
+    store = RedisStore(project, settings.store)
     await store.connect()
     try:
         created = [topic for plan in plans for topic in await create_missing_topics(store, settings, plan)]

@@ -16,7 +16,7 @@ async def repair_entities(
     settings: Settings, plan: Plan, lake: Lake, entities: Iterable[Mapping[str, KeyValue]]
 ) -> int:
     """Repair the state of each entity in every view that its keys name; how many states were written."""
-    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
+    store = RedisStore(plan.project, settings.store)
     await store.connect()
     try:
         repaired = 0

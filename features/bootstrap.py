@@ -198,6 +198,7 @@ async def _bootstrap_once(
         cut=cut,
         serving=serving,
         feast=feast,
+        key_ttl_s=plan.key_ttl_s,
     )
     kernel = ViewKernel(view, source)
     entries = list(states.items())
@@ -205,7 +206,7 @@ async def _bootstrap_once(
         writes = [state_write(kernel, key, b"", state) for key, state in entries[begin : begin + CHUNK]]
         if not birth.feast:
             writes = [write._replace(feast_fields=()) for write in writes]
-        answers = await store.bootstrap_states(view.name, birth.id, writes)
+        answers = await store.bootstrap_states(view.name, birth.id, writes, key_ttl_s=birth.key_ttl_s)
         if any(answer is not None for answer in answers):
             raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")
     certified = {log.log for log in (await store.read_certificate()).logs if log.topic == view.topic}

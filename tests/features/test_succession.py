@@ -90,6 +90,16 @@ async def test_a_birth_that_does_not_serve_yet_leaves_feast_s_fields(world: Worl
     assert await world.feast_shows(BESIDE)
 
 
+async def test_births_live_as_long_as_the_plan_that_serves_says(world: World) -> None:
+    """Each from its bootstrap on, and those that both plans have once the new one serves."""
+    assert {(await world.birth(one)).key_ttl_s for one in (OLD, BESIDE)} == {None}
+    after = msgspec.structs.replace(AFTER, key_ttl_s=86_400)
+    await ensure_births(world.store, world.lake, after, serving=False, feast=False)
+    assert [(await world.birth(one)).key_ttl_s for one in (NEW, BESIDE)] == [86_400, None]
+    assert [birth.view for birth in await serve_births(world.store, after)] == ["spend"]
+    assert [(await world.birth(one)).key_ttl_s for one in (NEW, BESIDE, OLD)] == [86_400, 86_400, None]
+
+
 @pytest.mark.parametrize("n_writes", range(1, 9))
 async def test_a_switch_that_is_broken_off_is_begun_again(world: World, n_writes: int) -> None:
     """After any number of writes: the next one makes it whole, there and back."""
