@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -130,12 +130,13 @@ def start_offset(
 
 
 async def ensure_births(
-    store: Store, lake: LakeHistory, plan: Plan, *, serving: bool = True, feast: bool = True
+    store: Store, lake: LakeHistory, plan: Plan, *, serving: bool = True, hidden: Collection[str] = ()
 ) -> list[Bootstrapped]:
     """Give every view of the plan that has no birth one from the lake; those that were made.
 
-    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view. Births that
-    are not ``serving`` at once wait for `features.succession.serve_births`, once workers feed them.
+    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view. Births that are not
+    ``serving`` at once wait for `features.succession.serve_births`, once workers feed them. Feast's fields show those
+    that serve, but for ``hidden`` views, of which they show the birth of another plan.
     """
     certificate = await store.read_certificate()
     made = []
@@ -143,20 +144,32 @@ async def ensure_births(
         try:
             birth_of(certificate, view)
         except BirthMissingError:
+            feast = serving and view.name not in hidden
             made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
     return made
 
 
-async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Iterable[str]) -> list[Bootstrapped]:
-    """Make new births of these views from the lake, and withdraw the old ones once the new ones are certified."""
+async def rebuild_births(
+    store: Store,
+    lake: LakeHistory,
+    plan: Plan,
+    views: Iterable[str],
+    *,
+    serving: bool = True,
+    hidden: Collection[str] = (),
+) -> list[Bootstrapped]:
+    """Make new births of these views from the lake, and withdraw the old ones once the new ones are certified.
+
+    A birth serves and has Feast's fields as the old one did; where there is none, as `ensure_births` has it.
+    """
     certificate = await store.read_certificate()
     made = []
     for name in views:
         view = plan.view(name)
         old = [birth for birth in certificate.births if birth.view == name and birth.view_hash == view.hash]
-        serving = not old or any(birth.serving for birth in old)
-        feast = not old or any(birth.feast for birth in old)
-        made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
+        serves = any(birth.serving for birth in old) if old else serving
+        feast = any(birth.feast for birth in old) if old else serving and name not in hidden
+        made.append(await bootstrap_view(store, lake, plan, view, serving=serves, feast=feast))
         for birth in old:
             await store.drop_birth(name, birth.id)
     return made

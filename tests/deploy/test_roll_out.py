@@ -114,3 +114,52 @@ async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: Valke
     finally:
         reader.close()
         await store.close()
+
+
+@pytest.mark.servers
+async def test_a_plan_that_is_not_rolled_out_is_rebuilt_without_serving(tmp_path: Path, valkey: ValkeyServer) -> None:
+    """Were its births to serve, or to take Feast's fields, a rebuild would be a roll-out without its workers."""
+    project = "rebuilt"
+    before, after = (msgspec.structs.replace(plan, project=project) for plan in (BEFORE, AFTER))
+    World(tmp_path).fill_lake()
+    settings = Settings(var=tmp_path / "var", store=valkey.settings, lake=LakeSettings(url=str(tmp_path)))
+    state_dir = settings.state_dir(project)
+    put_on_shelf(before, b"", state_dir)
+    put_in_force(state_dir, InForce(serving=before.hash))
+    put_on_shelf(after, b"", state_dir)
+    for _ in range(2):
+        made = await make_births(settings, state_dir, project, rebuild=True)
+        assert [(one.birth.view_hash, one.birth.serving, one.birth.feast) for one in made] == [
+            (VIEW.hash, True, True),
+            (OTHER_VIEW.hash, False, False),
+        ]
+
+
+@pytest.mark.servers
+async def test_after_a_lost_store_feast_shows_a_view_that_a_kept_plan_alone_has(
+    tmp_path: Path, valkey: ValkeyServer
+) -> None:
+    """Of views that go by one name it shows that of the plan that serves."""
+    project = "kept_alone"
+    alone = msgspec.structs.replace(OTHER_VIEW, name="alone", hash="99aabbccddeeff00")
+    serving, kept, arriving = (
+        msgspec.structs.replace(BEFORE, project=project, views=views)
+        for views in (
+            (VIEW,),
+            (OTHER_VIEW, alone),
+            (msgspec.structs.replace(alone, name="new", hash="aabbccddeeff0011"),),
+        )
+    )
+    World(tmp_path).fill_lake()
+    settings = Settings(var=tmp_path / "var", store=valkey.settings, lake=LakeSettings(url=str(tmp_path)))
+    state_dir = settings.state_dir(project)
+    for plan in (kept, arriving, serving):
+        put_on_shelf(plan, b"", state_dir)
+    put_in_force(state_dir, InForce(serving=serving.hash, kept=(kept.hash,), arriving=arriving.hash))
+    made = await make_births(settings, state_dir, project, rebuild=False)
+    assert [(one.birth.view, one.birth.serving, one.birth.feast) for one in made] == [
+        ("levels", True, True),
+        ("levels", True, False),
+        ("alone", True, True),
+        ("new", False, False),
+    ]
