@@ -225,16 +225,14 @@ class Supervisor:
 
     def _drain(self) -> str:
         from deploy.caught_up import CaughtUp
-        from deploy.prepare import read_topics
-        from features.plan_shelf import serving_plan
+        from deploy.prepare import fed_topics
 
         try:
             waiting = CaughtUp(
                 bootstrap_servers=self._children[BROKER].server.address,
                 worker_ports=self._workers.metrics_ports,
             )
-            topics = read_topics(serving_plan(self._state_dir))
-            waiting.wait(waiting.ends(topics), deadline_s=DRAIN_STILL_S)
+            waiting.wait(waiting.ends(fed_topics(self._state_dir)), deadline_s=DRAIN_STILL_S)
         except MillstreamError as error:
             return f"the broker was stopped before all of its records were applied: {error}"
         return ""
