@@ -309,15 +309,21 @@ async def _open(shard: Shard) -> RedisLink:
 
 
 async def _void_other_layouts(shard: RedisLink, keys: ShardKeys) -> None:
-    """Before its first certificate, a shard forgets those of other slots: were these to return, they must not stand."""
+    """Before anything is certified, a shard forgets what was of other slots: were these to return, it must not stand.
+
+    What it was told of erasures since it has its slots stays.
+    """
     patterns = keys.of_any_layout
-    if not patterns or await shard.call(b"EXISTS", keys.certificate):
+    if not patterns:
+        return
+    fields = await shard.call(b"HKEYS", keys.certificate)
+    if any(field.startswith((b"view:", b"log:")) for field in fields):
         return
     for pattern in patterns:
         cursor = b"0"
         while True:
             cursor, found = await shard.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", SCAN_COUNT)
-            await _all(shard.call(b"DEL", key) for key in found)
+            await _all(shard.call(b"DEL", key) for key in found if key != keys.certificate)
             if cursor == b"0":
                 break
 
