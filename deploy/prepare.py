@@ -66,8 +66,9 @@ async def create_missing_topics(store: Store, settings: Settings, plan: Plan) ->
 async def prepare(state_dir: Path, settings: Settings, project: str, *, alone: bool) -> Prepared:
     """Create topics that are missing, adopt their logs, and give each view of the plans in force a birth from the lake.
 
-    ``alone`` says that no worker runs: then births that nobody needs any more go. A roll-out or backfill that is under
-    way is waited for before births are looked at, but not for topics: its workers may be waiting for these.
+    ``alone`` says that no worker runs: then births that nobody needs any more go. No births are made beside a roll-out
+    or backfill, which is waited for; where workers run, UnavailableError says to come again, for the supervisor has to
+    start those of a roll-out meanwhile. Topics are made at once: its workers may be waiting for these.
     """
     store = RedisStore(project, settings.store)
     await store.connect()
@@ -77,7 +78,7 @@ async def prepare(state_dir: Path, settings: Settings, project: str, *, alone: b
             for plan in shelved_in_force(state_dir)
             for topic in await create_missing_topics(store, settings, plan)
         ]
-        with only_one(state_dir, wait=True):
+        with only_one(state_dir, wait=alone):
             births = await prepare_births(store, state_dir, settings, project)
             if alone:
                 plans = shelved_in_force(state_dir)

@@ -174,7 +174,8 @@ class Supervisor:
     def _renew_topics(self) -> None:
         """A broker that comes back has forgotten its topics: make them anew, and let the workers join anew.
 
-        What keeps that from being done (a store that died with the broker) is waited for, and it is tried again.
+        What keeps that from being done (a store that died with the broker, a roll-out) is waited for, and it is tried
+        again.
         """
         self._topics_lost = False  # until the broker ends once more, perhaps during the steps below
         try:

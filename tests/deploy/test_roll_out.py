@@ -49,8 +49,8 @@ def test_one_roll_out_at_a_time(tmp_path: Path) -> None:
         assert (tmp_path / "plans" / "births.lock").exists()
 
 
-def test_topics_made_anew_wait_for_a_roll_out(tmp_path: Path) -> None:
-    """Their births come once its own are there, so that no view is born twice; nobody has to try again."""
+def test_a_start_waits_for_a_roll_out(tmp_path: Path) -> None:
+    """Its births come once those of the other are there, so that no view is born twice; nobody has to try again."""
     entered = threading.Event()
 
     def wait() -> None:
