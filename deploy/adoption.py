@@ -30,7 +30,7 @@ async def adopt_topic(settings: Settings, plan: Plan, topic: str, start: str) ->
     ends = await asyncio.to_thread(read_ends, settings.kafka.bootstrap_servers, logs, [topic])
     offsets = {number: start_of(start, first[topic, number], end) for (_, _, number), end in ends.items()}
     adopted = AdoptedLog(topic=topic, log=found.log, start=offsets)
-    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
+    store = RedisStore(plan.project, settings.store)
     await store.connect()
     try:
         await store.adopt_log(adopted)

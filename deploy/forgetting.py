@@ -41,7 +41,7 @@ async def forget_entity(settings: Settings, plans: Sequence[Plan], entity: Mappi
 async def _forget(settings: Settings, plans: Sequence[Plan], entity: Mapping[str, KeyValue] | None) -> Forgotten:
     plan = plans[0]
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
-    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
+    store = RedisStore(plan.project, settings.store)
     key = make_erasure_key(settings, plan.project)
     neighbours = Neighbours(
         store=store,

@@ -14,13 +14,16 @@ LOCK_FILE = "births.lock"
 
 
 @contextmanager
-def only_one(state_dir: Path) -> Iterator[None]:
-    """Hold off every other roll-out, backfill and erasure of a state folder; UnavailableError while one is on."""
+def only_one(state_dir: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold off every other roll-out, backfill and erasure of this state folder.
+
+    While one is under way: UnavailableError, or with ``wait`` the process stands still until it has ended.
+    """
     path = state_dir / SHELF / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             problem = "a roll-out, a backfill or an erasure of this domain is under way; wait for it"
             raise UnavailableError("births", problem) from None

@@ -17,13 +17,14 @@ from deploy.births import ensure_births_in_force
 from deploy.champions import needed_plans
 from deploy.exit_codes import exit_code_of
 from deploy.new_topics import create_topics
+from deploy.only_one import only_one
 from features.bootstrap import Bootstrapped, rebuild_births
 from features.domain import project_name
 from features.errors import BundleCorruptError, MillstreamError
 from features.lake import Lake, open_site_lake
 from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from features.plan import Plan
-from features.plan_shelf import InForce, plans_in_force, put_in_force, read_in_force, shelved_plan
+from features.plan_shelf import InForce, fed_plans, plans_in_force, put_in_force, read_in_force, shelved_plan
 from features.redis_store import RedisStore
 from features.settings import Settings, load_settings
 from features.store import Store
@@ -45,6 +46,12 @@ def read_topics(plan: Plan) -> list[str]:
     return [*(source.topic for source in plan.sources), SCORES_TOPIC]
 
 
+def fed_topics(state_dir: Path) -> list[str]:
+    """The topics that the workers of all plans read, each once."""
+    plans = [shelved_plan(state_dir, plan_hash) for plan_hash in fed_plans(state_dir, plans_in_force(state_dir))]
+    return list(dict.fromkeys(topic for plan in plans for topic in read_topics(plan)))
+
+
 async def create_missing_topics(store: Store, settings: Settings, plan: Plan) -> list[str]:
     """Create the topics of a plan that are missing, and adopt their logs; those that were created."""
     return await create_topics(
@@ -59,25 +66,42 @@ async def create_missing_topics(store: Store, settings: Settings, plan: Plan) ->
 async def prepare(state_dir: Path, settings: Settings, project: str, *, alone: bool) -> Prepared:
     """Create topics that are missing, adopt their logs, and give each view of the plans in force a birth from the lake.
 
-    ``alone`` says that no worker runs: then births that nobody needs any more go.
+    ``alone`` says that no worker runs: then births that nobody needs any more go. No births are made beside a roll-out
+    or backfill, which is waited for; where workers run, UnavailableError says to come again, for the supervisor has to
+    start those of a roll-out meanwhile. Topics are made at once: its workers may be waiting for these.
     """
-    in_force = plans_in_force(state_dir)
-    plans = [shelved_plan(state_dir, plan_hash) for plan_hash in in_force.plans]
-    store = RedisStore(project, settings.store, key_ttl_s=plans[0].key_ttl_s)
+    store = RedisStore(project, settings.store)
     await store.connect()
     try:
-        created = [topic for plan in plans for topic in await create_missing_topics(store, settings, plan)]
-        births = await ensure_births_in_force(store, settings, state_dir)
-        lake, logs = open_site_lake(settings, project), KafkaLogs(settings.kafka.bootstrap_servers)
-        for plan in plans:
-            births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
-        if alone:
-            await serve_births(store, lake, plans[0])
-            await withdraw_births(store, plans)
-            await sweep(store)
+        created = [
+            topic
+            for plan in shelved_in_force(state_dir)
+            for topic in await create_missing_topics(store, settings, plan)
+        ]
+        with only_one(state_dir, wait=alone):
+            births = await prepare_births(store, state_dir, settings, project)
+            if alone:
+                plans = shelved_in_force(state_dir)
+                await serve_births(store, open_site_lake(settings, project), plans[0])
+                await withdraw_births(store, plans)
+                await sweep(store)
     finally:
         await store.close()
     return Prepared(created, births)
+
+
+async def prepare_births(store: RedisStore, state_dir: Path, settings: Settings, project: str) -> list[Bootstrapped]:
+    """Births for views of the plans in force that lack one, or whose states lack what the lake has."""
+    births = await ensure_births_in_force(store, settings, state_dir)
+    lake, logs = open_site_lake(settings, project), KafkaLogs(settings.kafka.bootstrap_servers)
+    for plan in shelved_in_force(state_dir):
+        births += await rebuild_births(store, lake, plan, await stranded_views(store, lake, plan, logs))
+    return births
+
+
+def shelved_in_force(state_dir: Path) -> list[Plan]:
+    """The plans in force, the serving one first."""
+    return [shelved_plan(state_dir, plan_hash) for plan_hash in plans_in_force(state_dir).plans]
 
 
 async def stranded_views(store: RedisStore, lake: Lake, plan: Plan, logs: KafkaLogs) -> list[str]:

@@ -20,7 +20,7 @@ async def repair_entities(
 
     ``plans`` are those of `features.plan_shelf.live_plans`: each view's birth of any of them is repaired once.
     """
-    store = RedisStore(plans[0].project, settings.store, key_ttl_s=plans[0].key_ttl_s)
+    store = RedisStore(plans[0].project, settings.store)
     await store.connect()
     try:
         certified = {(birth.view, birth.view_hash) for birth in (await store.read_certificate()).births}

@@ -96,7 +96,7 @@ class RollOut:
         BirthMissingError, with nothing changed, where a view has no birth and none are to be made.
         """
         with only_one(self._state_dir):
-            store = RedisStore(target.project, self._settings.store, key_ttl_s=target.key_ttl_s)
+            store = RedisStore(target.project, self._settings.store)
             await store.connect()
             try:
                 served: list[str] = []

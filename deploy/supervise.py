@@ -174,7 +174,8 @@ class Supervisor:
     def _renew_topics(self) -> None:
         """A broker that comes back has forgotten its topics: make them anew, and let the workers join anew.
 
-        What keeps that from being done (a store that died with the broker) is waited for, and it is tried again.
+        What keeps that from being done (a store that died with the broker, a roll-out) is waited for, and it is tried
+        again.
         """
         self._topics_lost = False  # until the broker ends once more, perhaps during the steps below
         try:
@@ -225,16 +226,14 @@ class Supervisor:
 
     def _drain(self) -> str:
         from deploy.caught_up import CaughtUp
-        from deploy.prepare import read_topics
-        from features.plan_shelf import serving_plan
+        from deploy.prepare import fed_topics
 
         try:
             waiting = CaughtUp(
                 bootstrap_servers=self._children[BROKER].server.address,
                 worker_ports=self._workers.metrics_ports,
             )
-            topics = read_topics(serving_plan(self._state_dir))
-            waiting.wait(waiting.ends(topics), deadline_s=DRAIN_STILL_S)
+            waiting.wait(waiting.ends(fed_topics(self._state_dir)), deadline_s=DRAIN_STILL_S)
         except MillstreamError as error:
             return f"the broker was stopped before all of its records were applied: {error}"
         return ""

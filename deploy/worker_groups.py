@@ -63,7 +63,6 @@ class WorkerGroups:
         in_force = plans_in_force(self._state_dir)
         if in_force == self._followed:
             return Change()
-        self._followed = in_force
         fed = fed_plans(self._state_dir, in_force)
         stop = [name for name, plan_hash in self.plan_of.items() if plan_hash not in fed]
         running = set(self.plan_of.values())
@@ -72,6 +71,7 @@ class WorkerGroups:
         ]
         for name in stop:
             del self.plan_of[name]
+        self._followed = in_force  # last: what failed is looked at again
         return Change(start, stop)
 
     def _worker(self, plan_hash: str) -> Room:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -130,12 +130,13 @@ def start_offset(
 
 
 async def ensure_births(
-    store: Store, lake: LakeHistory, plan: Plan, *, serving: bool = True, feast: bool = True
+    store: Store, lake: LakeHistory, plan: Plan, *, serving: bool = True, hidden: Collection[str] = ()
 ) -> list[Bootstrapped]:
     """Give every view of the plan that has no birth one from the lake; those that were made.
 
-    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view. Births that
-    are not ``serving`` at once wait for `features.succession.serve_births`, once workers feed them.
+    The same call makes a new store ready, brings back a lost one, and bootstraps a changed view. Births that are not
+    ``serving`` at once wait for `features.succession.serve_births`, once workers feed them. Feast's fields show those
+    that serve, but for ``hidden`` views, of which they show the birth of another plan.
     """
     certificate = await store.read_certificate()
     made = []
@@ -143,20 +144,32 @@ async def ensure_births(
         try:
             birth_of(certificate, view)
         except BirthMissingError:
+            feast = serving and view.name not in hidden
             made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
     return made
 
 
-async def rebuild_births(store: Store, lake: LakeHistory, plan: Plan, views: Iterable[str]) -> list[Bootstrapped]:
-    """Make new births of these views from the lake, and withdraw the old ones once the new ones are certified."""
+async def rebuild_births(
+    store: Store,
+    lake: LakeHistory,
+    plan: Plan,
+    views: Iterable[str],
+    *,
+    serving: bool = True,
+    hidden: Collection[str] = (),
+) -> list[Bootstrapped]:
+    """Make new births of these views from the lake, and withdraw the old ones once the new ones are certified.
+
+    A birth serves and has Feast's fields as the old one did; where there is none, as `ensure_births` has it.
+    """
     certificate = await store.read_certificate()
     made = []
     for name in views:
         view = plan.view(name)
         old = [birth for birth in certificate.births if birth.view == name and birth.view_hash == view.hash]
-        serving = not old or any(birth.serving for birth in old)
-        feast = not old or any(birth.feast for birth in old)
-        made.append(await bootstrap_view(store, lake, plan, view, serving=serving, feast=feast))
+        serves = any(birth.serving for birth in old) if old else serving
+        feast = any(birth.feast for birth in old) if old else serving and name not in hidden
+        made.append(await bootstrap_view(store, lake, plan, view, serving=serves, feast=feast))
         for birth in old:
             await store.drop_birth(name, birth.id)
     return made
@@ -198,6 +211,7 @@ async def _bootstrap_once(
         cut=cut,
         serving=serving,
         feast=feast,
+        key_ttl_s=plan.key_ttl_s,
     )
     kernel = ViewKernel(view, source)
     entries = list(states.items())
@@ -205,7 +219,7 @@ async def _bootstrap_once(
         writes = [state_write(kernel, key, b"", state) for key, state in entries[begin : begin + CHUNK]]
         if not birth.feast:
             writes = [write._replace(feast_fields=()) for write in writes]
-        answers = await store.bootstrap_states(view.name, birth.id, writes)
+        answers = await store.bootstrap_states(view.name, birth.id, writes, key_ttl_s=birth.key_ttl_s)
         if any(answer is not None for answer in answers):
             raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")
     certified = {log.log for log in (await store.read_certificate()).logs if log.topic == view.topic}

@@ -84,7 +84,14 @@ class MemoryStore:
         """Compare and set each; None where it was written, else the state that stands there (empty: none)."""
         return await self._write_states(view, birth, writes, certified=True)
 
-    async def bootstrap_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
+    async def bootstrap_states(
+        self,
+        view: str,
+        birth: str,
+        writes: Sequence[StateWrite],
+        *,
+        key_ttl_s: int | None = None,  # noqa: ARG002 - there is no clock here, so nothing expires
+    ) -> list[bytes | None]:
         """As `write_states`, for a birth that is not certified yet: asks for no certificate."""
         return await self._write_states(view, birth, writes, certified=False)
 
@@ -96,7 +103,7 @@ class MemoryStore:
         return certificate
 
     async def write_birth(self, birth: Birth) -> None:
-        """Certify a birth on every shard (or change its cut or ``serving``)."""
+        """Certify a birth on every shard (or change its cut, ``serving`` or ``key_ttl_s``)."""
         field = birth_field(birth.view, birth.id)
         await self._write_everywhere(witness_key(PROJECT, birth.join_keys), {field: b""})
         await self._write_everywhere(CERTIFICATE, {field: msgspec.json.encode(birth)})

@@ -25,18 +25,36 @@ def named(source: str) -> Script:
     return Script(source.encode(), hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode())
 
 
+KEEP_TTL = """\
+local function keep_ttl(certificate)  -- all births of an entity share its key, so the longest of their times holds
+  local fields, longest = redis.call('HGETALL', certificate), false
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 5) == 'view:' then
+      local ttl = tonumber(string.match(fields[i + 1], '"key_ttl_s":(%d+)') or 0)  -- 0: for ever
+      if not longest then longest = ttl elseif longest ~= 0 and (ttl == 0 or ttl > longest) then longest = ttl end
+    end
+  end
+  if longest then redis.call('HSET', certificate, 'ttl', longest) else redis.call('HDEL', certificate, 'ttl') end
+end
+"""
+"""A function for the scripts that change births: notes after how many seconds without a write an entity expires."""
+
 WRITE_STATES = named("""\
--- KEYS: certificate   ARGV: certificate field (empty: ask for none), erasures known, state field, seconds to live
--- (0: for ever), then per entity: key, expected head, state, number of further words, those (Feast's fields and values)
-local feast = true
+-- KEYS: certificate   ARGV: certificate field (empty: ask for none), erasures known, state field, seconds to live of a
+-- birth that is not certified yet (0: for ever), then per entity: key, expected head, state, number of further words,
+-- those (Feast's fields and values)
+local feast, ttl = true, redis.call('HGET', KEYS[1], 'ttl')
 if ARGV[1] ~= '' then
   local birth = redis.call('HGET', KEYS[1], ARGV[1])
   if not birth then return redis.error_reply('BIRTHMISSING ' .. ARGV[1]) end
   feast = not string.find(birth, '"feast":false', 1, true)  -- another birth has Feast's fields
   local erasures = redis.call('HGET', KEYS[1], 'erasures') or '0'
   if erasures ~= ARGV[2] then return redis.error_reply('ERASURES known to the store: ' .. erasures) end
+elseif not ttl or (ttl ~= '0' and (ARGV[4] == '0' or tonumber(ARGV[4]) > tonumber(ttl))) then
+  ttl = ARGV[4]
+  redis.call('HSET', KEYS[1], 'ttl', ttl)  -- before other writers can make it shorter
 end
-local call, field, ttl, at, answers = redis.call, ARGV[3], ARGV[4], 5, {}
+local call, field, at, answers = redis.call, ARGV[3], 5, {}
 while at <= #ARGV do
   local key, expected, words = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 3])
   local stored = call('HGET', key, field)
@@ -48,7 +66,7 @@ while at <= #ARGV do
     else
       call('HSET', key, field, ARGV[at + 2])
     end
-    if ttl ~= '0' then call('EXPIRE', key, ttl) end
+    if ttl and ttl ~= '0' then call('EXPIRE', key, ttl) else call('PERSIST', key) end
     answers[#answers + 1] = false
   else
     answers[#answers + 1] = stored or ''
@@ -76,17 +94,31 @@ end
 return redis.status_reply('OK')
 """)
 
-DROP_BIRTH = named("""\
+CERTIFY_BIRTH = named(
+    KEEP_TTL
+    + """\
+-- KEYS: certificate   ARGV: certificate field, record
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+keep_ttl(KEYS[1])
+return redis.status_reply('OK')
+"""
+)
+
+DROP_BIRTH = named(
+    KEEP_TTL
+    + """\
 -- KEYS: certificate, progress   ARGV: certificate field, birth, field that notes it as dropped
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if record then redis.call('HSET', KEYS[1], ARGV[3], record) end
 redis.call('HDEL', KEYS[1], ARGV[1])
+keep_ttl(KEYS[1])
 local beginning = ARGV[2] .. ':'
 for _, mark in ipairs(redis.call('HKEYS', KEYS[2])) do
   if string.sub(mark, 1, #beginning) == beginning then redis.call('HDEL', KEYS[2], mark) end
 end
 return redis.status_reply('OK')
-""")
+"""
+)
 
 RAISE_ERASURE = named("""\
 -- KEYS: certificate, progress   ARGV: certificate field, record, then <log>:<partition> and end in turn
@@ -113,4 +145,4 @@ for i = 2 * tonumber(ARGV[1]) + 2, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i])
 return 1
 """)
 
-SCRIPTS = (WRITE_STATES, WRITE_PROGRESS, DROP_BIRTH, RAISE_ERASURE, ERASE)
+SCRIPTS = (WRITE_STATES, WRITE_PROGRESS, CERTIFY_BIRTH, DROP_BIRTH, RAISE_ERASURE, ERASE)

@@ -22,6 +22,7 @@ from features.redis_files import rewrite_files
 from features.redis_link import RedisLink, open_link, pack
 from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import (
+    CERTIFY_BIRTH,
     DROP_BIRTH,
     ERASE,
     RAISE_ERASURE,
@@ -63,16 +64,13 @@ class RedisStore:
         Name of the Feast project, which every key of ours carries.
     settings
         Where the server is (a ``host`` that begins with a slash is a unix socket), or the cluster, or the Sentinels.
-    key_ttl_s
-        After how long without a write an entity expires; None: never.
 
     """
 
-    def __init__(self, project: str, settings: StoreSettings, *, key_ttl_s: int | None = None) -> None:
+    def __init__(self, project: str, settings: StoreSettings) -> None:
         self.epoch = 0
         self._project = project
         self._settings = settings
-        self._ttl = b"%d" % (key_ttl_s or 0)
         self._topology: Topology | None = None
         self._n_erasures = b"0"
         self._shards: tuple[RedisLink, ...] = ()
@@ -118,11 +116,15 @@ class RedisStore:
         with nothing written on that shard, BirthMissingError where the birth is not certified, and ErasureMissedError
         where this writer does not know all that was forgotten.
         """
-        return await self._write_states(view, birth, writes, birth_field(view, birth))
+        field = state_field(view, birth)
+        return await self._write_states(writes, (birth_field(view, birth), self._n_erasures, field, b""))
 
-    async def bootstrap_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
-        """Write states of a birth that is not certified yet; answers as `write_states`, asks for no certificate."""
-        return await self._write_states(view, birth, writes, b"")
+    async def bootstrap_states(
+        self, view: str, birth: str, writes: Sequence[StateWrite], *, key_ttl_s: int | None = None
+    ) -> list[bytes | None]:
+        """Write states of a birth that is not certified yet: see `features.store.Store.bootstrap_states`."""
+        field = state_field(view, birth)
+        return await self._write_states(writes, (b"", b"", field, b"%d" % (key_ttl_s or 0)))
 
     async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries; ShardMovedError where the shards are others by now."""
@@ -133,11 +135,12 @@ class RedisStore:
         return common_certificate(await _all(map(self._read_certificate, links, self._keys)))
 
     async def write_birth(self, birth: Birth) -> None:
-        """Certify a birth on every shard (or change its cut or ``serving``)."""
+        """Certify a birth on every shard (or change its cut, ``serving`` or ``key_ttl_s``)."""
         field = birth_field(birth.view, birth.id)
         shards = zip(self._every(), self._keys, strict=True)
         await _all(shard.call(b"HSET", keys.witness(birth.join_keys), field, b"") for shard, keys in shards)
-        await self._certify(field, msgspec.json.encode(birth))
+        await self._void_other_layouts()
+        await self._run_everywhere(CERTIFY_BIRTH, (field, msgspec.json.encode(birth)))
 
     async def drop_birth(self, view: str, birth: str) -> None:
         """Withdraw a certificate and its progress everywhere, and note that the birth is to be swept."""
@@ -173,7 +176,10 @@ class RedisStore:
 
     async def adopt_log(self, log: AdoptedLog) -> None:
         """Certify on every shard that this log may be read from there on."""
-        await self._certify(log_field(log.topic, log.log), msgspec.json.encode(log))
+        await self._void_other_layouts()
+        words = (log_field(log.topic, log.log), msgspec.json.encode(log))
+        shards = zip(self._every(), self._keys, strict=True)
+        await _all(shard.call(b"HSET", keys.certificate, *words) for shard, keys in shards)
 
     async def write_progress(self, marks: Mapping[ProgressKey, int]) -> None:
         """Set next offsets on every shard, after all earlier writes; raises as `write_states`."""
@@ -233,12 +239,10 @@ class RedisStore:
             if cursor == b"0":
                 return sorted(found)
 
-    async def _write_states(
-        self, view: str, birth: str, writes: Sequence[StateWrite], certificate: bytes
-    ) -> list[bytes | None]:
+    async def _write_states(self, writes: Sequence[StateWrite], head: Sequence[bytes]) -> list[bytes | None]:
+        """Run the script, which ``head`` tells what to ask for and where to write."""
         if not writes:
             return []
-        head = (certificate, self._n_erasures, state_field(view, birth), self._ttl)
 
         def ask(at: int, writes: Iterable[StateWrite]) -> Awaitable[list[bytes | None]]:
             arguments = [*head]
@@ -258,10 +262,8 @@ class RedisStore:
         fields = await _all(shard.call(b"HKEYS", key) for key in keys.witnesses(certificate))
         return witnessed(certificate, set(chain.from_iterable(fields)))
 
-    async def _certify(self, field: bytes, record: bytes) -> None:
-        shards = tuple(zip(self._every(), self._keys, strict=True))
-        await _all(_void_other_layouts(*shard) for shard in shards)
-        await _all(shard.call(b"HSET", keys.certificate, field, record) for shard, keys in shards)
+    async def _void_other_layouts(self) -> None:
+        await _all(map(_void_other_layouts, self._every(), self._keys))
 
     async def _run_everywhere(self, script: Script, arguments: Sequence[bytes]) -> None:
         """Run a script on the certificate and progress of every shard."""
@@ -307,15 +309,21 @@ async def _open(shard: Shard) -> RedisLink:
 
 
 async def _void_other_layouts(shard: RedisLink, keys: ShardKeys) -> None:
-    """Before its first certificate, a shard forgets those of other slots: were these to return, they must not stand."""
+    """Before anything is certified, a shard forgets what was of other slots: were these to return, it must not stand.
+
+    What it was told of erasures since it has its slots stays.
+    """
     patterns = keys.of_any_layout
-    if not patterns or await shard.call(b"EXISTS", keys.certificate):
+    if not patterns:
+        return
+    fields = await shard.call(b"HKEYS", keys.certificate)
+    if any(field.startswith((b"view:", b"log:")) for field in fields):
         return
     for pattern in patterns:
         cursor = b"0"
         while True:
             cursor, found = await shard.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", SCAN_COUNT)
-            await _all(shard.call(b"DEL", key) for key in found)
+            await _all(shard.call(b"DEL", key) for key in found if key != keys.certificate)
             if cursor == b"0":
                 break
 

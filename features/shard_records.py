@@ -2,7 +2,8 @@
 
 A certificate hash has ``view:<view>:<birth>`` → JSON `Birth`, ``log:<topic>:<log>`` → JSON `AdoptedLog`,
 ``dropped:<view>:<birth>`` → the birth that was withdrawn, until its fields are swept, ``erasure:<id>`` → JSON
-`Erasure`, and ``erasures`` → how many of these there are; a progress hash has ``<birth>:<log>:<partition>`` → next
+`Erasure`, ``erasures`` → how many of these there are, and ``ttl`` → after how many seconds without a write an entity
+expires, 0: never; a progress hash has ``<birth>:<log>:<partition>`` → next
 offset in decimal. Each birth is named a second time, in a hash among its entities: its witness.
 """
 

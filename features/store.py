@@ -32,7 +32,9 @@ class Birth(Struct, frozen=True, kw_only=True):
     ``cut`` maps log → partition → first offset that the bootstrapped states do not hold. ``join_keys`` are the names
     of the entities' join keys: the birth ends with the deletion of all these entities, as ``feast teardown`` does it.
     ``features`` are the names of the view's features. Feast's fields of a view are one set for all its births:
-    ``feast`` says whether they show this one.
+    ``feast`` says whether they show this one. ``key_ttl_s`` is after how long without a write nothing of the view's
+    entities is in any window of it any more, None: never. All births of an entity share its key, so it expires after
+    the longest time that a certified birth has.
     """
 
     view: str
@@ -43,6 +45,7 @@ class Birth(Struct, frozen=True, kw_only=True):
     cut: Mapping[str, Mapping[int, int]]
     serving: bool
     feast: bool = True
+    key_ttl_s: int | None = None
 
 
 class AdoptedLog(Struct, frozen=True, kw_only=True):
@@ -99,8 +102,13 @@ class Store(Protocol):
         """
         ...
 
-    async def bootstrap_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
-        """Write states of a birth that is not certified yet; answers as `write_states`, asks for no certificate."""
+    async def bootstrap_states(
+        self, view: str, birth: str, writes: Sequence[StateWrite], *, key_ttl_s: int | None = None
+    ) -> list[bytes | None]:
+        """Write states of a birth that is not certified yet; answers as `write_states`, asks for no certificate.
+
+        From then on no writer lets an entity expire sooner than after ``key_ttl_s``, which the birth is to have.
+        """
         ...
 
     async def read_certificate(self) -> Certificate:
@@ -108,7 +116,7 @@ class Store(Protocol):
         ...
 
     async def write_birth(self, birth: Birth) -> None:
-        """Certify a birth on every shard (or change its cut or ``serving``)."""
+        """Certify a birth on every shard (or change its cut, ``serving`` or ``key_ttl_s``)."""
         ...
 
     async def drop_birth(self, view: str, birth: str) -> None:

@@ -16,7 +16,7 @@ from features.store import Birth, Store
 
 
 async def serve_births(store: Store, lake: ErasureLake, plan: Plan) -> list[Birth]:
-    """Let every birth of a plan serve, and Feast's fields show it.
+    """Let every birth of a plan serve, live as long as the plan says, and Feast's fields show it.
 
     Births of other plans go on serving whoever reads them; Feast's fields, of which a view has one set, leave them. May
     be broken off and begun again.
@@ -47,6 +47,9 @@ async def serve_births(store: Store, lake: ErasureLake, plan: Plan) -> list[Birt
     for view in plan.views:
         birth = birth_of(certificate, view)
         others = [other for other in certificate.births if other.view == view.name and other.id != birth.id]
+        if birth.key_ttl_s != plan.key_ttl_s:
+            birth = msgspec.structs.replace(birth, key_ttl_s=plan.key_ttl_s)
+            await store.write_birth(birth)
         if birth.serving and birth.feast and not others:
             continue
         for other in others:

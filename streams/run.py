@@ -74,7 +74,7 @@ def wire(
     lake: Lake,
 ) -> WorkerApp:
     """The app with its engine, store, lake and steward; nothing is connected yet."""
-    store = RedisStore(plan.project, settings.store, key_ttl_s=plan.key_ttl_s)
+    store = RedisStore(plan.project, settings.store)
     announcer = Announcer(bootstrap_servers=settings.kafka.bootstrap_servers, metrics=metrics)
     engine = Engine(
         plan=plan,

@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 PASSWORD = "sesame"
 USER, ADMIN = "millstream", "admin"
 COMMANDS = (
-    *("HGET", "HMGET", "HSET", "HGETALL", "HKEYS", "HEXISTS", "HDEL", "EXPIRE", "SCAN", "DEL", "EXISTS"),
+    *("HGET", "HMGET", "HSET", "HGETALL", "HKEYS", "HEXISTS", "HDEL", "EXPIRE", "PERSIST", "SCAN", "DEL"),
     *("INFO", "BGREWRITEAOF", "BGSAVE"),
     *("EVAL", "EVALSHA", "SCRIPT|LOAD"),
 )
@@ -102,7 +102,7 @@ class TlsRedisServer(RedisServer):
             *("--port", str(self.plain_port), "--tls-port", str(self.port), "--tls-auth-clients", "optional"),
             *("--tls-cert-file", str(self._certificate), "--tls-key-file", str(self._key)),
             *("--tls-ca-cert-file", str(self.authority.ca_file)),
-            *("--user", "default", "off", "--user", USER, *ours, "--appendfsync", "always"),
+            *("--user", "default", "off", "~*", "&*", "+@all", "--user", USER, *ours, "--appendfsync", "always"),
             *("--user", ADMIN, "on", f">{PASSWORD}", "~*", "+@all"),
         )
 

@@ -79,7 +79,7 @@ class Site:
         """One question to the store."""
 
         async def once() -> T:
-            store = RedisStore(self.plan.project, self.store_settings, key_ttl_s=self.plan.key_ttl_s)
+            store = RedisStore(self.plan.project, self.store_settings)
             await store.connect()
             try:
                 return await question(store)

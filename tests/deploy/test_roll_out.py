@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 from deploy.births import make_births
 from deploy.champions import read_champions
 from deploy.only_one import only_one
+from deploy.prepare import fed_topics
 from deploy.roll_out import RolledOut, RollOut
 from deploy.running_stack import RunningStack
 from deploy.servers import ValkeyServer
@@ -18,12 +20,15 @@ from features.bootstrap import birth_of
 from features.errors import BirthMissingError, UnavailableError
 from features.feast_layout import FeastRow, entity_key, state_field
 from features.lake import open_lake
+from features.nouns import SCORES_TOPIC
+from features.plan import Plan
 from features.plan_shelf import InForce, plans_in_force, put_in_force, put_on_shelf
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import LakeSettings, Settings
 from features.succession import serve_births
 from grpc_api.pointer import models_dir
+from tests.features.strategies import SOURCE
 from tests.features.test_verify import KERNEL, VIEW, World
 from tests.features.test_verify import PLAN as LEVELS
 from tests.grpc_api.shop import PLAN, publish
@@ -43,6 +48,39 @@ def test_one_roll_out_at_a_time(tmp_path: Path) -> None:
         pytest.fail("two at a time")
     with only_one(tmp_path):
         assert (tmp_path / "plans" / "births.lock").exists()
+
+
+def test_a_start_waits_for_a_roll_out(tmp_path: Path) -> None:
+    """Its births come once those of the other are there, so that no view is born twice; nobody has to try again."""
+    entered = threading.Event()
+
+    def wait() -> None:
+        with only_one(tmp_path, wait=True):
+            entered.set()
+
+    waiting = threading.Thread(target=wait)
+    with only_one(tmp_path):
+        waiting.start()
+        assert not entered.wait(0.2)
+    waiting.join(30)
+    assert entered.is_set()
+
+
+def test_all_topics_that_workers_read_are_drained(tmp_path: Path) -> None:
+    """Those of a plan that arrives, or is kept for its own views, too; of one that no workers are for, none."""
+
+    def reading(topic: str, view_hash: str) -> Plan:
+        source = msgspec.structs.replace(SOURCE, topic=topic)
+        one = msgspec.structs.replace(VIEW, topic=topic, hash=view_hash)
+        made = msgspec.structs.replace(BEFORE, sources=(source,), views=(one,))
+        put_on_shelf(made, b"", tmp_path)
+        return made
+
+    serving, arriving, kept = (reading(f"topic_{name}", name * 16) for name in "abc")
+    unfed = msgspec.structs.replace(serving, sources=(msgspec.structs.replace(SOURCE, topic="unfed"),))
+    put_on_shelf(unfed, b"", tmp_path)
+    put_in_force(tmp_path, InForce(serving=serving.hash, arriving=arriving.hash, kept=(kept.hash, unfed.hash)))
+    assert fed_topics(tmp_path) == ["topic_a", SCORES_TOPIC, "topic_b", "topic_c"]
 
 
 def test_it_is_said_who_keeps_a_plan(tmp_path: Path) -> None:
@@ -115,3 +153,52 @@ async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: Valke
     finally:
         reader.close()
         await store.close()
+
+
+@pytest.mark.servers
+async def test_a_plan_that_is_not_rolled_out_is_rebuilt_without_serving(tmp_path: Path, valkey: ValkeyServer) -> None:
+    """Were its births to serve, or to take Feast's fields, a rebuild would be a roll-out without its workers."""
+    project = "rebuilt"
+    before, after = (msgspec.structs.replace(plan, project=project) for plan in (BEFORE, AFTER))
+    World(tmp_path).fill_lake()
+    settings = Settings(var=tmp_path / "var", store=valkey.settings, lake=LakeSettings(url=str(tmp_path)))
+    state_dir = settings.state_dir(project)
+    put_on_shelf(before, b"", state_dir)
+    put_in_force(state_dir, InForce(serving=before.hash))
+    put_on_shelf(after, b"", state_dir)
+    for _ in range(2):
+        made = await make_births(settings, state_dir, project, rebuild=True)
+        assert [(one.birth.view_hash, one.birth.serving, one.birth.feast) for one in made] == [
+            (VIEW.hash, True, True),
+            (OTHER_VIEW.hash, False, False),
+        ]
+
+
+@pytest.mark.servers
+async def test_after_a_lost_store_feast_shows_a_view_that_a_kept_plan_alone_has(
+    tmp_path: Path, valkey: ValkeyServer
+) -> None:
+    """Of views that go by one name it shows that of the plan that serves."""
+    project = "kept_alone"
+    alone = msgspec.structs.replace(OTHER_VIEW, name="alone", hash="99aabbccddeeff00")
+    serving, kept, arriving = (
+        msgspec.structs.replace(BEFORE, project=project, views=views)
+        for views in (
+            (VIEW,),
+            (OTHER_VIEW, alone),
+            (msgspec.structs.replace(alone, name="new", hash="aabbccddeeff0011"),),
+        )
+    )
+    World(tmp_path).fill_lake()
+    settings = Settings(var=tmp_path / "var", store=valkey.settings, lake=LakeSettings(url=str(tmp_path)))
+    state_dir = settings.state_dir(project)
+    for plan in (kept, arriving, serving):
+        put_on_shelf(plan, b"", state_dir)
+    put_in_force(state_dir, InForce(serving=serving.hash, kept=(kept.hash,), arriving=arriving.hash))
+    made = await make_births(settings, state_dir, project, rebuild=False)
+    assert [(one.birth.view, one.birth.serving, one.birth.feast) for one in made] == [
+        ("levels", True, True),
+        ("levels", True, False),
+        ("alone", True, True),
+        ("new", False, False),
+    ]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from deploy.rooms import Room, make_worker
 from deploy.worker_groups import Change, WorkerGroups, WorkerPorts
+from features.errors import DomainError
 from features.plan_shelf import InForce, put_in_force, put_on_shelf
 from tests.streams.shop import plan, view
 
@@ -23,6 +26,20 @@ def groups(folder: Path, n_workers: int) -> WorkerGroups:
     put_on_shelf(NEW, b"", folder)
     put_in_force(folder, InForce(serving=OLD.hash))
     return WorkerGroups(folder, n_workers=n_workers, make_worker=worker, find_ports=lambda: (next(ports), next(ports)))
+
+
+def test_a_plan_that_cannot_be_read_is_looked_at_again(tmp_path: Path) -> None:
+    """What runs goes on, and the plan's workers start once it is there."""
+    running = groups(tmp_path, 1)
+    running.follow()
+    late = plan("shop", view("spend", "cc"))
+    put_in_force(tmp_path, InForce(serving=OLD.hash, kept=(late.hash,)))
+    for _ in range(2):
+        with pytest.raises(DomainError, match="is not in"):
+            running.follow()
+    assert set(running.plan_of.values()) == {OLD.hash}
+    put_on_shelf(late, b"", tmp_path)
+    assert [late.hash in room.command() for room in running.follow().start] == [True]
 
 
 def test_workers_come_and_go_with_their_plans(tmp_path: Path) -> None:

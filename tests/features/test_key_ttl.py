@@ -16,7 +16,11 @@ from features.store import Birth, StateWrite
 from tests.features.strategies import SOURCE, Event, event_sets, whole_view
 from tests.waiting import wait_until
 
-BIRTH = Birth(view="spend", view_hash="00ff", id="b1", join_keys=("customer",), cut={}, serving=True)
+BIRTH = Birth(view="spend", view_hash="00ff", id="b1", join_keys=("customer",), cut={}, serving=True, key_ttl_s=1_000)
+LONGER, FOR_EVER = (
+    msgspec.structs.replace(BIRTH, view_hash="11ee", id="b2", key_ttl_s=key_ttl_s) for key_ttl_s in (5_000, None)
+)
+KEY = b"expiring:k"
 WINDOWED = msgspec.structs.replace(
     whole_view(), features=tuple(feature for feature in whole_view().features if feature.window_us is not None)
 )
@@ -55,8 +59,8 @@ def test_an_entity_that_expires_too_soon_has_not() -> None:
 @pytest.mark.servers
 async def test_each_write_lets_an_entity_live_on(valkey: ValkeyServer) -> None:
     """The time begins anew with each write that holds, and an entity that expired is one that was never seen."""
-    key, bare = b"expiring:k", b"expiring:bare"
-    store = RedisStore("expiring", valkey.settings, key_ttl_s=1_000)
+    key = KEY
+    store = RedisStore("expiring", valkey.settings)
     await store.connect()
     await store.write_birth(BIRTH)
     await store.write_progress({("b1", "log", 0): 1})
@@ -79,11 +83,44 @@ async def test_each_write_lets_an_entity_live_on(valkey: ValkeyServer) -> None:
     ours = [found for found in client.scan_iter("*expiring*") if found != key]
     assert len(ours) == 3  # certificate, progress and witness outlive every entity
     assert [client.ttl(found) for found in ours] == [-1] * 3
-    for_ever = RedisStore("expiring", valkey.settings)
-    await for_ever.connect()
-    await for_ever.write_states("spend", "b1", [StateWrite(bare, b"", b"one", [])])
-    assert client.ttl(bare) == -1
     reader.close()
     client.close()
     await store.close()
-    await for_ever.close()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("longer", [LONGER, FOR_EVER])
+async def test_of_all_births_the_longest_time_holds(valkey: ValkeyServer, longer: Birth) -> None:
+    """Whoever writes: an entity is one key, and a birth with longer windows is in it from its bootstrap to its end."""
+    client = redis.Redis(host=valkey.host, port=valkey.port)
+    client.flushall()
+    store = RedisStore("expiring", valkey.settings)
+    await store.connect()
+
+    async def written_for_s(birth: Birth) -> int:
+        """For how long an entity lives on that a worker of this birth writes."""
+        (state,) = await store.read_states("spend", birth.id, [KEY])
+        write = StateWrite(KEY, state or b"", (state or b"") + b".", [])
+        assert await store.write_states("spend", birth.id, [write]) == [None]
+        return int(client.ttl(KEY))
+
+    longest_s = longer.key_ttl_s or -1
+    await store.write_birth(BIRTH)
+    assert await written_for_s(BIRTH) == pytest.approx(1_000, abs=100)
+
+    first = StateWrite(KEY, b"", b"one", [])
+    await store.bootstrap_states("spend", longer.id, [first], key_ttl_s=longer.key_ttl_s)
+    assert client.ttl(KEY) == pytest.approx(longest_s, abs=100)
+    assert await written_for_s(BIRTH) == pytest.approx(longest_s, abs=100)  # though the other is not certified yet
+    await store.write_birth(longer)
+    for birth in (longer, BIRTH):
+        assert await written_for_s(birth) == pytest.approx(longest_s, abs=100)
+    await store.bootstrap_states("spend", "b3", [first], key_ttl_s=1_000)
+    assert client.ttl(KEY) == pytest.approx(longest_s, abs=100)
+
+    await store.drop_birth("spend", longer.id)
+    assert await written_for_s(BIRTH) == pytest.approx(1_000, abs=100)
+    await store.write_birth(msgspec.structs.replace(BIRTH, key_ttl_s=longer.key_ttl_s))
+    assert await written_for_s(BIRTH) == pytest.approx(longest_s, abs=100)
+    client.close()
+    await store.close()

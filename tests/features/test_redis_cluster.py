@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from deploy.servers import ValkeyServer
+from features.erasure import Erasure
 from features.errors import BirthMissingError, SettingsError, StoreUnavailableError
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
@@ -80,6 +81,24 @@ def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -
     cluster.move(slot, second, first)  # the slots as they were: what was certified of them is void
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
     reader.close()
+
+
+@pytest.mark.faults
+def test_an_erasure_that_comes_before_the_births_lets_none_of_before_stand(cluster: RedisCluster) -> None:
+    """Slots that changed hands are told of what was forgotten first; they keep it, and still void their old births."""
+    first, second = cluster.nodes
+    erasure = Erasure(id="e1", keys=("customer",), hash="00", at_us=1, ends={})
+    slot = slot_of(KEYS[0])
+    owner, other = (first, second) if slot < 8_192 else (second, first)
+    ask(cluster.settings, lambda store: store.write_birth(birth("b1")))
+    cluster.move(slot, owner, other)
+    ask(cluster.settings, lambda store: store.raise_erasure(erasure))
+    ask(cluster.settings, lambda store: store.write_birth(birth("b2")))
+    assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate(
+        births=(birth("b2"),), erasures=(erasure,)
+    )
+    cluster.move(slot, other, owner)
+    assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
 
 
 def test_a_shard_that_was_flushed_is_neither_written_nor_read(cluster: RedisCluster) -> None:

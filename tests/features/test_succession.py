@@ -81,9 +81,7 @@ async def world(tmp_path: Path) -> World:
 
 async def test_a_birth_that_does_not_serve_yet_leaves_feast_s_fields(world: World) -> None:
     """Until it serves: then they are its own, and the old birth goes on serving whoever reads it."""
-    assert [
-        made.birth.view for made in await ensure_births(world.store, world.lake, AFTER, serving=False, feast=False)
-    ] == ["spend"]
+    assert [made.birth.view for made in await ensure_births(world.store, world.lake, AFTER, serving=False)] == ["spend"]
     assert await world.feast_shows(OLD)
     assert not await world.feast_shows(NEW)
     (served,) = await serve_births(world.store, world.lake, AFTER)
@@ -95,10 +93,20 @@ async def test_a_birth_that_does_not_serve_yet_leaves_feast_s_fields(world: Worl
     assert await world.feast_shows(BESIDE)
 
 
+async def test_births_live_as_long_as_the_plan_that_serves_says(world: World) -> None:
+    """Each from its bootstrap on, and those that both plans have once the new one serves."""
+    assert {(await world.birth(one)).key_ttl_s for one in (OLD, BESIDE)} == {None}
+    after = msgspec.structs.replace(AFTER, key_ttl_s=86_400)
+    await ensure_births(world.store, world.lake, after, serving=False)
+    assert [(await world.birth(one)).key_ttl_s for one in (NEW, BESIDE)] == [86_400, None]
+    assert [birth.view for birth in await serve_births(world.store, world.lake, after)] == ["spend"]
+    assert [(await world.birth(one)).key_ttl_s for one in (NEW, BESIDE, OLD)] == [86_400, 86_400, None]
+
+
 @pytest.mark.parametrize("n_writes", range(1, 9))
 async def test_a_switch_that_is_broken_off_is_begun_again(world: World, n_writes: int) -> None:
     """After any number of writes: the next one makes it whole, there and back."""
-    await ensure_births(world.store, world.lake, AFTER, serving=False, feast=False)
+    await ensure_births(world.store, world.lake, AFTER, serving=False)
     for to, views in ((AFTER, (NEW, BESIDE)), (BEFORE, (OLD, BESIDE))):
         world.store.cut_after(n_writes)
         try:
@@ -130,7 +138,7 @@ class Interrupted(MemoryStore):
 @pytest.mark.parametrize("meanwhile", [False, True])
 async def test_a_switch_knows_who_was_forgotten(world: World, *, meanwhile: bool) -> None:
     """Before it or meanwhile: it is not refused as a writer that does not, and shows the others; the entity is gone."""
-    await ensure_births(world.store, world.lake, AFTER, serving=False, feast=False)
+    await ensure_births(world.store, world.lake, AFTER, serving=False)
     gone = {"account": NAMES[0]}
     ends = {SOURCE.topic: {LOG: {0: 100}}}
     erasure = Erasure(id="e1", keys=("account",), hash=hash_entity(KEY, gone), at_us=1, ends=ends)
@@ -153,7 +161,7 @@ async def test_a_plan_without_births_does_not_serve(world: World) -> None:
 
 
 async def switched(world: World) -> tuple[Birth, Birth]:
-    await ensure_births(world.store, world.lake, AFTER, serving=False, feast=False)
+    await ensure_births(world.store, world.lake, AFTER, serving=False)
     await serve_births(world.store, world.lake, AFTER)
     return await world.birth(OLD), await world.birth(NEW)
 
@@ -163,7 +171,7 @@ async def test_births_are_kept_for_whoever_needs_them(world: World) -> None:
     old, new = await switched(world)
     assert await withdraw_births(world.store, [BEFORE, AFTER]) == []
     assert await withdraw_births(world.store, [AFTER], awaited=[BEFORE]) == [old]
-    await ensure_births(world.store, world.lake, BEFORE, serving=False, feast=False)
+    await ensure_births(world.store, world.lake, BEFORE, serving=False)
     assert await withdraw_births(world.store, [AFTER], awaited=[BEFORE]) == []
     assert (await world.birth(NEW)) == new
 

@@ -24,8 +24,8 @@ from features.plan import (
     ServicePlan,
     SourcePlan,
     ViewPlan,
-    save_plan,
 )
+from features.plan_shelf import put_on_shelf
 from features.settings import Settings
 from features.transforms import transforms_sha256
 
@@ -103,9 +103,7 @@ def small_domain(folder: Path, *, labels: str = LABELS, arrive_within_s: int = 0
     (repo / "model.yaml").write_text(yaml.safe_dump({"models": {"standstill": MODEL | model}, "demo": demo}))
     settings = Settings(repo=repo, var=folder / "var")
     plan = _plan(repo)
-    state_dir = settings.state_dir("machines")
-    save_plan(plan, state_dir / "plan.json")
-    (state_dir / "transforms.py").write_text(TRANSFORMS)
+    put_on_shelf(plan, TRANSFORMS.encode(), settings.state_dir("machines"))
     fill_lake(settings.lake_url("machines"), arrive_within_s=arrive_within_s)
     return SmallDomain(load_domain(repo), plan, settings)
 
