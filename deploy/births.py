@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from features.bootstrap import Bootstrapped, ensure_births, rebuild_births
 from features.lake import open_site_lake
@@ -14,6 +15,9 @@ from features.redis_store import RedisStore
 from features.settings import Settings
 from features.store import Store
 from features.sweep import sweep
+
+READERS_S: Final = 4.0
+"""A scorer looks every second which births there are; until it has, it reads the states of those before."""
 
 
 class Standing(NamedTuple):
@@ -47,6 +51,7 @@ async def make_births(settings: Settings, state_dir: Path, project: str, *, rebu
             names = [view.name for view in plan.views if view.hash not in rebuilt]
             made += await rebuild_births(store, lake, plan, names, serving=serving, hidden=hidden)
             rebuilt |= {view.hash for view in plan.views}
+        await asyncio.sleep(READERS_S)
         await sweep(store)
         return made
     finally:

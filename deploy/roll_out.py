@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from deploy.births import ensure_births_arriving
+from deploy.births import READERS_S, ensure_births_arriving
 from deploy.champions import Champion, needed_plans
 from deploy.feeding import wait_until_fed
 from deploy.only_one import only_one
@@ -30,8 +30,6 @@ from features.sweep import sweep
 
 DEADLINE_S = 120.0
 """How long the new plan's workers may stand still."""
-GRACE_S = 3.0
-"""Scorers that this machine cannot ask look at plans, pointers and births within a second."""
 
 
 class RolledOut(NamedTuple):
@@ -82,7 +80,7 @@ class RollOut:
         *,
         stack: RunningStack,
         say: Callable[[str], None],
-        grace_s: float = GRACE_S,
+        grace_s: float = READERS_S,
     ) -> None:
         self._settings = settings
         self._state_dir = state_dir

@@ -53,7 +53,9 @@ def send(run: Millstream, topic: str, *values: bytes) -> None:
 
 
 def purchases_of(run: Millstream, customer: str) -> Any:
-    return run("features", "--customer", customer, "--as-of", AS_OF)["features"]["purchase_history:purchases_ever"]
+    """How often they bought; None while the scorer has not seen the births of a store that was made anew."""
+    answer = run("features", "--customer", customer, "--as-of", AS_OF, expect=None)
+    return answer["features"]["purchase_history:purchases_ever"] if "features" in answer else None
 
 
 def naming_files(folder: Path) -> list[Path]:
