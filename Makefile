@@ -9,7 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
-CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo
+COMPILED := $(wildcard features/compiled/*.pyx features/compiled/*.pxd)
+CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo setup.py
 MILLSTREAM := $(BIN)/millstream $(if $(REPO),--repo $(REPO))
 
 # uv reads the system's certificates only when told to; bytecode is compiled once, at installation
@@ -27,7 +28,7 @@ help: ## List the targets
 .PHONY: setup
 setup: $(INSTALLED) ## Build .venv from requirements.lock; .venv/bin/millstream is the command
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml setup.py $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Millstream needs Python 3.11 or newer; name one: make setup PYTHON=python3.11" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip --clear $(VENV)
@@ -110,5 +111,5 @@ lock: $(INSTALLED) ## Pin the packages of pyproject.toml anew, with hashes and w
 .PHONY: clean
 clean: ## Remove .venv, var (all state of all domains) and every cache
 	@if [ -x $(BIN)/millstream ]; then $(MILLSTREAM) down >/dev/null 2>&1 || true; fi
-	@rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) var build dist features/compiled/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,7 +18,7 @@ import pyarrow as pa
 from features.aggregates import AGGREGATES, Aggregate
 from features.aggregates.ewma import decay_weights
 from features.backfill import backfill
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import declared_name
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, SourcePlan, ViewPlan
 from features.state import State
@@ -61,7 +61,7 @@ def bench_aggregates(*, n_entities: int = N_ENTITIES, rounds: int = ROUNDS) -> d
 def measure(aggregate: Aggregate, n_entities: int, rounds: int) -> dict[str, int]:
     """Cost of an event folded, a window finished, a tile stored; and of an event backfilled, observations included."""
     view = view_of(aggregate)
-    kernel = ViewKernel(view, SOURCE)
+    kernel = open_kernel(view, SOURCE)
     generator = np.random.default_rng(7)
     n = N_HOURS * EVENTS_PER_HOUR
     times = BEGIN_US + np.sort(generator.integers(0, N_HOURS * HOUR_US, n))

@@ -28,7 +28,7 @@ from deploy.bench_score_process import METHOD
 from deploy.bench_score_setup import PLAN, fill_store, make_states, publish_model
 from deploy.server_process import Server, answers_tcp
 from deploy.servers import TansuServer, ValkeyServer
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.nouns import SCORES_TOPIC
 from features.plan_shelf import put_on_shelf
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
@@ -121,7 +121,7 @@ def start_scorer(folder: Path, running: ExitStack, n_entities: int) -> tuple[Ben
     create_topics(tansu.bootstrap_servers, [SCORES_TOPIC], 4)
     generator = np.random.default_rng(7)
     (view,) = PLAN.views
-    kernel, now_us = ViewKernel(view, PLAN.source(view.topic)), time.time_ns() // 1_000
+    kernel, now_us = open_kernel(view, PLAN.source(view.topic)), time.time_ns() // 1_000
     states = make_states(kernel, now_us, generator)
     state_bytes = asyncio.run(fill_store(valkey.settings, kernel, states, n_entities))
     var = folder / "var"

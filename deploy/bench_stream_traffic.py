@@ -13,8 +13,9 @@ import numpy.typing as npt
 from confluent_kafka import Producer
 
 from features.errors import BrokerUnavailableError
-from features.feast_layout import FeastRow, KeyLayout
+from features.feast_layout import KeyLayout
 from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
 from features.redis_link import open_link
 from features.redis_store import RedisStore
@@ -109,8 +110,8 @@ def send_events(bootstrap_servers: str, accounts: npt.NDArray[np.int64], now_us:
 
 async def fill_store(settings: StoreSettings, n_accounts: int, now_us: int, log: str) -> int:
     """Give every account a state whose tiles are all full, and certify; the mean size of a state in bytes."""
-    kernel, layout, row = ViewKernel(VIEW, SOURCE), KeyLayout(PLAN.project, VIEW.keys), FeastRow(VIEW)
-    templates = list(_templates(kernel, row, now_us - SPAN_US))
+    kernel, layout = open_kernel(VIEW, SOURCE), KeyLayout(PLAN.project, VIEW.keys)
+    templates = list(_templates(kernel, now_us - SPAN_US))
     store = RedisStore(PLAN.project, settings)
     await store.connect()
     try:
@@ -146,7 +147,7 @@ async def _fill(
     await store.bootstrap_states(VIEW.name, BIRTH, writes)
 
 
-def _templates(kernel: ViewKernel, row: FeastRow, until_us: int) -> Iterator[tuple[bytes, list[bytes]]]:
+def _templates(kernel: ViewKernel, until_us: int) -> Iterator[tuple[bytes, list[bytes]]]:
     """States with an event in every tile of every window, and Feast's fields of them."""
     times = sorted({until_us - at for length, hop in WINDOWS_US.values() for at in range(1, length + hop, hop)})
     generator = np.random.default_rng(7)
@@ -156,5 +157,4 @@ def _templates(kernel: ViewKernel, row: FeastRow, until_us: int) -> Iterator[tup
             zip(times, generator.integers(1, 20_000, len(times)).tolist(), strict=True)
         ):
             kernel.apply(state, (PAST_LOG, 0), offset, at_us, ("", at_us, amount))
-        newest_us = times[-1]
-        yield kernel.encode(state), row.fields(kernel.finish(state, newest_us + 1), newest_us)
+        yield kernel.encode(state), kernel.fields(state)

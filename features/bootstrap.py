@@ -19,6 +19,7 @@ from features.erasure import NO_ERASURES, Erasures
 from features.errors import BirthMissingError, CorruptError, LogNotAdoptedError
 from features.feast_layout import KeyLayout
 from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import declared_name
 from features.nouns import Partition
 from features.plan import Plan, SourcePlan, ViewPlan
@@ -213,7 +214,7 @@ async def _bootstrap_once(
         feast=feast,
         key_ttl_s=plan.key_ttl_s,
     )
-    kernel = ViewKernel(view, source)
+    kernel = open_kernel(view, source)
     entries = list(states.items())
     for begin in range(0, len(entries), CHUNK):
         writes = [state_write(kernel, key, b"", state) for key, state in entries[begin : begin + CHUNK]]
@@ -234,7 +235,7 @@ def fold_lake(
     events: pa.Table, view: ViewPlan, source: SourcePlan, project: str, erasures: Erasures = NO_ERASURES
 ) -> tuple[dict[bytes, State], int]:
     """States of all entities in a table of the lake, by entity key, and the number of events folded."""
-    kernel, layout = ViewKernel(view, source), KeyLayout(project, view.keys)
+    kernel, layout = open_kernel(view, source), KeyLayout(project, view.keys)
     ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
     states: dict[bytes, State] = {}
     eras = erasures.eras_of([key.name for key in view.keys])
@@ -270,5 +271,4 @@ def state_write(kernel: ViewKernel, key: bytes, expected: bytes, state: State) -
     """Compare-and-set of a folded state, with Feast's fields as of one microsecond after its newest event."""
     if state.newest_us is None:
         raise AssertionError("a folded state holds at least one event")
-    values = kernel.finish(state, state.newest_us + 1)
-    return StateWrite(key, expected, kernel.encode(state), kernel.row.fields(values, state.newest_us))
+    return StateWrite(key, expected, kernel.encode(state), kernel.fields(state))

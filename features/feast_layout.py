@@ -307,12 +307,16 @@ class FeastRow:
     view
         Whose features are written.
 
+    Attributes
+    ----------
+    template
+        The fields, with every value empty.
+
     """
 
     def __init__(self, view: ViewPlan) -> None:
-        self._names = [field_name(view.name, feature) for feature in view.feature_names]
-        self._template = [part for name in self._names for part in (name, b"")]
-        self._template += [timestamp_field(view.name), b""]
+        names = [*(field_name(view.name, feature) for feature in view.feature_names), timestamp_field(view.name)]
+        self.template = [part for name in names for part in (name, b"")]
 
     def fields(self, values: Sequence[FeatureValue], newest_us: int) -> list[bytes]:
         """Names and values in turn, as HSET takes them.
@@ -330,7 +334,7 @@ class FeastRow:
             ``[name, value, …, b"_ts:<view>", timestamp]``.
 
         """
-        fields = self._template.copy()
+        fields = self.template.copy()
         pack = _DOUBLE.pack
         fields[1:-2:2] = [pack(_DOUBLE_TAG, v) if v.__class__ is float else encode_value(v) for v in values]
         fields[-1] = encode_timestamp(newest_us)

@@ -66,13 +66,15 @@ class ViewKernel:
         As given.
     row
         Writes Feast's own fields of the view.
+    layout
+        What is kept and merged.
 
     """
 
     def __init__(self, view: ViewPlan, source: SourcePlan) -> None:
         self.view = view
         self.row = FeastRow(view)
-        layout = KernelPlan(view, source)
+        self.layout = layout = KernelPlan(view, source)
         ordinal = {column.name: i for i, column in enumerate(source.row)}
         integers = [accumulator for accumulator in layout.slots if not accumulator.is_cell]
         cells = layout.slots[len(integers) :]
@@ -145,7 +147,7 @@ class ViewKernel:
             settled, state.newest_us, state.tip = state.tip, event_us, row
             self._fold(state, newest_us, settled, event_us)
         elif event_us == newest_us:
-            _merge(state.tip, self._tip, row)
+            merge_row(state.tip, self._tip, row)
         else:
             self._fold(state, event_us, row, newest_us)
         return True
@@ -207,7 +209,7 @@ class ViewKernel:
             else:
                 tiles[tile] = [i]
         if at_tip:
-            _merge(state.tip, self._tip, self._merged_row(at_tip, partition, offsets, event_us, rows))
+            merge_row(state.tip, self._tip, self._merged_row(at_tip, partition, offsets, event_us, rows))
         for tile, group in tiles.items():
             row = self._merged_row(group, partition, offsets, event_us, rows)
             self._fold(state, tile * self._grain_us, row, newest_us)
@@ -272,6 +274,25 @@ class ViewKernel:
                     merged.append(tip[slot] if tip_in and tip[slot] > partial else partial)
         return [finish(pick(merged), at_us, scale) for pick, finish, scale in self._outputs]
 
+    def fields(self, state: State) -> list[bytes]:
+        """Feast's own fields, names and values in turn, as of one microsecond after the newest event.
+
+        Parameters
+        ----------
+        state
+            Not changed; it holds at least one event.
+
+        Returns
+        -------
+        list of bytes
+            As `features.feast_layout.FeastRow.fields` writes them.
+
+        """
+        newest_us = state.newest_us
+        if newest_us is None:
+            raise ValueError("a state without events has no features to store")
+        return self.row.fields(self.finish(state, newest_us + 1), newest_us)
+
     def _row(self, columns: Sequence[Any], event_us: int, partition: Partition, offset: int) -> list[Any]:
         """One event, lifted: a partial for each slot, the identity where the column is null."""
         row: list[Any] = [
@@ -335,7 +356,7 @@ class ViewKernel:
     def _fold(self, state: State, event_us: int, row: list[Any], newest_us: int) -> None:
         """Merge a row into since-ever and into its tile of each ring, and drop what no window covers any more."""
         if self._ever:
-            _merge(state.ever, self._ever, row)
+            merge_row(state.ever, self._ever, row)
         for (hop_us, keep_us, held, _), ring in zip(self._rings, state.rings, strict=True):
             first = (newest_us - keep_us) // hop_us
             tiles = ring.tiles
@@ -381,7 +402,7 @@ def _merged(code: int, one: Any, other: Any) -> Any:
     return MERGE_CELLS[code]((one, other))
 
 
-def _merge(into: list[Any], held: Held, row: Sequence[Any]) -> None:
+def merge_row(into: list[Any], held: Held, row: Sequence[Any]) -> None:
     """Merge a row into a list that holds these slots of it."""
     for place, (code, slot) in enumerate(held):
         into[place] = _merged(code, into[place], row[slot])

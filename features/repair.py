@@ -11,7 +11,7 @@ from features.agreement import learn_erasures
 from features.bootstrap import birth_of, fold_lake, state_write
 from features.errors import RequestError, UnavailableError
 from features.feast_layout import entity_key, field_name, state_field, timestamp_field
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import Lake, declared_name
 from features.nouns import KeyValue
 from features.plan import Plan, ViewPlan
@@ -52,7 +52,7 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
     missing = [key.name for key in view.keys if key.name not in entity]
     if missing:
         raise RequestError(missing[0], "is a join key and is not given", f"view {view_name} needs it")
-    kernel, birth = ViewKernel(view, source), birth_of(await store.read_certificate(), view)
+    kernel, birth = open_kernel(view, source), birth_of(await store.read_certificate(), view)
     key = entity_key(plan.project, view.keys, [entity[key.name] for key in view.keys])
     erasures = await learn_erasures(store, lake, plan)
     for _ in range(ATTEMPTS):

@@ -59,7 +59,7 @@ class Ring:
                 tiles.insert(place, tile)
                 return
         if self.cells:
-            self._merge_cells(place, held, row)
+            self.merge_cells(place, held, row)
         for code, slot in held:
             value = row[slot]
             if code == ADD:
@@ -85,14 +85,24 @@ class Ring:
             return
         for begin in range(len(self.integers) - n_tiles, -1, -n_tiles):
             del self.integers[begin : begin + n]
-        for cells in self.cells:
-            del cells[:n]
+        self.drop_cells(n)
         del self.tiles[:n]
 
-    def _merge_cells(self, at: int, held: Held, row: Sequence[Any]) -> None:
-        for cells, (code, slot) in zip(self.cells, held[-len(self.cells) :], strict=True):
+    def drop_cells(self, n: int) -> None:
+        """Drop the cells of the first n tiles."""
+        for cells in self.cells:
+            del cells[:n]
+
+    def merge_cells(self, at: int, held: Held, row: Sequence[Any]) -> None:
+        """Merge a row's cells into those of the tile at a place."""
+        for cells, (code, slot) in zip(self.cells, held[len(held) - len(self.cells) :], strict=True):
             if row[slot]:
                 cells[at] = MERGE_CELLS[code]((cells[at], row[slot]))
+
+    def insert_cells(self, at: int, held: Held, row: Sequence[Any]) -> None:
+        """Put a row's cells at the place of a tile that is new."""
+        for cells, (_, slot) in zip(self.cells, held[len(held) - len(self.cells) :], strict=True):
+            cells.insert(at, row[slot])
 
     def _insert(self, at: int, held: Held, row: Sequence[Any]) -> None:
         """Put a row into the columns, the last one first: the others are where they were then."""
@@ -105,5 +115,4 @@ class Ring:
             except OverflowError:
                 self.integers = list(self.integers)
                 self.integers.insert(place, row[slot])
-        for cells, (_, slot) in zip(self.cells, held[n_integers:], strict=True):
-            cells.insert(at, row[slot])
+        self.insert_cells(at, held, row)

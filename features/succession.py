@@ -10,6 +10,7 @@ from features.agreement import ErasureLake, learn_erasures
 from features.bootstrap import CHUNK, birth_of, state_write
 from features.errors import ErasureMissedError
 from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.plan import Plan
 from features.state import head_of
 from features.store import Birth, Store
@@ -64,7 +65,7 @@ async def serve_births(store: Store, lake: ErasureLake, plan: Plan) -> list[Birt
 async def _show(store: Store, lake: ErasureLake, plan: Plan, birth: Birth) -> None:
     """Set Feast's fields of every entity to what this birth holds; whoever is forgotten meanwhile is left out."""
     view = plan.view(birth.view)
-    kernel = ViewKernel(view, plan.source(view.topic))
+    kernel = open_kernel(view, plan.source(view.topic))
     async for keys in store.entity_keys(birth.join_keys):
         for begin in range(0, len(keys), CHUNK):
             chunk = keys[begin : begin + CHUNK]

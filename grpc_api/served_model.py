@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from features.bundle import MODEL, Decision, Manifest, read_bundle
 from features.errors import BundleCorruptError, PlanMismatchError
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import compiled_at, functions_of, shelved_plan
 from features.vector import Assembler, MissingPolicy
@@ -30,7 +30,7 @@ class Inputs:
         self.service = plan.service(service)
         self.assembler = Assembler(plan, service, declarations.functions, missing)
         self.views: tuple[ViewPlan, ...] = self.assembler.views
-        self.kernels = tuple(ViewKernel(view, plan.source(view.topic)) for view in self.views)
+        self.kernels = tuple(open_kernel(view, plan.source(view.topic)) for view in self.views)
         self.keys = EntityKeys(plan.project, self.views)
 
 

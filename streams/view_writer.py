@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 from features.erasure import NO_ERASURES, Eras, Erasures
 from features.errors import RequestError, StoreUnavailableError
-from features.feast_layout import FeastRow, KeyLayout
-from features.kernel import ViewKernel
+from features.feast_layout import KeyLayout
+from features.kernels import open_kernel
 from features.nouns import Partition
 from features.plan import SourcePlan, ViewPlan
 from features.reach import Reach
@@ -88,8 +88,7 @@ class ViewWriter:
         self.view = view
         self.birth = ""
         self._eras: Eras | None = None
-        self._kernel = ViewKernel(view, source)
-        self._feast_row = FeastRow(view)
+        self._kernel = open_kernel(view, source)
         self._layout = KeyLayout(project, view.keys)
         self._grouping = Grouping(view, source)
         self._cache = EntityCache(cache_entities)
@@ -190,8 +189,8 @@ class ViewWriter:
     def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
         partition, offsets, event_us, rows = events
-        kernel, row_of, reach = self._kernel, self._feast_row, self._reach
-        apply_many, finish, encode = kernel.apply_many, kernel.finish, kernel.encode
+        kernel, reach = self._kernel, self._reach
+        apply_many, encode, fields = kernel.apply_many, kernel.encode, kernel.fields
         time_of = event_us.__getitem__
         longest_us = reach.longest_us
         writes = []
@@ -209,8 +208,8 @@ class ViewWriter:
             if longest_us is not None and min(map(time_of, indexes)) < newest_us - longest_us:
                 late = reach.count_too_late(before_us, map(time_of, indexes[fenced:]))  # the fence cuts off the first
             encoded = encode(state)
-            fields = row_of.fields(finish(state, newest_us + 1), newest_us)
-            writes.append(Pending(touched, StateWrite(entity.key, entity.head, encoded, fields), fenced, late))
+            write = StateWrite(entity.key, entity.head, encoded, fields(state))
+            writes.append(Pending(touched, write, fenced, late))
             entity.head = head_of(encoded)
         self._fenced.inc(held_already)
         return writes

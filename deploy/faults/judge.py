@@ -15,6 +15,7 @@ from deploy.faults.production_site import ProductionSite
 from deploy.log_ends import read_ends
 from features.feast_layout import KeyLayout, state_field
 from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.nouns import DEAD_LETTERS_TOPIC
 from features.plan import ViewPlan
 from features.redis_reader import RedisReader
@@ -84,7 +85,7 @@ Wrong = tuple[str, int, str]
 
 def _states(site: ProductionSite, view: ViewPlan) -> Iterator[Wrong]:
     """Every stored state against the oracle."""
-    kernel, layout = ViewKernel(view, SOURCE), KeyLayout(site.plan.project, view.keys)
+    kernel, layout = open_kernel(view, SOURCE), KeyLayout(site.plan.project, view.keys)
     field = state_field(view.name, site.birth(view))
     expected = {
         layout.key([account_id(number)]): state for number, state in expected_states(site.sent.files, view).items()

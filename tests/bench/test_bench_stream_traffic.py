@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from deploy import bench_stream_traffic as traffic
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 
 
 def test_every_window_is_full_when_the_events_begin() -> None:
     """Each ring holds a tile for every hop of its window."""
-    kernel = ViewKernel(traffic.VIEW, traffic.SOURCE)
-    encoded, fields = next(traffic._templates(kernel, kernel.row, 1_790_000_000_000_000))
+    kernel = open_kernel(traffic.VIEW, traffic.SOURCE)
+    encoded, fields = next(traffic._templates(kernel, 1_790_000_000_000_000))
     rings = kernel.decode(encoded).rings
     hops = sorted((hop, length) for length, hop in traffic.WINDOWS_US.values())
     assert len(rings) == len(hops) == 3

@@ -12,7 +12,7 @@ from deploy.repairs import repair_entities
 from deploy.servers import ValkeyServer
 from features.bootstrap import bootstrap_view, ensure_births, state_write
 from features.feast_layout import entity_key
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import open_lake
 from features.redis_store import RedisStore
 from features.settings import Settings
@@ -69,7 +69,7 @@ async def test_births_of_every_plan_that_runs_are_repaired(tmp_path: Path, valke
     for plan, each in zip((serving, other), made, strict=True):
         (state,) = await store.read_states("levels", each.birth.id, [key])
         assert state is not None
-        assert ViewKernel(plan.views[0], SOURCE).decode(state).repair == 1
+        assert open_kernel(plan.views[0], SOURCE).decode(state).repair == 1
     await store.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from features.bootstrap import birth_of, fold_lake
 from features.feast_layout import FeastRow, field_name, state_field, timestamp_field
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import fed_plans, plans_in_force
 from tests.end_to_end.rolling_world import RollingWorld, failures, heights, plan_of, rolling_world
@@ -51,7 +51,7 @@ def replace(world: RollingWorld, plan: Plan, old: Plan, *, made: list[str], back
 def states_are_the_fold_of_the_lake(world: RollingWorld, plan: Plan, view: ViewPlan) -> None:
     """Every state, byte for byte, and Feast's fields of it, once nothing moves any more."""
     states, _ = fold_lake(world.lake.read(SALES), view, SALES, plan.project)
-    kernel, row = ViewKernel(view, SALES), FeastRow(view)
+    kernel, row = open_kernel(view, SALES), FeastRow(view)
     field = state_field(view.name, birth_of(world.certificate(), view).id)
     assert len(states) > 30
     for state, found in zip(states.values(), world.fields(*states), strict=True):

@@ -15,7 +15,7 @@ from deploy.servers import TansuServer, ValkeyServer
 from deploy.worker_process import WorkerProcess
 from features.bootstrap import fold_lake
 from features.feast_layout import state_field
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.nouns import SCORES_TOPIC
 from features.redis_reader import RedisReader
 from features.settings import StoreSettings
@@ -109,7 +109,7 @@ class FaultWorld(Site):
         (view,), (source,) = self.plan.views, self.plan.sources
         states, n_folded = fold_lake(self.lake.read(source), view, source, "shop")
         assert n_folded == n_events
-        kernel = ViewKernel(view, source)
+        kernel = open_kernel(view, source)
         reader = RedisReader("shop", self.store_settings)
         stored = reader.read_fields(list(states), [state_field(view.name, self.birth(view))])
         reader.close()

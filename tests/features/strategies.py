@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import pytest
 from hypothesis import strategies as st
 
 from features.aggregates import AGGREGATES, aggregate_of
 from features.aggregates.ewma import decay_weights
+from features.kernels import KERNELS
 from features.nouns import Partition
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, SourcePlan, ViewPlan
 
@@ -63,11 +65,11 @@ def features_of(
         )
 
 
-def whole_view() -> ViewPlan:
+def whole_view(functions: Sequence[str] = FUNCTIONS) -> ViewPlan:
     """Return a view with every aggregate over every window, on every column that the aggregate takes."""
     features = [
         feature
-        for function in FUNCTIONS
+        for function in functions
         for column in (("level", "units") if aggregate_of(function).numeric else ("level", "label"))
         for feature in features_of(function, column, WINDOWS)
     ]
@@ -79,6 +81,24 @@ def whole_view() -> ViewPlan:
         ttl_us=0,
         hash="00112233445566ff",
     )
+
+
+def has_cells(function: str) -> bool:
+    """Whether the aggregate keeps partials that are no integers."""
+    return any(accumulator.is_cell for accumulator in aggregate_of(function).accumulators("level"))
+
+
+WHOLE = whole_view()
+OF_INTEGERS = whole_view([function for function in FUNCTIONS if not has_cells(function)])
+"""What has no cells goes other ways through a compiled kernel, so it stands alone as well."""
+
+LAW_KERNELS = {
+    f"{name}-{kind}": kernel(view, SOURCE)
+    for name, kernel in KERNELS.items()
+    for kind, view in (("whole", WHOLE), ("integers", OF_INTEGERS))
+}
+under_every_kernel = pytest.mark.parametrize("kernel", LAW_KERNELS.values(), ids=LAW_KERNELS.keys())
+"""Every kernel that there is must keep the laws."""
 
 
 quantised = st.one_of(st.none(), st.integers(-(2**52) + 1, 2**52 - 1), st.integers(-100, 100))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from features.aggregates import AGGREGATES, aggregate_of
 from features.backfill import ViewColumns, backfill
 from features.decode import Decoder
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import Lake, LakeBatch, declared_name, open_lake
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, SourcePlan, ViewPlan
 from features.range_merge import Ranges, merge_ranges
@@ -159,7 +159,7 @@ def test_backfill_equals_the_definition(kind: str, sent: list[Sent], observed: l
 def test_backfill_equals_the_stream(sent: list[Sent], later_us: list[int]) -> None:
     """The kernel's state after all events, asked at or after the newest one, finishes to the same cells."""
     view = view_on(KEYS["composite"])
-    kernel = ViewKernel(view, SOURCE)
+    kernel = open_kernel(view, SOURCE)
     states: dict[tuple[str, int], Any] = {}
     for offset, event in enumerate(sent):
         if event.device is None or event.port is None:

@@ -11,7 +11,7 @@ from features.bootstrap import CHUNK, ensure_births, start_offset
 from features.decode import Decoder
 from features.errors import BirthMissingError, LogNotAdoptedError, StoreUnavailableError
 from features.feast_layout import entity_key
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import Lake, LakeBatch, open_lake
 from features.memory_store import MemoryStore
 from features.plan import Plan
@@ -41,7 +41,7 @@ def append(lake: Lake, first: int, following: int) -> None:
 
 async def n_events_of(store: MemoryStore, birth: Birth) -> int:
     keys = [entity_key("plant", VIEW.keys, [f"d{i}"]) for i in range(N_ENTITIES)]
-    kernel, ever = ViewKernel(VIEW, SOURCE), VIEW.feature_names.index("count_level_None")
+    kernel, ever = open_kernel(VIEW, SOURCE), VIEW.feature_names.index("count_level_None")
     stored = await store.read_states(VIEW.name, birth.id, keys)
     return sum(int(kernel.finish(kernel.decode(data), 60_000_000)[ever] or 0) for data in stored if data is not None)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.bootstrap import ensure_births
 from features.decode import Decoder
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import Lake, LakeBatch, open_lake
 from features.lake.expiry import Expired
 from features.memory_store import MemoryStore
@@ -32,7 +32,7 @@ def append(lake: Lake, first: int, values: list[bytes], kafka_us: int = START_US
 
 
 def fold(lake: Lake) -> dict[str, State]:
-    kernel = ViewKernel(WINDOWED, SOURCE)
+    kernel = open_kernel(WINDOWED, SOURCE)
     states: dict[str, State] = {}
     rows = lake.read(SOURCE)
     decoded = Decoder(SOURCE).decode(rows.column("value").to_pylist(), rows.column("kafka_us").to_pylist())
@@ -63,7 +63,7 @@ def test_windows_above_a_retention_are_what_they_were(batches: list[list[tuple[i
         assert lake.gaps("readings") == lake.check("readings", source=SOURCE) == []
         assert lake.read(SOURCE, valid_only=False).num_rows == first - dropped.rows
         assert lake.expire("readings", before_us) == Expired()
-        after, kernel = fold(lake), ViewKernel(WINDOWED, SOURCE)
+        after, kernel = fold(lake), open_kernel(WINDOWED, SOURCE)
         for device, state in before.items():
             at_us = max(before_us, state.newest_us or 0) + 11 * DAY_US
             assert kernel.finish(after.get(device, kernel.new_state()), at_us) == kernel.finish(state, at_us)

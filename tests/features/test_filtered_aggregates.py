@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from features.aggregates import aggregate_of
 from features.backfill import backfill
 from features.decode import Decoder
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake.rows import LakeBatch, place_rows, to_table, with_masks
 from features.plan import ColumnPlan, DerivedPlan, EntityKeyPlan, MaskPlan, SourcePlan, ViewPlan
 from tests.features.oracle import oracle
@@ -107,7 +107,7 @@ def test_both_executions_say_what_sql_says(sent: list[dict[str, Any]], asked: li
     values = [as_json(row) for row in sent]
     decoded = Decoder(SOURCE).decode(values, [1_000] * len(sent))
     assert decoded.reasons == {}
-    kernel = ViewKernel(VIEW, SOURCE)
+    kernel = open_kernel(VIEW, SOURCE)
     states = {card: kernel.new_state() for card in "ab"}
     for offset, (row, columns) in enumerate(zip(sent, decoded.columns, strict=True)):
         assert columns is not None

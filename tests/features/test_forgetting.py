@@ -21,7 +21,7 @@ from features.errors import RequestError, SettingsError, StoreUnavailableError, 
 from features.feast_layout import encode_timestamp, entity_key, field_name, read_key, state_field, timestamp_field
 from features.forgetting import Forgetter, Forgotten, Neighbours
 from features.formats.encoding import open_encoder
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import Lake, LakeBatch, open_lake
 from features.lake.erasing import Eraser
 from features.lake.files import LakeFiles
@@ -124,7 +124,7 @@ async def test_events_after_the_erasure_are_a_new_entity_s(tmp_path: Path) -> No
         (state,) = await store.read_states("levels", made.birth.id, [entity_key("plant", VIEW.keys, ["d3"])])
         assert state is not None
         assert era_of(state) == era
-        assert ViewKernel(VIEW, SOURCE).decode(state).positions == {(LOGS[0], 0): decoded_at}
+        assert open_kernel(VIEW, SOURCE).decode(state).positions == {(LOGS[0], 0): decoded_at}
 
 
 @pytest.mark.parametrize("materialized_since", [True, False])
@@ -154,7 +154,7 @@ async def test_what_feast_shows_of_the_old_life_goes(tmp_path: Path) -> None:
     plan = msgspec.structs.replace(PLAN, views=(other,))
     (made,) = await ensure_births(store, world.lake, plan, serving=False)
     key = entity_key("plant", VIEW.keys, ["d3"])
-    kernel = ViewKernel(other, SOURCE)
+    kernel = open_kernel(other, SOURCE)
     fresh = kernel.new_state(1)
     decoded = Decoder(SOURCE).decode([event(3, 1, 2.0)], [START_US])
     assert decoded.columns[0] is not None
@@ -380,7 +380,7 @@ async def test_other_entities_of_the_same_events_are_made_anew(tmp_path: Path, p
     assert found.proven
     assert found.states_made_anew == 4
     states, _ = fold_lake(lake.read(LEVELS), BY_LEVEL, LEVELS, PLAN.project, Erasures())
-    kernel = ViewKernel(BY_LEVEL, LEVELS)
+    kernel = open_kernel(BY_LEVEL, LEVELS)
     for number in range(3):
         key = entity_key(PLAN.project, BY_LEVEL.keys, [number])
         (stored,) = await store.read_states("by_level", made["by_level"].id, [key])

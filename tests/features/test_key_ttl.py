@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.servers import ValkeyServer
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.store import Birth, StateWrite
@@ -24,7 +24,7 @@ KEY = b"expiring:k"
 WINDOWED = msgspec.structs.replace(
     whole_view(), features=tuple(feature for feature in whole_view().features if feature.window_us is not None)
 )
-KERNEL = ViewKernel(WINDOWED, SOURCE)
+KERNEL = open_kernel(WINDOWED, SOURCE)
 REMEMBERED_US = max((feature.window_us or 0) + (feature.hop_us or 0) for feature in WINDOWED.features)
 
 

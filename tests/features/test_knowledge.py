@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from features import knowledge
 from features.backfill import ViewColumns, backfill
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from tests.features.oracle import oracle
 from tests.features.test_backfill import (
     KEYS,
@@ -71,7 +71,7 @@ def test_as_known_equals_the_definition(
 def test_as_known_equals_the_stream(arrivals: list[tuple[Sent, int]], at_us: list[int]) -> None:
     """A kernel that was given what had arrived by then, asked at any instant, also one before its newest event."""
     view = view_on(("device",))
-    kernel = ViewKernel(view, SOURCE)
+    kernel = open_kernel(view, SOURCE)
     devices = [device for device in ("a", "b", "ü") for _ in at_us]
     expected, newest_us = [], []
     for device, at in zip(devices, at_us * 3, strict=True):

@@ -14,21 +14,18 @@ from features.nouns import FeatureValue
 from features.plan import AggregatePlan
 from features.state import State
 from features.windows import window_start_us
-from tests.features.strategies import SOURCE, Event, event_sets, interleavings, whole_view
-
-VIEW = whole_view()
-KERNEL = ViewKernel(VIEW, SOURCE)
+from tests.features.strategies import SOURCE, WHOLE, Event, event_sets, interleavings, under_every_kernel
 
 
-def fold(events: list[Event], state: State | None = None) -> State:
-    state = KERNEL.new_state() if state is None else state
+def fold(kernel: ViewKernel, events: list[Event], state: State | None = None) -> State:
+    state = kernel.new_state() if state is None else state
     for event in events:
-        KERNEL.apply(state, event.partition, event.offset, event.event_us, event.columns)
+        kernel.apply(state, event.partition, event.offset, event.event_us, event.columns)
     return state
 
 
-def written(state: State) -> bytes:
-    return KERNEL.encode(state) if state.newest_us is not None else b""
+def written(kernel: ViewKernel, state: State) -> bytes:
+    return kernel.encode(state) if state.newest_us is not None else b""
 
 
 def by_definition(feature: AggregatePlan, events: list[Event], at_us: int) -> FeatureValue:
@@ -98,19 +95,23 @@ def middle_of_bucket(number: Fraction, scale: int) -> float:
     return float(middle if number >= 0 else -middle)
 
 
+@under_every_kernel
 @given(st.data())
-@settings(max_examples=150)
-def test_any_order_of_arrival_gives_the_same_bytes(data: st.DataObject) -> None:
+@settings(max_examples=60)
+def test_any_order_of_arrival_gives_the_same_bytes(kernel: ViewKernel, data: st.DataObject) -> None:
     """Partitions may interleave at will: the stored state does not show it."""
     events = data.draw(event_sets())
-    assert written(fold(data.draw(interleavings(events)))) == written(fold(events))
+    assert written(kernel, fold(kernel, data.draw(interleavings(events)))) == written(kernel, fold(kernel, events))
 
 
+@under_every_kernel
 @given(event_sets(), st.lists(st.integers(1, 12), min_size=1), st.integers(0, 5))
-@settings(max_examples=300)
-def test_any_split_into_batches_gives_the_same_bytes(events: list[Event], sizes: list[int], rewind: int) -> None:
+@settings(max_examples=120)
+def test_any_split_into_batches_gives_the_same_bytes(
+    kernel: ViewKernel, events: list[Event], sizes: list[int], rewind: int
+) -> None:
     """A batch of one partition folded at once, and some of it again, ends as one event at a time does."""
-    state = KERNEL.new_state()
+    state = kernel.new_state()
     applied = 0
     for partition in sorted({event.partition for event in events}):
         queue = [event for event in events if event.partition == partition]
@@ -120,52 +121,58 @@ def test_any_split_into_batches_gives_the_same_bytes(events: list[Event], sizes:
             at, turn = at + sizes[turn % len(sizes)], turn + 1
             columns: list[tuple[object, ...] | None] = [event.columns for event in batch]
             offsets, times = [event.offset for event in batch], [event.event_us for event in batch]
-            applied += KERNEL.apply_many(state, partition, offsets, times, columns, range(len(batch)))
+            applied += kernel.apply_many(state, partition, offsets, times, columns, range(len(batch)))
     assert applied == len(events)
-    assert written(state) == written(fold(events))
+    assert written(kernel, state) == written(kernel, fold(kernel, events))
 
 
+@under_every_kernel
 @given(st.data())
-@settings(max_examples=150)
-def test_any_crash_and_replay_gives_the_same_bytes(data: st.DataObject) -> None:
+@settings(max_examples=60)
+def test_any_crash_and_replay_gives_the_same_bytes(kernel: ViewKernel, data: st.DataObject) -> None:
     """Stored and read back at any point, then replayed from any point below: the fence counts nothing twice."""
     events = data.draw(event_sets())
     crash = data.draw(st.integers(0, len(events)))
     rewind = data.draw(st.integers(0, crash))
-    stored = written(fold(events[:crash]))
-    recovered = KERNEL.decode(stored) if stored else KERNEL.new_state()
-    assert written(fold(events[rewind:], recovered)) == written(fold(events))
+    stored = written(kernel, fold(kernel, events[:crash]))
+    recovered = kernel.decode(stored) if stored else kernel.new_state()
+    assert written(kernel, fold(kernel, events[rewind:], recovered)) == written(kernel, fold(kernel, events))
 
 
+@under_every_kernel
 @given(event_sets(), st.integers(0, 150))
-@settings(max_examples=150)
-def test_every_aggregate_equals_its_definition(events: list[Event], later: int) -> None:
+@settings(max_examples=60)
+def test_every_aggregate_equals_its_definition(kernel: ViewKernel, events: list[Event], later: int) -> None:
     """Seen at the newest event or after, each feature is the double nearest to the exact value."""
-    state = fold(events)
+    state = fold(kernel, events)
     at_us = (state.newest_us or 0) + later
-    expected = [by_definition(feature, events, at_us) for feature in VIEW.features]
-    assert KERNEL.finish(state, at_us) == expected
+    expected = [by_definition(feature, events, at_us) for feature in kernel.view.features]
+    assert kernel.finish(state, at_us) == expected
 
 
+@under_every_kernel
 @given(event_sets(), st.integers(1, 50))
-@settings(max_examples=50)
-def test_an_instant_before_the_newest_event_reads_as_the_newest_event(events: list[Event], earlier: int) -> None:
+@settings(max_examples=40)
+def test_an_instant_before_the_newest_event_reads_as_the_newest_event(
+    kernel: ViewKernel, events: list[Event], earlier: int
+) -> None:
     """A state cannot look back: ``as_of`` is raised to its newest event time."""
-    state = fold(events)
+    state = fold(kernel, events)
     if state.newest_us is not None:
-        assert KERNEL.finish(state, state.newest_us - earlier) == KERNEL.finish(state, state.newest_us)
+        assert kernel.finish(state, state.newest_us - earlier) == kernel.finish(state, state.newest_us)
 
 
 def test_every_registered_aggregate_is_under_the_laws() -> None:
     """A new aggregate cannot escape: the view of the laws is built from the register."""
-    assert {feature.function for feature in VIEW.features} >= set(AGGREGATES)
+    assert {feature.function for feature in WHOLE.features} >= set(AGGREGATES)
 
 
+@under_every_kernel
 @given(event_sets())
-@settings(max_examples=100)
-def test_a_fenced_event_changes_nothing(events: list[Event]) -> None:
+@settings(max_examples=40)
+def test_a_fenced_event_changes_nothing(kernel: ViewKernel, events: list[Event]) -> None:
     """An event at or below the position of its partition is skipped, and said to be."""
-    state = fold(events)
-    before = written(state)
-    assert not any(KERNEL.apply(state, e.partition, e.offset, e.event_us + 7, e.columns) for e in events)
-    assert written(state) == before
+    state = fold(kernel, events)
+    before = written(kernel, state)
+    assert not any(kernel.apply(state, e.partition, e.offset, e.event_us + 7, e.columns) for e in events)
+    assert written(kernel, state) == before

@@ -6,13 +6,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.reach import Reach
 from tests.features.strategies import SOURCE, Event, event_sets, whole_view
 
 WHOLE = whole_view()
 BOUNDED = msgspec.structs.replace(WHOLE, features=tuple(f for f in WHOLE.features if f.window_us is not None))
-KERNEL = ViewKernel(BOUNDED, SOURCE)
+KERNEL = open_kernel(BOUNDED, SOURCE)
 REACH = Reach(BOUNDED)
 
 

@@ -26,7 +26,7 @@ from features.aggregates.distinct_set import (
 )
 from features.aggregates.ordered_value import order_key
 from features.backfill import backfill
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import declared_name
 from features.range_merge import Ranges, squares
 from features.range_sketch import FirstsOfAKind
@@ -206,7 +206,7 @@ def test_large_sets_are_estimated_alike_by_all() -> None:
     n = 3_000
     times, units = np.sort(generator.integers(0, 300, n)), generator.integers(0, 900, n)
     labels = [f"label-{number}" for number in generator.integers(0, 400, n)]
-    kernel = ViewKernel(view, SOURCE)
+    kernel = open_kernel(view, SOURCE)
     state = kernel.new_state()
     at_us, finished = [], []
     for offset, (event_us, unit, label) in enumerate(zip(times.tolist(), units.tolist(), labels, strict=True)):

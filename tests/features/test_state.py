@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from features.errors import PlanMismatchError, StateCorruptError
 from features.kernel import ViewKernel
+from features.kernels import KERNELS
 from features.plan import AggregatePlan, ViewPlan
 from features.state import State, head_of
 from tests.features.strategies import LOGS, SOURCE, Event, event_sets, whole_view
@@ -27,18 +28,21 @@ SMALL = ViewPlan(
     hash="00112233445566ff",
 )
 
+of_every_kernel = pytest.mark.parametrize("kernel_type", KERNELS.values(), ids=KERNELS.keys())
 
-def small_state() -> tuple[ViewKernel, State]:
-    kernel = ViewKernel(SMALL, SOURCE)
+
+def small_state(kernel_type: type[ViewKernel]) -> tuple[ViewKernel, State]:
+    kernel = kernel_type(SMALL, SOURCE)
     state = kernel.new_state()
     for offset, (event_us, level) in enumerate([(5, 100), (27, -250), (40, 7)]):
         kernel.apply(state, (LOGS[0], 1), offset, event_us, ("d", event_us, level, None, None))
     return kernel, state
 
 
-def test_the_stored_form_of_version_2_never_changes() -> None:
+@of_every_kernel
+def test_the_stored_form_of_version_2_never_changes(kernel_type: type[ViewKernel]) -> None:
     """Golden bytes, written out by hand from the layout in the module's docstring."""
-    kernel, state = small_state()
+    kernel, state = small_state(kernel_type)
     q = lambda *values: b"".join(value.to_bytes(8, "little", signed=True) for value in values)  # noqa: E731 - shorthand
     head = (
         b"\x02"
@@ -54,14 +58,15 @@ def test_the_stored_form_of_version_2_never_changes() -> None:
     assert kernel.head(state) == head == head_of(head + body)
 
 
-def test_cells_and_wide_columns_have_their_own_widths() -> None:
+@of_every_kernel
+def test_cells_and_wide_columns_have_their_own_widths(kernel_type: type[ViewKernel]) -> None:
     """Golden bytes of the other kinds: a sum of squares of 16 bytes, an ordered value, counts per bucket, a set."""
     functions = ("var", "last", "median", "count_distinct")
     features = [
         AggregatePlan(name=function, function=function, column="level", window_us=100, hop_us=10)
         for function in functions
     ]
-    kernel = ViewKernel(msgspec.structs.replace(SMALL, features=tuple(features)), SOURCE)
+    kernel = kernel_type(msgspec.structs.replace(SMALL, features=tuple(features)), SOURCE)
     state = kernel.new_state()
     for offset in range(16):
         kernel.apply(state, (LOGS[0], 1), offset, 5, ("d", 5, -(2**51), None, None))
@@ -78,18 +83,20 @@ def test_cells_and_wide_columns_have_their_own_widths() -> None:
     assert kernel.encode(kernel.decode(kernel.encode(state))) == kernel.encode(state)
 
 
-def test_a_state_never_written_has_an_empty_head() -> None:
+@of_every_kernel
+def test_a_state_never_written_has_an_empty_head(kernel_type: type[ViewKernel]) -> None:
     """Compare-and-set expects absence for it."""
-    kernel = ViewKernel(SMALL, SOURCE)
+    kernel = kernel_type(SMALL, SOURCE)
     assert kernel.head(kernel.new_state()) == b""
     assert head_of(b"") == b""
 
 
+@of_every_kernel
 @given(event_sets())
 @settings(max_examples=100)
-def test_bytes_and_state_go_round(events: list[Event]) -> None:
+def test_bytes_and_state_go_round(kernel_type: type[ViewKernel], events: list[Event]) -> None:
     """Decoding and encoding again gives the same bytes, for every aggregate."""
-    kernel = ViewKernel(whole_view(), SOURCE)
+    kernel = kernel_type(whole_view(), SOURCE)
     state = kernel.new_state()
     for event in events:
         kernel.apply(state, event.partition, event.offset, event.event_us, event.columns)
@@ -98,10 +105,11 @@ def test_bytes_and_state_go_round(events: list[Event]) -> None:
         assert kernel.encode(kernel.decode(data)) == data
 
 
+@of_every_kernel
 @pytest.mark.parametrize("n_events", [2_000, 9_000])
-def test_a_sum_beyond_64_bits_stays_exact(n_events: int) -> None:
+def test_a_sum_beyond_64_bits_stays_exact(kernel_type: type[ViewKernel], n_events: int) -> None:
     """Columns widen where a total leaves int64, in the tile and since ever, before and after storing."""
-    kernel = ViewKernel(SMALL, SOURCE)
+    kernel = kernel_type(SMALL, SOURCE)
     state = kernel.new_state()
     largest = 2**52 - 1
     for offset in range(n_events):
@@ -113,18 +121,20 @@ def test_a_sum_beyond_64_bits_stays_exact(n_events: int) -> None:
     assert kernel.finish(state, 7) == [n_events, n_events * largest / 100, n_events * largest / 100]
 
 
-def test_cut_or_stretched_bytes_are_refused() -> None:
+@of_every_kernel
+def test_cut_or_stretched_bytes_are_refused(kernel_type: type[ViewKernel]) -> None:
     """No prefix and no extension of a stored state decodes."""
-    kernel, state = small_state()
+    kernel, state = small_state(kernel_type)
     data = kernel.encode(state)
     for damaged in [data[:n] for n in range(len(data))] + [data + b"\0"]:
         with pytest.raises(StateCorruptError):
             kernel.decode(damaged)
 
 
-def test_another_version_and_another_view_are_refused() -> None:
+@of_every_kernel
+def test_another_version_and_another_view_are_refused(kernel_type: type[ViewKernel]) -> None:
     """The error names both sides."""
-    kernel, state = small_state()
+    kernel, state = small_state(kernel_type)
     data = kernel.encode(state)
     with pytest.raises(StateCorruptError, match="version 1"):
         kernel.decode(b"\x01" + data[1:])

@@ -15,7 +15,7 @@ from features.entity_eraser import delete_forgotten
 from features.erasure import Erasure, hash_entity
 from features.errors import BirthMissingError, StoreUnavailableError
 from features.feast_layout import FeastRow, entity_key, state_field
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import LakeBatch, open_lake
 from features.memory_shards import MemoryShards
 from features.memory_store import MemoryStore
@@ -57,7 +57,7 @@ class World:
 
     async def feast_shows(self, view: ViewPlan, keys: Sequence[bytes] = KEYS) -> bool:
         """Whether Feast's fields of every entity are those of this view's birth."""
-        kernel, birth = ViewKernel(view, SOURCE), await self.birth(view)
+        kernel, birth = open_kernel(view, SOURCE), await self.birth(view)
         for key, data in zip(keys, await self.store.read_states(view.name, birth.id, keys), strict=True):
             assert data is not None
             state = kernel.decode(data)

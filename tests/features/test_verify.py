@@ -19,7 +19,7 @@ from features.decode import Decoder
 from features.errors import LakeCorruptError
 from features.feast_layout import entity_key
 from features.judge import Judge
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.key_sample import KeySample
 from features.lake import Lake, LakeBatch, open_lake
 from features.memory_store import MemoryStore
@@ -73,7 +73,7 @@ def plan_of(view: ViewPlan) -> Plan:
 
 PLAN = plan_of(VIEW)
 JUDGE = Judge(PLAN, {}, lambda _: MissingPolicy())
-KERNEL = ViewKernel(VIEW, SOURCE)
+KERNEL = open_kernel(VIEW, SOURCE)
 START_US = 852_076_800_000_000
 PARTITION = (LOGS[0], 0)
 
@@ -88,7 +88,7 @@ class World:
 
     def __init__(self, folder: Path, view: ViewPlan = VIEW) -> None:
         self.folder = folder
-        self.plan, self.kernel = plan_of(view), ViewKernel(view, SOURCE)
+        self.plan, self.kernel = plan_of(view), open_kernel(view, SOURCE)
         self.lake: Lake = open_lake(str(folder))
         rng = np.random.default_rng(7)
         self.values = [

@@ -29,7 +29,7 @@ from features.bundle import (
 )
 from features.feast_layout import entity_key
 from features.golden import GoldenRows, write_golden
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.memory_store import MemoryStore
 from features.nouns import KeyValue, ScoreRecord
 from features.plan import (
@@ -158,7 +158,7 @@ async def put_events(
 
     Numbers are quantised as the declaration says.
     """
-    kernel = ViewKernel(view, plan.source(view.topic))
+    kernel = open_kernel(view, plan.source(view.topic))
     state = kernel.new_state()
     for offset, (at_us, price) in enumerate(events):
         row = ("", at_us, None if price is None else round(price * 100))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from features.errors import DomainError
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import open_lake
 from features.nouns import Knowledge
 from features.transforms import load_transforms
@@ -40,7 +40,7 @@ def test_rows_are_those_of_the_stream(tmp_path: Path, knowledge: Knowledge, when
     expected = []
     for at_us in sorted(set(data.at_us.tolist())):
         for machine in sorted({e["machine"] for e in events if e["event_us"] < at_us}):
-            kernel = ViewKernel(VIEW, SOURCE)
+            kernel = open_kernel(VIEW, SOURCE)
             state = kernel.new_state()
             for offset, row in enumerate(columns):
                 if row[0] == machine and events[offset][when] < at_us:

@@ -15,7 +15,7 @@ from features.erasure import Erasure, Erasures, hash_entity
 from features.errors import ErasureMissedError, StoreUnavailableError
 from features.feast_layout import entity_key, state_field
 from features.formats.schemas import MemoryShelf, SchemaBook
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.lake import LakeBatch
 from features.memory_shards import MemoryShards
 from features.memory_store import MemoryStore
@@ -184,7 +184,7 @@ class World:
         """What the law says they must be: the fold of all valid events that are not erased, one at a time, in order."""
         view = self.plan.view(view_name)
         source = self.plan.source(view.topic)
-        kernel, decoder = ViewKernel(view, source), Decoder(source)
+        kernel, decoder = open_kernel(view, source), Decoder(source)
         ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
         states: dict[bytes, State] = {}
         erasures = self.lake.erasures()

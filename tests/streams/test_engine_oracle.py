@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.decode import Decoder
 from features.feast_layout import entity_key
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from tests.features.oracle import oracle
 from tests.features.strategies import FUNCTIONS, features_of
 from tests.streams.engine_world import Worker, World, run
@@ -54,7 +54,7 @@ def test_stored_states_finish_to_what_sql_says(
             await worker.finish()
 
     run(world, tell)
-    kernel, events, stored = ViewKernel(EVERY, SOURCE), sent(records_of), world.stored(EVERY.name)
+    kernel, events, stored = open_kernel(EVERY, SOURCE), sent(records_of), world.stored(EVERY.name)
     accounts = sorted(set(events.column("account").to_pylist()))
     assert len(stored) == len(accounts)
     asked, at_us, finished = [], [], []

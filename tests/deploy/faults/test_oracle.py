@@ -10,7 +10,7 @@ from deploy.faults.oracle import expected_states
 from deploy.faults.payments import HABIT, SOURCE, SPEND, Payments
 from deploy.faults.sent import Sent
 from features.decode import Decoder
-from features.kernel import ViewKernel
+from features.kernels import open_kernel
 from features.plan import ViewPlan
 from features.state import State
 
@@ -20,7 +20,7 @@ ARRIVED_US = 1_760_000_000_000_000
 @pytest.mark.parametrize("view", [SPEND, HABIT], ids=lambda view: view.name)
 def test_it_agrees_with_the_kernel(tmp_path: Path, view: ViewPlan) -> None:
     """Every value, newest time and position of thousands of events, also of late ones and of two logs."""
-    sent, kernel, decoder = Sent(tmp_path / "sent"), ViewKernel(view, SOURCE), Decoder(SOURCE)
+    sent, kernel, decoder = Sent(tmp_path / "sent"), open_kernel(view, SOURCE), Decoder(SOURCE)
     states: dict[int, State] = {}
     offsets: dict[tuple[str, int], int] = {}
     for i, payment in enumerate(Payments(5, 20_000)):

@@ -1,0 +1,3 @@
+from collections.abc import Sequence
+
+def pack_words(words: Sequence[bytes]) -> bytes: ...

@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+
+from features.ring import Held
+from features.state import State
+
+class StateBytes:
+    def __init__(self, *, view_hash: bytes, tip: Held, ever: Held, rings: Sequence[Held]) -> None: ...
+    def decode(self, data: bytes) -> State | None: ...
+    def encode(self, state: State) -> bytes | None: ...
