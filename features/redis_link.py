@@ -20,10 +20,10 @@ import hiredis
 from features.errors import StoreUnavailableError
 from features.redis_replies import NO_REPLY, store_error
 from features.redis_tls import NO_ANSWER, connection_error, tls_context
+from features.redis_words import pack
 from features.settings import StoreSettings
 
 SEND_BUFFER = 4 << 20  # at the kernel's default, client and server run in turns
-_LENGTHS = tuple(b"$%d\r\n" % length for length in range(4_096))
 
 
 class RedisLink(asyncio.Protocol):
@@ -198,15 +198,6 @@ async def open_link(settings: StoreSettings, first_commands: Sequence[Sequence[b
         link.close()
         raise
     return link
-
-
-def pack(words: Sequence[bytes]) -> bytes:
-    """One command in Redis' protocol; for the thousands of words of a script call, 3 × as fast as hiredis' own."""
-    parts = [b"*%d\r\n" % len(words)]
-    for word in words:
-        length = len(word)
-        parts += (_LENGTHS[length] if length < len(_LENGTHS) else b"$%d\r\n" % length, word, b"\r\n")
-    return b"".join(parts)
 
 
 def address_of(settings: StoreSettings) -> str:

@@ -19,7 +19,7 @@ from features.erasure import Erasure
 from features.errors import StoreUnavailableError
 from features.feast_layout import entity_pattern, read_key, state_field
 from features.redis_files import rewrite_files
-from features.redis_link import RedisLink, open_link, pack
+from features.redis_link import RedisLink, open_link
 from features.redis_replies import ScriptMissingError, to_hash
 from features.redis_scripts import (
     CERTIFY_BIRTH,
@@ -32,6 +32,7 @@ from features.redis_scripts import (
     Script,
 )
 from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
+from features.redis_words import pack
 from features.settings import StoreSettings
 from features.shard_keys import ShardKeys
 from features.shard_records import (

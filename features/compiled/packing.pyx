@@ -1,4 +1,4 @@
-"""Words into one command of Redis' protocol: what `features.redis_link.pack_words` does."""
+"""Words into one command of Redis' protocol: what `features.redis_words.pack_in_python` does."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
