@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from features.plan import SourcePlan, ViewPlan
-from features.state import State
 
 
 class Entity:
-    """One entity's state in one view: ``head`` identifies the stored state that it was computed from."""
+    """One entity in one view, as it stands in the store.
 
-    __slots__ = ("head", "key", "state")
+    ``state`` is its stored state (empty: none that counts), ``head`` what identifies what stands in the store, ``era``
+    how often it was forgotten. Kept as bytes, for those need no more room than they have and no collector looks at
+    them; a state is made of them while events are folded in.
+    """
 
-    def __init__(self, key: bytes, state: State, head: bytes) -> None:
+    __slots__ = ("era", "head", "key", "state")
+
+    def __init__(self, key: bytes, *, head: bytes = b"", state: bytes = b"", era: int = 0) -> None:
         self.key = key
-        self.state = state
         self.head = head
+        self.state = state
+        self.era = era
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory it takes, apart from its place in a cache."""
+        return _ENTITY_BYTES + len(self.key) + len(self.head) + len(self.state)
+
+
+_ENTITY_BYTES: Final = sys.getsizeof(Entity(b"")) + 3 * sys.getsizeof(b"")
 
 
 class EntityCache:

@@ -183,20 +183,21 @@ class ViewWriter:
         """What stands in the store; nothing of it counts where it is from before the entity was forgotten."""
         stored = stored or b""
         era = 0 if self._eras is None else self._eras.era(self._grouping.values(touched.group))
-        current = stored and era_of(stored) >= era
-        return Entity(key, self._kernel.decode(stored) if current else self._kernel.new_state(era), head_of(stored))
+        current = era_of(stored) >= era
+        return Entity(key, head=head_of(stored), state=stored if current else b"", era=era)
 
     def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
         partition, offsets, event_us, rows = events
         kernel, reach = self._kernel, self._reach
-        apply_many, encode, fields = kernel.apply_many, kernel.encode, kernel.fields
+        decode, apply_many, encode, fields = kernel.decode, kernel.apply_many, kernel.encode, kernel.fields
         time_of = event_us.__getitem__
         longest_us = reach.longest_us
         writes = []
         held_already = 0
         for touched, entity in chunk:
-            state, indexes = entity.state, touched.indexes
+            state = decode(entity.state) if entity.state else kernel.new_state(entity.era)
+            indexes = touched.indexes
             before_us = state.newest_us
             applied = apply_many(state, partition, offsets, event_us, rows, indexes)
             fenced, late = len(indexes) - applied, 0
@@ -210,7 +211,7 @@ class ViewWriter:
             encoded = encode(state)
             write = StateWrite(entity.key, entity.head, encoded, fields(state))
             writes.append(Pending(touched, write, fenced, late))
-            entity.head = head_of(encoded)
+            entity.head, entity.state = head_of(encoded), encoded
         self._fenced.inc(held_already)
         return writes
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from features.plan import EntityKeyPlan, ViewPlan
 from streams.entities import Entity, EntityCache, Grouping
 from tests.streams.shop import SOURCE, view
 
 
 def entity(key: bytes) -> Entity:
-    return Entity(key, None, b"")  # type: ignore[arg-type]  # no state is looked at
+    return Entity(key)
 
 
 def test_the_cache_forgets_the_one_used_longest_ago() -> None:
@@ -23,6 +25,13 @@ def test_the_cache_forgets_the_one_used_longest_ago() -> None:
     assert len(cache) == 2
     cache.clear()
     assert cache.get("a") is None
+
+
+def test_an_entity_tells_how_much_memory_it_takes() -> None:
+    """Three texts of bytes, and what holds them."""
+    bare, full = entity(b"key"), Entity(b"key", head=b"head", state=bytes(1_000))
+    assert full.n_bytes - bare.n_bytes == 1_004
+    assert full.n_bytes >= sum(map(sys.getsizeof, (full, full.key, full.head, full.state)))
 
 
 def test_rows_are_grouped_by_one_key_in_order() -> None:
