@@ -16,6 +16,7 @@ from features.compiler import compile_plan
 from features.domain import load_domain
 from features.errors import MillstreamError
 from features.formats.registry_client import RegistryClient
+from features.kernels import KERNEL
 from features.nouns import SCORES_TOPIC
 from features.plan import load_plan
 from features.redis_socket import RedisSocket
@@ -45,6 +46,7 @@ def examine(call: Invocation) -> list[Finding]:
     """All checks; one that fails does not keep the others from being made."""
     checks: list[tuple[str, Callable[[], str]]] = [
         ("python", check_python),
+        ("kernel", check_kernel),
         ("settings", lambda: f"{call.base_settings.repo} with state in {call.base_settings.var}"),
         ("disk", lambda: check_disk(call.base_settings)),
         ("broker", lambda: f"embedded broker {broker_program()}"),
@@ -73,6 +75,15 @@ class NotWellError(Exception):
 def check_python() -> str:
     """The interpreter (an older one than 3.11 does not come this far)."""
     return f"{sys.version.split()[0]} at {sys.executable}"
+
+
+def check_kernel() -> str:
+    """Which kernel folds events: both give the same bits, and one of them takes its time."""
+    if KERNEL == "compiled":
+        return "compiled"
+    return (
+        f"{KERNEL}, for there was no C compiler: a worker takes two to three times as long; install one, `make setup`"
+    )
 
 
 def check_disk(settings: Settings) -> str:

@@ -13,6 +13,7 @@ import structlog
 from features.clock import SystemClock
 from features.errors import BrokerUnavailableError, MillstreamError
 from features.formats.registry_client import RegistryClient, registry_of
+from features.kernels import KERNEL
 from features.lake import Lake, open_site_lake
 from features.plan import Plan
 from features.redis_reader import RedisReader
@@ -46,7 +47,7 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     watermarks = Watermarks(metrics)
     health = HealthServer(worker_pages(lanes, metrics, watermarks), port=settings.worker.metrics_port)
     health.start()
-    log.info("health and metrics", port=health.port)
+    log.info("health and metrics", port=health.port, kernel=KERNEL)
     logs = KafkaLogs(settings.kafka.bootstrap_servers)
     await_broker(logs, lanes)
     lake = open_site_lake(settings, plan.project)
