@@ -42,6 +42,7 @@ class StateStore(Protocol):
 class Events(NamedTuple):
     """A decoded batch: parallel lists; a row of None is no valid event."""
 
+    topic: str
     partition: Partition
     offsets: Sequence[int]
     event_us: Sequence[int]
@@ -71,13 +72,23 @@ class Conflict(NamedTuple):
     stored: bytes
 
 
+class Feed(NamedTuple):
+    """One topic of a view: whose its rows are, and how they are folded. The states are those of the view."""
+
+    grouping: Grouping
+    kernel: ViewKernel
+
+
 class ViewWriter:
-    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed."""
+    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed.
+
+    All topics of the view go through one writer, so that what one of them has written the next does not read again.
+    """
 
     def __init__(
         self,
         view: ViewPlan,
-        source: SourcePlan,
+        sources: Sequence[SourcePlan],
         *,
         project: str,
         store: StateStore,
@@ -88,10 +99,10 @@ class ViewWriter:
         self.view = view
         self.birth = ""
         self._eras: Eras | None = None
-        self._kernel = ViewKernel(view, source)
+        self._feeds = {source.topic: Feed(Grouping(view, source), ViewKernel(view, source)) for source in sources}
+        self._grouping, self._kernel = self._feeds[view.topic]
         self._feast_row = FeastRow(view)
         self._layout = KeyLayout(project, view.keys)
-        self._grouping = Grouping(view, source)
         self._cache = EntityCache(cache_entities)
         self._store = store
         self._chunk_entities = chunk_entities
@@ -112,7 +123,7 @@ class ViewWriter:
 
     async def write(self, events: Events, check: Callable[[], None]) -> None:
         """Fold a batch in; return once every state is confirmed. ``check`` raises to end it between two chunks."""
-        groups = self._grouping.group(events.rows)
+        groups = self._feeds[events.topic].grouping.group(events.rows)
         if None in groups:
             self._keyless.inc(len(groups.pop(None)))
         in_flight: deque[asyncio.Task[list[Conflict]]] = deque()
@@ -189,8 +200,8 @@ class ViewWriter:
 
     def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
-        partition, offsets, event_us, rows = events
-        kernel, row_of, reach = self._kernel, self._feast_row, self._reach
+        topic, partition, offsets, event_us, rows = events
+        kernel, row_of, reach = self._feeds[topic].kernel, self._feast_row, self._reach
         apply_many, finish, encode = kernel.apply_many, kernel.finish, kernel.encode
         time_of = event_us.__getitem__
         longest_us = reach.longest_us
