@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
+
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
 
 TOPIC = "sales"
@@ -26,6 +28,22 @@ SOURCE = SourcePlan(
         ColumnPlan(name="price", type="float64", nullable=True, decimals=2),
     ),
 )
+
+
+WEB_TOPIC = "web_sales"
+WEB_SOURCE = SourcePlan(
+    topic=WEB_TOPIC,
+    timestamp_column="sold_at",
+    max_ahead_us=2 * HOUR_US,
+    columns=(
+        ColumnPlan(name="page", type="string", nullable=True),
+        ColumnPlan(name="price", type="float64", nullable=False, decimals=2),
+        ColumnPlan(name="sold_at", type="timestamp", nullable=False),
+        ColumnPlan(name="account", type="string", nullable=False),
+    ),
+)
+"""What sells over another topic: columns of its own in an order of its own, and a price in every record."""
+LOGS = {TOPIC: LOG, WEB_TOPIC: OTHER_LOG}
 
 
 def _features(window: str, window_us: int | None, hop_us: int | None) -> list[AggregatePlan]:
@@ -63,6 +81,12 @@ def plan(project: str = "shop", *views: ViewPlan) -> Plan:
         services=(),
         transforms_sha256="",
     )
+
+
+def plan_of_two_topics(of: ViewPlan) -> Plan:
+    """A plan in which the web's sales feed a view like those of the shops."""
+    both = msgspec.structs.replace(of, further_topics=(WEB_TOPIC,))
+    return msgspec.structs.replace(plan("shop", both), sources=(SOURCE, WEB_SOURCE))
 
 
 class Sale(NamedTuple):
