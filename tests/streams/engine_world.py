@@ -156,6 +156,7 @@ class World:
         self.shards = MemoryShards(n_shards)
         self.lake = MemoryLake()
         self.handed_out = [0] * len(partitions)
+        self.n_certified = 0
 
     async def certify(self) -> None:
         """Births for all views, and the logs adopted."""
@@ -165,6 +166,7 @@ class World:
             await store.adopt_log(AdoptedLog(topic=source.topic, log=LOGS[source.topic], start={}))
         for view in self.plan.views:
             await store.write_birth(Birth(view=view.name, view_hash=view.hash, id=BIRTH, cut={}, serving=True))
+        self.n_certified = max(shard.n_writes for shard in self.shards.shards)
 
     def batch(self, partition: int, offset: int, n_records: int) -> Batch | None:
         """Some records from there on; None at the end."""
@@ -193,6 +195,8 @@ class World:
         erasures = self.lake.erasures()
         eras = erasures.eras_of([key.name for key in view.keys])
         for (topic, log, partition), records in zip(self.places, self.partitions, strict=True):
+            if topic not in view.topics:
+                continue
             source = self.plan.source(topic)
             reads, decoder = ViewKernel(view, source), Decoder(source)
             ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]

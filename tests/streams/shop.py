@@ -36,7 +36,7 @@ WEB_SOURCE = SourcePlan(
     timestamp_column="sold_at",
     max_ahead_us=2 * HOUR_US,
     columns=(
-        ColumnPlan(name="page", type="string", nullable=True),
+        ColumnPlan(name="page", type="string", nullable=False),
         ColumnPlan(name="price", type="float64", nullable=False, decimals=2),
         ColumnPlan(name="sold_at", type="timestamp", nullable=False),
         ColumnPlan(name="account", type="string", nullable=False),
@@ -84,9 +84,12 @@ def plan(project: str = "shop", *views: ViewPlan) -> Plan:
 
 
 def plan_of_two_topics(of: ViewPlan) -> Plan:
-    """A plan in which the web's sales feed a view like those of the shops."""
+    """A plan in which the web's sales feed a view like the shops' do, and two views of other entities besides."""
+    account, page = *of.keys, EntityKeyPlan(name="page", type="string")
     both = msgspec.structs.replace(of, further_topics=(WEB_TOPIC,))
-    return msgspec.structs.replace(plan("shop", both), sources=(SOURCE, WEB_SOURCE))
+    by_page = msgspec.structs.replace(of, name="by_page", topic=WEB_TOPIC, keys=(page,))
+    by_two = msgspec.structs.replace(by_page, name="by_two", keys=(page, account))
+    return msgspec.structs.replace(plan("shop", both, by_page, by_two), sources=(SOURCE, WEB_SOURCE))
 
 
 class Sale(NamedTuple):
@@ -111,7 +114,8 @@ class Record(NamedTuple):
 def value(account: str, sold_us: int, price: float | None) -> bytes:
     """The JSON of one sale."""
     at = datetime.fromtimestamp(sold_us / 1e6, UTC).isoformat()
-    return json.dumps({"account": account, "sold_at": at, "price": price}).encode()
+    page = f"page{sold_us // HOUR_US % 3}"
+    return json.dumps({"account": account, "sold_at": at, "price": price, "page": page}).encode()
 
 
 def records(sales: Iterable[Sale]) -> list[Record]:
