@@ -23,7 +23,7 @@ from deploy.worker_process import WorkerProcess
 from features.bootstrap import Bootstrapped
 from features.clock import SystemClock
 from features.lake import open_lake
-from features.plan import AggregatePlan, FeatureRef, Plan, ServicePlan, ViewPlan
+from features.plan import AggregatePlan, FeatureRef, Plan, ServicePlan, SourcePlan, ViewPlan
 from features.plan_shelf import functions_of, plans_in_force, put_on_shelf, shelved_hashes, shelved_plan
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
@@ -56,12 +56,12 @@ def heights(name: str, view_hash: str, *windows_h: int) -> ViewPlan:
     return msgspec.structs.replace(SPEND, name=name, features=tuple(features), ttl_us=30 * DAY_US, hash=view_hash)
 
 
-def plan_of(*views: ViewPlan) -> Plan:
+def plan_of(*views: ViewPlan, sources: Sequence[SourcePlan] = (SALES,)) -> Plan:
     """A plan whose one model reads every feature of these views."""
     refs = [FeatureRef(view=view.name, feature=name, kind="stream") for view in views for name in view.feature_names]
     return Plan(
         project="shop",
-        sources=(SALES,),
+        sources=tuple(sources),
         views=views,
         request_features=(),
         services=(ServicePlan(name="buyers", features=tuple(refs)),),
@@ -184,10 +184,10 @@ class RollingWorld:
     def wait_until_served(self, version: str) -> None:
         wait_until(lambda: self.client.score({"buyer": "b1"}).version == version, 30.0, f"version {version} to serve")
 
-    def sell(self, buyer: str, price: float) -> None:
+    def sell(self, buyer: str, price: float, topic: str = SALES.topic) -> None:
         value = {"buyer": buyer, "at": msgspec.to_builtins(_now()), "price": float(price)}
         partition = int(hashlib.sha256(buyer.encode()).hexdigest(), 16) % 2
-        self._producer.produce(SALES.topic, msgspec.json.encode(value), partition=partition)
+        self._producer.produce(topic, msgspec.json.encode(value), partition=partition)
         self._producer.poll(0)
 
     def features_of(self, buyer: str) -> dict[str, Any]:
