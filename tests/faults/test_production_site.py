@@ -21,13 +21,13 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.servers, pytest
 SEED = 11
 N_EVENTS = 25_000
 KINDS = (
+    "partitions_added",
     "second_group",
     "store_failed_over",
     "network_cut",
     "store_full",
     "worker_joined",
     "broker_restarted",
-    "partitions_added",
     "group_deleted",
 )
 """Those that have no test of their own on the embedded servers."""
