@@ -121,7 +121,7 @@ def start_scorer(folder: Path, running: ExitStack, n_entities: int) -> tuple[Ben
     create_topics(tansu.bootstrap_servers, [SCORES_TOPIC], 4)
     generator = np.random.default_rng(7)
     (view,) = PLAN.views
-    kernel, now_us = open_kernel(view, PLAN.source(view.topic)), time.time_ns() // 1_000
+    kernel, now_us = open_kernel(view, PLAN.source_of(view)), time.time_ns() // 1_000
     states = make_states(kernel, now_us, generator)
     state_bytes = asyncio.run(fill_store(valkey.settings, kernel, states, n_entities))
     var = folder / "var"

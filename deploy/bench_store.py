@@ -67,7 +67,7 @@ async def measure(settings: StoreSettings, n_entities: int) -> dict[str, Any]:
         metrics = WorkerMetrics()
         writer = ViewWriter(
             VIEW,
-            SOURCE,
+            [SOURCE],
             project=PLAN.project,
             store=store,
             metrics=metrics,
@@ -117,7 +117,7 @@ def batches(n_entities: int) -> Iterator[tuple[Events, int]]:
             (names[i % len(names)], at_us, amount)
             for i, (at_us, amount) in enumerate(zip(event_us, amounts, strict=True))
         ]
-        yield Events((PAST_LOG, partition), range(offset, offset + n_events), event_us, rows), len(names)
+        yield Events(SOURCE.topic, (PAST_LOG, partition), range(offset, offset + n_events), event_us, rows), len(names)
 
 
 async def mean_state_bytes(store: RedisStore, n_entities: int) -> int:

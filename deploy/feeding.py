@@ -27,7 +27,7 @@ async def behind(store: Store, plan: Plan, ends: Ends) -> int:
         birth = birth_of(certificate, view)
         missing = 0
         for (topic, log, partition), end in ends.items():
-            if topic == view.topic:
+            if topic in view.topics:
                 start = adopted_log(certificate, topic, log).start.get(partition, 0)
                 reached = progress.get((birth.id, log, partition), birth.cut.get(log, {}).get(partition, start))
                 missing += max(0, end - reached)

@@ -115,7 +115,7 @@ async def stranded_views(store: RedisStore, lake: Lake, plan: Plan, logs: KafkaL
             certificate=certificate,
             progress=progress,
             lake=lake,
-            views=[view for view in plan.views if view.topic == topic],
+            views=plan.views_of(topic),
             topic=topic,
             log=info.log,
         )

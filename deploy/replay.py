@@ -160,7 +160,7 @@ def load_history(domain: Domain, plan: Plan, topic: str, registry: SchemaRegistr
         make_data(domain)
     if not file.exists():
         raise DomainError(str(file), "is missing", "put the topic's history there, or let data/make.py make it")
-    keys = next((view.keys for view in plan.views if view.topic == topic), ())
+    keys = next((view.keys for view in plan.views_of(topic)), ())
     try:
         events = pq.read_table(file, columns=[column.name for column in source.columns])
     except (pa.ArrowInvalid, OSError) as error:

@@ -13,7 +13,7 @@ from features.errors import RequestError
 from features.lake import Finding as LakeFinding
 from features.nouns import ScoreRecord
 from features.plan import Plan, ViewPlan
-from features.refold import ROW, fold_rows, join_events, reading_of
+from features.refold import ROW, fold_rows, join_records, reading_of
 from features.vector import Assembler, ViewValues
 
 Cause: TypeAlias = Literal["plan", "late", "duplicate", "lost", "changed", "erased", "arithmetic", "unexamined"]
@@ -52,7 +52,7 @@ def attribute(
     record: ScoreRecord,
     proven: Mapping[str, ViewValues],
     assembler: Assembler,
-    tables: Mapping[str, pa.Table],
+    events: Mapping[str, pa.Table],
     plan: Plan,
     faults: Sequence[LakeFinding],
 ) -> Finding:
@@ -66,8 +66,8 @@ def attribute(
         What the lake gives for each view.
     assembler
         Of the record's service and model.
-    tables
-        Valid events of each topic, from the lake.
+    events
+        Valid events of each view, from the lake.
     plan
         The plan that the record was made by.
     faults
@@ -86,8 +86,8 @@ def attribute(
         if fault is not None:
             return fault
     for view in assembler.views:
-        source = plan.source(view.topic)
-        variants = list(_variants(join_events([record], view, tables[view.topic]).combine_chunks()))
+        source = plan.source_of(view)
+        variants = list(_variants(join_records([record], view, events[view.name]).combine_chunks()))
         if not variants:
             continue
         rows = pa.concat_tables(
@@ -157,6 +157,6 @@ def _fault_below(record: ScoreRecord, view: ViewPlan, faults: Sequence[LakeFindi
     reading = reading_of(record, view.name)
     last = {(log, partition): offset for log, partition, offset in (reading.positions if reading else ())}
     for fault in faults:
-        if fault.topic == view.topic and fault.first <= last.get((fault.log, fault.partition), -1):
+        if fault.topic in view.topics and fault.first <= last.get((fault.log, fault.partition), -1):
             return Finding(_OF_PROBLEM[fault.problem], f"the lake is at fault: {fault}")
     return None

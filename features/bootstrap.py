@@ -25,12 +25,13 @@ from features.nouns import Partition
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.state import State
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite, Store
+from features.view_events import EventLake, read_events
 
 CHUNK = 100
 """Entities a write: one script call."""
 
 
-class LakeHistory(ErasureLake, Protocol):
+class LakeHistory(ErasureLake, EventLake, Protocol):
     """The part of the lake that a bootstrap reads."""
 
     def logs(self, topic: str) -> dict[str, list[int]]:
@@ -43,10 +44,6 @@ class LakeHistory(ErasureLake, Protocol):
 
     def end(self, topic: str, log: str, partition: int) -> int | None:
         """Next offset after the covered prefix."""
-        ...
-
-    def read(self, source: SourcePlan, *, upto: Mapping[Partition, int] | None = None) -> pa.Table:
-        """Valid events, each once, in the order (log, partition, offset)."""
         ...
 
 
@@ -196,12 +193,13 @@ async def _bootstrap_once(
     store: Store, lake: LakeHistory, plan: Plan, view: ViewPlan, erasures: Erasures, *, serving: bool, feast: bool
 ) -> Bootstrapped:
     """Write all states, then the certificate."""
-    source = plan.source(view.topic)
+    source = plan.source_of(view)
+    topic_of = {log: topic for topic in view.topics for log in lake.logs(topic)}
     cut = {
-        log: {partition: lake.end(view.topic, log, partition) or 0 for partition in partitions}
-        for log, partitions in lake.logs(view.topic).items()
+        log: {partition: lake.end(topic, log, partition) or 0 for partition in lake.logs(topic)[log]}
+        for log, topic in topic_of.items()
     }
-    events = lake.read(source, upto=_last_offsets(cut))
+    events = read_events(lake, plan, view, upto=_last_offsets(cut))
     states, n_events = fold_lake(events, view, source, plan.project, erasures)
     birth = Birth(
         view=view.name,
@@ -223,10 +221,10 @@ async def _bootstrap_once(
         answers = await store.bootstrap_states(view.name, birth.id, writes, key_ttl_s=birth.key_ttl_s)
         if any(answer is not None for answer in answers):
             raise CorruptError(f"birth {birth.id} of view {view.name}", "was written by someone else at the same time")
-    certified = {log.log for log in (await store.read_certificate()).logs if log.topic == view.topic}
-    for log in cut:
+    certified = {log.log for log in (await store.read_certificate()).logs}
+    for log, topic in topic_of.items():
         if log not in certified:
-            await store.adopt_log(AdoptedLog(topic=view.topic, log=log, start={}))
+            await store.adopt_log(AdoptedLog(topic=topic, log=log, start={}))
     await store.write_birth(birth)
     return Bootstrapped(birth, n_events, len(states))
 

@@ -66,8 +66,10 @@ async def _make_anew(store: Store, lake: Lake, plan: Plan, view: ViewPlan, entit
 
 def _bystanders(lake: Lake, plan: Plan, view: ViewPlan, erasures: Erasures) -> list[dict[str, KeyValue]]:
     """Entities of a view that have events among the erased ones."""
-    rows = lake.read_erased(plan.source(view.topic), erasures)
     names = [key.name for key in view.keys]
-    values = (rows.column(declared_name(name)).to_pylist() for name in names)
-    entities = {entity for entity in zip(*values, strict=True) if None not in entity}
+    entities: set[tuple[KeyValue, ...]] = set()
+    for topic in view.topics:
+        rows = lake.read_erased(plan.source(topic), erasures)
+        values = (rows.column(declared_name(name)).to_pylist() for name in names)
+        entities.update(entity for entity in zip(*values, strict=True) if None not in entity)
     return [dict(zip(names, entity, strict=True)) for entity in sorted(entities, key=str)]

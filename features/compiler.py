@@ -23,7 +23,8 @@ from features.declarations.request import compile_request_view
 from features.declarations.retention import compile_retention
 from features.declarations.service import check_models, compile_service
 from features.declarations.source import Folder, compile_source
-from features.declarations.view import CompiledView, check_field_collisions, compile_view, stream_source_of
+from features.declarations.topics import stream_source_of, topics_of
+from features.declarations.view import CompiledView, check_field_collisions, compile_view
 from features.domain import STORE_FILE, load_domain, project_name
 from features.errors import DomainError
 from features.plan import Plan, RequestFeaturePlan, SourcePlan, ViewPlan
@@ -141,7 +142,7 @@ def _compile_views(declared: Declared, folder: Folder) -> tuple[tuple[SourcePlan
                 "declare the topic once and share the KafkaSource",
             )
     compiled_views = [
-        compile_view(view, sources[stream_source_of(view).kafka_options.topic], entities)
+        compile_view(view, [sources[topic] for topic in topics_of(view, declared.sources)], entities)
         for view in declared.stream_views
     ]
     views = tuple(view.plan for view in compiled_views)
@@ -151,7 +152,7 @@ def _compile_views(declared: Declared, folder: Folder) -> tuple[tuple[SourcePlan
 
 def _with_masks(source: SourcePlan, views: Sequence[CompiledView]) -> SourcePlan:
     """A source with the masked columns that its views read, each once."""
-    masks = dict.fromkeys(mask for view in views if view.plan.topic == source.topic for mask in view.masks)
+    masks = dict.fromkeys(mask for view in views if source.topic in view.plan.topics for mask in view.masks)
     return msgspec.structs.replace(source, masks=tuple(masks))
 
 
@@ -195,7 +196,8 @@ def _remembered_us(views: tuple[ViewPlan, ...], sources: tuple[SourcePlan, ...])
         for feature in view.features:
             if feature.window_us is None or feature.hop_us is None:
                 return None
-            longest_us = max(longest_us, feature.window_us + feature.hop_us + ahead_us[view.topic])
+            most_ahead_us = max(ahead_us[topic] for topic in view.topics)
+            longest_us = max(longest_us, feature.window_us + feature.hop_us + most_ahead_us)
     return longest_us
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from features.lake import Lake
@@ -13,21 +14,25 @@ EVER_US: Final = 2**62
 
 
 class LakeEnds:
-    """Knows which positions the lake covers."""
+    """Knows which positions the lake covers; looks at each partition once."""
 
-    def __init__(self, lake: Lake, plan: Plan) -> None:
+    def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._topics = {view.name: view.topic for view in plan.views}
         self._ends: dict[tuple[str, str, int], int] = {}
 
-    def cover(self, record: ScoreRecord) -> bool:
+    def cover(self, record: ScoreRecord, plan: Plan) -> bool:
         """Whether all positions of the record lie below the lake's end; those of a view that is gone need not."""
+        topics = {view.name: view.topics for view in plan.views}
         return all(
-            self._end(self._topics[reading.view], log, partition) > offset
+            self.end(topics[reading.view], log, partition) > offset
             for reading in record.views
-            if reading.view in self._topics
+            if reading.view in topics
             for log, partition, offset in reading.positions
         )
+
+    def end(self, topics: Iterable[str], log: str, partition: int) -> int:
+        """Where the lake ends in a partition of one of these topics; 0 where it holds nothing of it."""
+        return max(self._end(topic, log, partition) for topic in topics)
 
     def _end(self, topic: str, log: str, partition: int) -> int:
         key = (topic, log, partition)
@@ -49,9 +54,9 @@ class Horizons:
     def __init__(self, lake: Lake, plan: Plan) -> None:
         dropped = {source.topic: lake.dropped_until_us(source.topic) for source in plan.sources}
         self._views = {
-            view.name: (until_us, _looks_back_us(view))
+            view.name: (max(until_us), _looks_back_us(view))
             for view in plan.views
-            if (until_us := dropped[view.topic]) is not None
+            if (until_us := [at_us for topic in view.topics if (at_us := dropped[topic]) is not None])
         }
 
     def cut_off(self, record: ScoreRecord) -> bool:

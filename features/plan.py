@@ -8,7 +8,7 @@ hash hold the same states for the same records.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -151,7 +151,11 @@ class AggregatePlan(PlanStruct, frozen=True, kw_only=True):
 
 
 class ViewPlan(PlanStruct, frozen=True, kw_only=True):
-    """A stream feature view: the features of one entity from one source. ``ttl_us`` 0 means never stale."""
+    """A stream feature view: the features of one entity, from the events of one topic or several.
+
+    ``topic`` is that of the source that the view is declared with; the events of ``further_topics`` count alike.
+    ``ttl_us`` 0 means never stale.
+    """
 
     name: str
     topic: str
@@ -159,6 +163,12 @@ class ViewPlan(PlanStruct, frozen=True, kw_only=True):
     features: tuple[AggregatePlan, ...]
     ttl_us: int
     hash: str
+    further_topics: tuple[str, ...] = ()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All topics that feed it."""
+        return (self.topic, *self.further_topics)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -236,6 +246,15 @@ class Plan(PlanStruct, frozen=True, kw_only=True):
             f"topic {topic}", "is not a source of this domain", f"it has {[s.topic for s in self.sources]}"
         )
 
+    def views_of(self, topic: str) -> tuple[ViewPlan, ...]:
+        """The views that a topic feeds, in plan order."""
+        return tuple(view for view in self.views if topic in view.topics)
+
+    def source_of(self, view: ViewPlan) -> SourcePlan:
+        """How a view's events look, from whichever topic: as its topic declares them, or as all of its topics do."""
+        sources = [self.source(topic) for topic in view.topics]
+        return sources[0] if len(sources) == 1 else _shared(view, sources)
+
     def view(self, name: str) -> ViewPlan:
         """The view of that name; DomainError if there is none."""
         for view in self.views:
@@ -259,6 +278,34 @@ class Plan(PlanStruct, frozen=True, kw_only=True):
             if (feature.view, feature.name) in asked:
                 wanted.update(p.view for p in feature.parameters if p.view is not None)
         return tuple(view for view in self.views if view.name in wanted)
+
+
+def _shared(view: ViewPlan, sources: Sequence[SourcePlan]) -> SourcePlan:
+    """The columns that a view needs, which all of its topics have, as if they were sent; and its masks.
+
+    It describes events that are read already, which `features.view_events` joins; it decodes none.
+    """
+    aggregated = {feature.column for feature in view.features}
+    masks = tuple(mask for mask in sources[0].masks if mask.name in aggregated)
+    needed = {key.name for key in view.keys} | aggregated
+    needed |= {name for mask in masks for name in (mask.column, mask.where)}
+    columns = tuple(
+        ColumnPlan(
+            name=column.name,
+            type=column.type,
+            nullable=any(source.column(column.name).nullable for source in sources),
+            decimals=column.decimals,
+        )
+        for column in sources[0].stored
+        if column.name in needed
+    )
+    return SourcePlan(
+        topic=" and ".join(view.topics),
+        timestamp_column=sources[0].timestamp_column,
+        columns=columns,
+        max_ahead_us=max(source.max_ahead_us for source in sources),
+        masks=masks,
+    )
 
 
 def content_hash(part: msgspec.Struct) -> str:

@@ -18,6 +18,7 @@ from features.plan import Plan
 from features.refold import fold_records, unseen
 from features.sigmoid import sigmoid
 from features.vector import Assembler, ViewValues
+from features.view_events import join_events
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -73,7 +74,7 @@ class Prover:
     ) -> None:
         self._judge = judge
         self._faults = faults
-        self._tables = tables
+        self._events = {view.name: join_events(judge.plan, view, tables) for view in judge.plan.views}
         self._assemblers: dict[tuple[str, str], Assembler] = {}
         self._left_to_attribute = ATTRIBUTED
         self._erasures = erasures
@@ -104,10 +105,9 @@ class Prover:
             else:
                 yield _mismatch(record, "", None, None, Finding("plan", strange))
         folded = {
-            view.name: fold_records(known, view, plan.source(view.topic), self._tables[view.topic])
-            for view in plan.views
+            view.name: fold_records(known, view, plan.source_of(view), self._events[view.name]) for view in plan.views
         }
-        self.unseen += len(set().union(*(unseen(known, view, self._tables[view.topic]) for view in plan.views)))
+        self.unseen += len(set().union(*(unseen(known, view, self._events[view.name]) for view in plan.views)))
         for i, record in enumerate(known):
             mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
             if mismatch is not None and mismatch.cause == "erased":
@@ -156,7 +156,7 @@ class Prover:
         if self._left_to_attribute == 0:
             return Finding("unexamined", f"only the first {ATTRIBUTED} mismatches are put down to a cause")
         self._left_to_attribute -= 1
-        return attribute(record, views, assembler, self._tables, self._judge.plan, self._faults())
+        return attribute(record, views, assembler, self._events, self._judge.plan, self._faults())
 
     def _was_bystander(self, record: ScoreRecord) -> bool:
         at_us = (record.scored_at - _EPOCH) // _MICROSECOND

@@ -56,7 +56,7 @@ def fold_records(records: Sequence[ScoreRecord], view: ViewPlan, source: SourceP
     view, source
         Which view of it to fold.
     events
-        The valid events of the source's topic, from the lake.
+        The valid events of the view, from the lake.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def fold_records(records: Sequence[ScoreRecord], view: ViewPlan, source: SourceP
 
     """
     as_of_us = np.array([record.as_of_us for record in records], np.int64)
-    return fold_rows(join_events(records, view, events), as_of_us, view, source)
+    return fold_rows(join_records(records, view, events), as_of_us, view, source)
 
 
 def fold_rows(rows: pa.Table, as_of_us: npt.NDArray[np.int64], view: ViewPlan, source: SourcePlan) -> Folded:
@@ -92,7 +92,7 @@ def fold_rows(rows: pa.Table, as_of_us: npt.NDArray[np.int64], view: ViewPlan, s
     return Folded(view, list(zip(*features, strict=True)), newest_us)
 
 
-def join_events(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> pa.Table:
+def join_records(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> pa.Table:
     """Rows of the lake at or below each record's positions, with the record's number as ``__row``."""
     names = [declared_name(key.name) for key in view.keys]
     cuts = [

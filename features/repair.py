@@ -13,10 +13,12 @@ from features.errors import RequestError, UnavailableError
 from features.feast_layout import entity_key, field_name, state_field, timestamp_field
 from features.kernels import open_kernel
 from features.lake import Lake, declared_name
+from features.lake_reach import LakeEnds
 from features.nouns import KeyValue
 from features.plan import Plan, ViewPlan
 from features.state import head_of
 from features.store import Birth, Store
+from features.view_events import read_events
 
 ATTEMPTS = 10
 """Tries before a hot entity is given up: each loses only to a write of the stream."""
@@ -48,7 +50,7 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
 
     """
     view = plan.view(view_name)
-    source = plan.source(view.topic)
+    source = plan.source_of(view)
     missing = [key.name for key in view.keys if key.name not in entity]
     if missing:
         raise RequestError(missing[0], "is a join key and is not given", f"view {view_name} needs it")
@@ -59,11 +61,11 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
         (stored,) = await store.read_states(view_name, birth.id, [key])
         if stored is None:
             return False
-        old = kernel.decode_head(stored)
+        old, ends = kernel.decode_head(stored), LakeEnds(lake)
         for (log, partition), offset in old.positions.items():
-            if (lake.end(view.topic, log, partition) or 0) <= offset:
+            if ends.end(view.topics, log, partition) <= offset:
                 raise UnavailableError("lake", f"does not cover {log}/{partition} up to {offset} yet; try again")
-        events = lake.read(source, upto=old.positions)
+        events = read_events(lake, plan, view, upto=old.positions)
         for join_key in view.keys:
             events = events.filter(
                 pc.equal(events.column(declared_name(join_key.name)), pa.scalar(entity[join_key.name]))

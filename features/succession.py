@@ -65,7 +65,7 @@ async def serve_births(store: Store, lake: ErasureLake, plan: Plan) -> list[Birt
 async def _show(store: Store, lake: ErasureLake, plan: Plan, birth: Birth) -> None:
     """Set Feast's fields of every entity to what this birth holds; whoever is forgotten meanwhile is left out."""
     view = plan.view(birth.view)
-    kernel = open_kernel(view, plan.source(view.topic))
+    kernel = open_kernel(view, plan.source_of(view))
     async for keys in store.entity_keys(birth.join_keys):
         for begin in range(0, len(keys), CHUNK):
             chunk = keys[begin : begin + CHUNK]

@@ -143,9 +143,9 @@ def _parts_of(lake: Lake, judge: Judge, records: Sequence[ScoreRecord]) -> list[
     parts = []
     for theirs in by_plan.values():
         one = judge.of(theirs[0])
-        ends, horizons = LakeEnds(lake, one.plan), Horizons(lake, one.plan)
+        ends, horizons = LakeEnds(lake), Horizons(lake, one.plan)
         kept = [record for record in theirs if not horizons.cut_off(record)]
-        parts.append(_Part(one, len(kept), [record for record in kept if ends.cover(record)]))
+        parts.append(_Part(one, len(kept), [record for record in kept if ends.cover(record, one.plan)]))
     return parts
 
 
@@ -175,8 +175,7 @@ def _events_of(records: Sequence[ScoreRecord], plan: Plan, source: SourcePlan) -
     """Keeps the events of the records' entities, and perhaps a few others where a view has several keys."""
     wanted = [
         [(declared_name(key.name), _values_of(key, records)) for key in view.keys]
-        for view in plan.views
-        if view.topic == source.topic
+        for view in plan.views_of(source.topic)
     ]
 
     def keep(table: pa.Table) -> pa.Table:

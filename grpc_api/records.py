@@ -24,6 +24,10 @@ STALL_S: Final = 10.0
 """With records in its queue and none delivered for so long, a client is replaced."""
 
 
+METADATA_MS = 10_000
+"""How long until partitions that were added to the topic are written to; the workers look as often."""
+
+
 class RecordSink(Protocol):
     """Where the records of scores go."""
 
@@ -56,6 +60,7 @@ class KafkaRecords:
             "bootstrap.servers": bootstrap_servers,
             "enable.idempotence": True,
             "linger.ms": 10,
+            "topic.metadata.refresh.interval.ms": METADATA_MS,
             "queue.buffering.max.messages": queue_records,
             "delivery.report.only.error": True,
             "error_cb": self._on_error,

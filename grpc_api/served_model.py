@@ -30,7 +30,7 @@ class Inputs:
         self.service = plan.service(service)
         self.assembler = Assembler(plan, service, declarations.functions, missing)
         self.views: tuple[ViewPlan, ...] = self.assembler.views
-        self.kernels = tuple(open_kernel(view, plan.source(view.topic)) for view in self.views)
+        self.kernels = tuple(open_kernel(view, plan.source_of(view)) for view in self.views)
         self.keys = EntityKeys(plan.project, self.views)
 
 

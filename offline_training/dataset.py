@@ -15,6 +15,7 @@ from features.errors import DomainError, RequestError
 from features.nouns import FeatureValue, Knowledge
 from features.plan import Plan, ViewPlan
 from features.vector import Assembler, ViewValues
+from features.view_events import join_events
 from offline_training.observations import LakeTables, Observations, observe
 
 _UNKNOWN = -1
@@ -56,7 +57,10 @@ def build_dataset(
     observations = observe(
         lake, plan, domain, model, lake_end_us=_lake_end_us(events), request_fields=assembler.request_fields
     )
-    views = {view.name: _view_rows(plan, view, events[view.topic], observations, knowledge) for view in assembler.views}
+    views = {
+        view.name: _view_rows(plan, view, join_events(plan, view, events), observations, knowledge)
+        for view in assembler.views
+    }
     if knowledge == "as_known" and all(row.newest_us is None for rows in views.values() for row in rows):
         raise DomainError(
             "lake",
@@ -71,7 +75,7 @@ def _view_rows(
 ) -> list[ViewValues]:
     """Finished values of one view, one entry an observation."""
     keys = {key.name: observations.keys[key.name].to_numpy(zero_copy_only=False) for key in view.keys}
-    columns = backfill(view, plan.source(view.topic), events, keys, observations.at_us, knowledge)
+    columns = backfill(view, plan.source_of(view), events, keys, observations.at_us, knowledge)
     newest = [None if at_us == _UNKNOWN else at_us for at_us in columns.newest_us.tolist()]
     features = [_with_nulls(columns.values[name], columns.valid[name]) for name in view.feature_names]
     return [ViewValues(values, at_us) for values, at_us in zip(zip(*features, strict=True), newest, strict=True)]

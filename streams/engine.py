@@ -89,7 +89,11 @@ class Engine:
         self._clock = clock
         self._announce = announce
         self._committed = committed
-        self._feeds = _feeds(plan, store, worker, metrics, lake.schemas)
+        self._writers = _writers(plan, store, worker, metrics)
+        self._feeds = {
+            source.topic: Feed(source, [self._writers[view.name] for view in plan.views_of(source.topic)], lake.schemas)
+            for source in (*plan.sources, SCORES_SOURCE)  # score records feed no view
+        }
         self._ledgers: dict[tuple[str, str, int], Ledger] = {}
         self._erasures = NO_ERASURES
 
@@ -97,9 +101,8 @@ class Engine:
         """Forget all that is not confirmed; write to these births (view → birth id), in knowledge of these erasures."""
         self.forget()
         self._erasures = erasures
-        for feed in self._feeds.values():
-            for writer in feed.writers:
-                writer.begin(births.get(writer.view.name, ""), erasures)
+        for name, writer in self._writers.items():
+            writer.begin(births.get(name, ""), erasures)
 
     def forget(self) -> None:
         """Forget rows that are not confirmed: they are read again, and no progress is marked behind them."""
@@ -152,7 +155,7 @@ class Engine:
         flushing = None
         if due_at is not None and due_at <= time.monotonic():  # beside the states, for it waits on the disk
             flushing = asyncio.create_task(self._to_lake(feed, batch.log, batch.partition, ledger))
-        events = Events((batch.log, batch.partition), batch.offsets, decoded.event_us, decoded.columns)
+        events = Events(batch.topic, (batch.log, batch.partition), batch.offsets, decoded.event_us, decoded.columns)
         try:
             for writer in feed.writers:
                 await writer.write(events, check)
@@ -234,25 +237,18 @@ def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[
     ]
 
 
-def _feeds(
-    plan: Plan, store: StateStore, worker: WorkerSettings, metrics: WorkerMetrics, schemas: SchemaBook
-) -> dict[str, Feed]:
-    """Every source of the plan, and the score records, which feed no view."""
+def _writers(plan: Plan, store: StateStore, worker: WorkerSettings, metrics: WorkerMetrics) -> dict[str, ViewWriter]:
+    """One writer a view, by its name."""
     share = max(1, worker.cache_entities // max(1, len(plan.views)))
-    feeds = {}
-    for source in (*plan.sources, SCORES_SOURCE):
-        writers = [
-            ViewWriter(
-                view,
-                source,
-                project=plan.project,
-                store=store,
-                metrics=metrics,
-                cache_entities=share,
-                chunk_entities=worker.chunk_entities,
-            )
-            for view in plan.views
-            if view.topic == source.topic
-        ]
-        feeds[source.topic] = Feed(source, writers, schemas)
-    return feeds
+    return {
+        view.name: ViewWriter(
+            view,
+            [plan.source(topic) for topic in view.topics],
+            project=plan.project,
+            store=store,
+            metrics=metrics,
+            cache_entities=share,
+            chunk_entities=worker.chunk_entities,
+        )
+        for view in plan.views
+    }

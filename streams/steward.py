@@ -166,7 +166,7 @@ class Steward:
         self, certificate: Certificate, progress: Mapping[ProgressKey, int], topic: str, log_id: str
     ) -> str | None:
         """What states lack that cannot be read again; None where nothing, or where there are no states yet."""
-        views = [view for view in self._plan.views if view.topic == topic]
+        views = self._plan.views_of(topic)
         try:
             found = find_stranded(
                 certificate=certificate, progress=progress, lake=self._lake, views=views, topic=topic, log=log_id
@@ -187,7 +187,7 @@ class Steward:
         if lane.topic == SCORES_TOPIC:  # no view, no birth: what the broker has dropped unread is lost to the lake only
             lane.begin(log_id, max(lake_end or 0, first))
             return
-        views = [view for view in self._plan.views if view.topic == lane.topic]
+        views = self._plan.views_of(lane.topic)
         try:
             for view in views:  # asked before the log: a lost store has lost both, and its backfill brings back both
                 birth_of(certificate, view)

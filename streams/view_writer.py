@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from features.erasure import NO_ERASURES, Eras, Erasures
 from features.errors import RequestError, StoreUnavailableError
 from features.feast_layout import KeyLayout
+from features.kernel import ViewKernel
 from features.kernels import open_kernel
 from features.nouns import Partition
 from features.plan import SourcePlan, ViewPlan
@@ -42,6 +43,7 @@ class StateStore(Protocol):
 class Events(NamedTuple):
     """A decoded batch: parallel lists; a row of None is no valid event."""
 
+    topic: str
     partition: Partition
     offsets: Sequence[int]
     event_us: Sequence[int]
@@ -71,13 +73,23 @@ class Conflict(NamedTuple):
     stored: bytes
 
 
+class Feed(NamedTuple):
+    """One topic of a view: whose its rows are, and how they are folded. The states are those of the view."""
+
+    grouping: Grouping
+    kernel: ViewKernel
+
+
 class ViewWriter:
-    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed."""
+    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed.
+
+    All topics of the view go through one writer, so that what one of them has written the next does not read again.
+    """
 
     def __init__(
         self,
         view: ViewPlan,
-        source: SourcePlan,
+        sources: Sequence[SourcePlan],
         *,
         project: str,
         store: StateStore,
@@ -88,9 +100,9 @@ class ViewWriter:
         self.view = view
         self.birth = ""
         self._eras: Eras | None = None
-        self._kernel = open_kernel(view, source)
+        self._feeds = {source.topic: Feed(Grouping(view, source), open_kernel(view, source)) for source in sources}
+        self._grouping = self._feeds[view.topic].grouping
         self._layout = KeyLayout(project, view.keys)
-        self._grouping = Grouping(view, source)
         self._cache = EntityCache(cache_entities)
         self._store = store
         self._chunk_entities = chunk_entities
@@ -111,7 +123,7 @@ class ViewWriter:
 
     async def write(self, events: Events, check: Callable[[], None]) -> None:
         """Fold a batch in; return once every state is confirmed. ``check`` raises to end it between two chunks."""
-        groups = self._grouping.group(events.rows)
+        groups = self._feeds[events.topic].grouping.group(events.rows)
         if None in groups:
             self._keyless.inc(len(groups.pop(None)))
         in_flight: deque[asyncio.Task[list[Conflict]]] = deque()
@@ -188,8 +200,8 @@ class ViewWriter:
 
     def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
-        partition, offsets, event_us, rows = events
-        kernel, reach = self._kernel, self._reach
+        topic, partition, offsets, event_us, rows = events
+        kernel, reach = self._feeds[topic].kernel, self._reach
         decode, apply_many, encode, fields = kernel.decode, kernel.apply_many, kernel.encode, kernel.fields
         time_of = event_us.__getitem__
         longest_us = reach.longest_us

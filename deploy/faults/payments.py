@@ -12,6 +12,7 @@ from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, Source
 
 TOPIC: Final = "payments"
 PARTITIONS: Final = 6
+"""At first; a fault may add some."""
 N_ACCOUNTS: Final = 5_000
 BEGAN_US: Final = 1_750_000_000_000_000
 SPAN_US: Final = 14 * 86_400_000_000
@@ -94,10 +95,15 @@ class Payments:
         self._chance = random.Random(f"payments {seed}")  # noqa: S311 - no secret
         self._step_us = max(1, SPAN_US // n_events)
         self._n_to_poison = 0
+        self.n_partitions = PARTITIONS
 
     def poison(self, n: int) -> None:
         """Let none of the next ``n`` be valid."""
         self._n_to_poison += n
+
+    def spread(self, n_partitions: int) -> None:
+        """Send the next ones to so many partitions: most accounts have another one then."""
+        self.n_partitions = n_partitions
 
     def __iter__(self) -> Iterator[Payment]:
         """One after the other; a repeated one is another record with the same bytes."""
@@ -122,14 +128,15 @@ class Payments:
             now_us -= chance.randrange(MOST_LATE_US)
         cents = None if chance.random() < NULL else chance.randrange(-5_000, 100_000)
         units = chance.randrange(1, 10)
-        partition = chance.randrange(PARTITIONS) if chance.random() < ELSEWHERE else account % PARTITIONS
+        n = self.n_partitions
+        partition = chance.randrange(n) if chance.random() < ELSEWHERE else account % n
         return Payment(to_json(account, now_us, cents, units), partition, account, now_us, cents, units, "")
 
     def _poisoned(self) -> Payment:
         chance = self._chance
         account = chance.randrange(N_ACCOUNTS)
         value, reason = chance.choice(POISONS)
-        return Payment(value, account % PARTITIONS, account, BEGAN_US, None, 0, reason)
+        return Payment(value, account % self.n_partitions, account, BEGAN_US, None, 0, reason)
 
 
 def account_id(number: int) -> str:

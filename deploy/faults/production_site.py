@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from deploy.faults.payments import PARTITIONS, PLAN, TOPIC, WIDER_PLAN, Payments
 from deploy.faults.redis_pair import RedisPair
@@ -129,6 +129,18 @@ class ProductionSite(Site):
 
         self.until(remade, "the topic made anew")
         self.traffic.resume(self.log())
+
+    def add_partitions(self, n: int) -> None:
+        """Give the topic some partitions more, and send to all of them."""
+        before = self.partitions
+        self.admin.create_partitions([NewPartitions(self.topic, before + n)])[self.topic].result(ADMIN_S)
+
+        def shown() -> bool:
+            return self.logs.describe([self.topic])[self.topic].partitions == before + n
+
+        self.until(shown, "more partitions", at_rest=True)
+        self.partitions = before + n
+        self.traffic.spread(self.partitions)
 
     def rebuild(self) -> None:
         """Make all states anew from the lake, in new births."""

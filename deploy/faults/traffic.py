@@ -41,6 +41,7 @@ class Traffic(threading.Thread):
         self._ended = False
         self._log = ""
         self._n_produced = 0
+        self._n_partitions = payments.n_partitions
         self._failure: BaseException | None = None
 
     def resume(self, log: str) -> None:
@@ -53,6 +54,10 @@ class Traffic(threading.Thread):
         """Send nothing from now on; returns once the broker has acknowledged all that was sent."""
         self._may_send.clear()
         self._wait(self._is_quiet, FLUSH_S)
+
+    def spread(self, n_partitions: int) -> None:
+        """Send to so many partitions from now on."""
+        self._n_partitions = n_partitions
 
     def poison(self, n: int) -> None:
         """Let the next records all be bad."""
@@ -88,6 +93,10 @@ class Traffic(threading.Thread):
                 self._is_quiet.set()
                 self._may_send.wait()
                 producer = self._new_producer()  # one that has not heard of the log before
+            if self._n_partitions != self._payments.n_partitions:
+                flush(producer)
+                producer = self._new_producer()  # one that has not heard of fewer partitions
+                self._payments.spread(self._n_partitions)
             due = min(self._payments.n_events, int((time.monotonic() - began_s + TICK_S) * self._per_second))
             while self._n_produced < due and self._may_send.is_set():
                 self._produce(producer, next(payments))

@@ -25,7 +25,7 @@ def compile_retention(source: Any, views: Iterable[ViewPlan]) -> int | None:
     except ValueError as error:
         raise DomainError(where, str(error), "write a whole number and a unit, or remove it") from None
     for view in views:
-        if view.topic != source.kafka_options.topic:
+        if source.kafka_options.topic not in view.topics:
             continue
         for feature in view.features:
             if feature.window_us is None or feature.hop_us is None:

@@ -86,7 +86,9 @@ def _check_protected(where: str, model: ModelSpec, plan: Plan) -> None:
 def _origins(service: str, plan: Plan) -> list[tuple[str, str]]:
     """(feature, column or request field that it is computed from) of a service."""
     columns = {
-        (view.name, f.name): plan.source(view.topic).origins(f.column) for view in plan.views for f in view.features
+        (view.name, f.name): frozenset().union(*(plan.source(topic).origins(f.column) for topic in view.topics))
+        for view in plan.views
+        for f in view.features
     }
     parameters = {(f.view, f.name): f.parameters for f in plan.request_features}
     origins: list[tuple[str, str]] = []

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 import mmh3
 import msgspec
-from feast import KafkaSource, ValueType
+from feast import ValueType
 from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.types import Float64, Int32, Int64, String
 
 from features.aggregates import aggregate_of
 from features.declarations.aggregation import HalfLives, check_name, compile_aggregation
 from features.declarations.filters import compile_filters
+from features.declarations.topics import check_alike
 from features.errors import DomainError
 from features.plan import AggregatePlan, EntityKeyPlan, MaskPlan, PlanStruct, SourcePlan, ViewPlan, content_hash
 from features.plan import ValueType as PlanValueType
@@ -28,22 +29,23 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class _Hashed(PlanStruct, frozen=True, kw_only=True):
-    """What a view's hash covers: its own declaration and that of its source."""
+    """What a view's hash covers: its own declaration and those of its sources."""
 
     view: ViewPlan
-    source: SourcePlan
+    sources: tuple[SourcePlan, ...]
 
 
 class CompiledView(NamedTuple):
-    """A view in the plan's form, and the masked columns that it reads of its source."""
+    """A view in the plan's form, and the masked columns that it reads of its sources."""
 
     plan: ViewPlan
     masks: tuple[MaskPlan, ...]
 
 
-def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> CompiledView:
-    """Check one view and put it into the plan's form, with its hash."""
+def compile_view(view: Any, sources: Sequence[SourcePlan], entities: Mapping[str, Any]) -> CompiledView:
+    """Check one view and put it into the plan's form, with its hash; its own source stands before further ones."""
     where = f"StreamFeatureView {view.name}"
+    source = sources[0]
     check_name(where, view.name)
     _refuse_what_is_ignored(where, view)
     if view.timestamp_field != source.timestamp_column:
@@ -54,7 +56,7 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
         )
     if view.entities == [DUMMY_ENTITY_NAME]:
         raise DomainError(f"{where}: entities", "is entityless", "name the entity whose features these are")
-    keys = tuple(_compile_key(where, name, source, entities) for name in view.entities)
+    keys, *_ = [tuple(_compile_key(where, name, each, entities) for name in view.entities) for each in sources]
     half_lives = HalfLives(where, view.tags or {})
     features = tuple(compile_aggregation(where, item, source, half_lives) for item in view.aggregations)
     half_lives.refuse_unused()
@@ -62,13 +64,19 @@ def compile_view(view: Any, source: SourcePlan, entities: Mapping[str, Any]) -> 
         raise DomainError(f"{where}: aggregations", "is empty", "declare at least one Aggregation")
     _check_schema(where, view, keys, features)
     filters = compile_filters(where, view.tags, {feature.name: feature.column for feature in features}, source)
-    features = tuple(_filtered(feature, filters.get(feature.name)) for feature in features)
     masks = tuple(dict.fromkeys(filters.values()))
+    check_alike(where, [feature.column for feature in features], masks, sources)
     plan = ViewPlan(
-        name=view.name, topic=source.topic, keys=keys, features=features, ttl_us=_microseconds(view.ttl), hash=""
+        name=view.name,
+        topic=source.topic,
+        keys=keys,
+        features=tuple(_filtered(feature, filters.get(feature.name)) for feature in features),
+        ttl_us=_microseconds(view.ttl),
+        hash="",
+        further_topics=tuple(other.topic for other in sources[1:]),
     )
-    own = msgspec.structs.replace(source, masks=masks)
-    return CompiledView(msgspec.structs.replace(plan, hash=content_hash(_Hashed(view=plan, source=own))), masks)
+    hashed = _Hashed(view=plan, sources=tuple(msgspec.structs.replace(each, masks=masks) for each in sources))
+    return CompiledView(msgspec.structs.replace(plan, hash=content_hash(hashed)), masks)
 
 
 def check_field_collisions(views: Iterable[ViewPlan], others: Iterable[tuple[tuple[str, ...], str, str]] = ()) -> None:
@@ -88,14 +96,6 @@ def check_field_collisions(views: Iterable[ViewPlan], others: Iterable[tuple[tup
             raise DomainError(
                 f"features {other} and {name}", "share one field name in Feast's Redis layout", "rename one of them"
             )
-
-
-def stream_source_of(view: Any) -> Any:
-    """The Kafka source of a view; DomainError when it reads anything else."""
-    source = view.stream_source
-    if not isinstance(source, KafkaSource):
-        raise DomainError(f"StreamFeatureView {view.name}: source", f"is {type(source).__name__}", "use a KafkaSource")
-    return source
 
 
 def _refuse_what_is_ignored(where: str, view: Any) -> None:

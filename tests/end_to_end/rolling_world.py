@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from deploy.births import make_births
 from deploy.prepare import create_missing_topics
+from deploy.production_servers import KafkaServer
 from deploy.roll_out import RolledOut, RollOut
 from deploy.running_stack import RunningStack
 from deploy.servers import TansuServer, ValkeyServer
@@ -23,7 +25,7 @@ from deploy.worker_process import WorkerProcess
 from features.bootstrap import Bootstrapped
 from features.clock import SystemClock
 from features.lake import open_lake
-from features.plan import AggregatePlan, FeatureRef, Plan, ServicePlan, ViewPlan
+from features.plan import AggregatePlan, FeatureRef, Plan, ServicePlan, SourcePlan, ViewPlan
 from features.plan_shelf import functions_of, plans_in_force, put_on_shelf, shelved_hashes, shelved_plan
 from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
@@ -37,6 +39,7 @@ from grpc_api.pointer import models_dir
 from grpc_api.records import KafkaRecords
 from grpc_api.server import Scorer
 from millstream import Client
+from streams.logs import describe_logs
 from tests.grpc_api.shop import DAY_US, HOUR_US, SALES, SPEND, publish
 from tests.waiting import wait_until
 
@@ -56,12 +59,12 @@ def heights(name: str, view_hash: str, *windows_h: int) -> ViewPlan:
     return msgspec.structs.replace(SPEND, name=name, features=tuple(features), ttl_us=30 * DAY_US, hash=view_hash)
 
 
-def plan_of(*views: ViewPlan) -> Plan:
+def plan_of(*views: ViewPlan, sources: Sequence[SourcePlan] = (SALES,)) -> Plan:
     """A plan whose one model reads every feature of these views."""
     refs = [FeatureRef(view=view.name, feature=name, kind="stream") for view in views for name in view.feature_names]
     return Plan(
         project="shop",
-        sources=(SALES,),
+        sources=tuple(sources),
         views=views,
         request_features=(),
         services=(ServicePlan(name="buyers", features=tuple(refs)),),
@@ -99,14 +102,14 @@ class Caller:
 class RollingWorld:
     """All of it, on the plan that comes first."""
 
-    def __init__(self, folder: Path, running: ExitStack, plan: Plan) -> None:
+    def __init__(self, folder: Path, running: ExitStack, plan: Plan, broker: type[TansuServer | KafkaServer]) -> None:
         self.folder = folder
         self.running = running
-        self.tansu = running.enter_context(TansuServer(folder / "tansu"))
+        self.broker = running.enter_context(broker(folder / "broker"))
         self.valkey = running.enter_context(ValkeyServer(folder / "valkey"))
         self.settings = Settings(
             var=folder / "var",
-            kafka=KafkaSettings(bootstrap_servers=self.tansu.bootstrap_servers, partitions=2),
+            kafka=KafkaSettings(bootstrap_servers=self.broker.bootstrap_servers, partitions=2),
             store=self.valkey.settings,
             lake=LakeSettings(url=str(folder / "lake")),
         )
@@ -114,6 +117,7 @@ class RollingWorld:
         self.workers: dict[str, WorkerProcess] = {}
         self.freshness_s: list[float] = []
         self._versions = 0
+        self._n_partitions = self.settings.kafka.partitions
         self.apply(plan)
         self.ask(lambda store: create_missing_topics(store, self.settings, plan))
         self.backfill()
@@ -121,7 +125,8 @@ class RollingWorld:
         self.promote(plan)
         self.scorer = self._open_scorer()
         self.client = running.enter_context(Client(f"127.0.0.1:{self.scorer.port}", deadline_s=FRESH_S))
-        self._producer = Producer({"bootstrap.servers": self.tansu.bootstrap_servers, "linger.ms": 5, "log_level": 0})
+        self._producer = self._open_producer()
+        self._retired: list[Producer] = []
         self.scoring = Caller(lambda i: self.client.score({"buyer": f"b{i % N_BUYERS}"}), 0.02)
         self.selling = Caller(lambda i: self.sell(f"b{i % N_BUYERS}", i % 97), 1 / EVENTS_PER_S)
         self.probing = Caller(self._probe, 0.1)
@@ -184,11 +189,26 @@ class RollingWorld:
     def wait_until_served(self, version: str) -> None:
         wait_until(lambda: self.client.score({"buyer": "b1"}).version == version, 30.0, f"version {version} to serve")
 
-    def sell(self, buyer: str, price: float) -> None:
+    def sell(self, buyer: str, price: float, topic: str = SALES.topic) -> None:
         value = {"buyer": buyer, "at": msgspec.to_builtins(_now()), "price": float(price)}
-        partition = int(hashlib.sha256(buyer.encode()).hexdigest(), 16) % 2
-        self._producer.produce(SALES.topic, msgspec.json.encode(value), partition=partition)
+        partition = int(hashlib.sha256(buyer.encode()).hexdigest(), 16) % self._n_partitions
+        self._producer.produce(topic, msgspec.json.encode(value), partition=partition)
         self._producer.poll(0)
+
+    def add_partitions(self, topic: str, n_partitions: int) -> None:
+        """As ``kafka-topics --alter --partitions`` does; buyers of the topic of sales move with them."""
+        admin = AdminClient({"bootstrap.servers": self.broker.bootstrap_servers, "log_level": 0})
+        admin.create_partitions([NewPartitions(topic, n_partitions)])[topic].result(30.0)
+        wait_until(
+            lambda: describe_logs(self.broker.bootstrap_servers, [topic])[topic].partitions == n_partitions, 30.0
+        )
+        if topic == SALES.topic:
+            self._retired.append(self._producer)  # what it still holds it sends
+            self._producer, self._n_partitions = self._open_producer(), n_partitions
+
+    def _open_producer(self) -> Producer:
+        """One that knows the partitions of now."""
+        return Producer({"bootstrap.servers": self.broker.bootstrap_servers, "linger.ms": 5, "log_level": 0})
 
     def features_of(self, buyer: str) -> dict[str, Any]:
         return dict(self.client.get_features({"buyer": buyer}).values)
@@ -222,7 +242,7 @@ class RollingWorld:
 
     def _open_scorer(self) -> Scorer:
         metrics = ScorerMetrics()
-        records = KafkaRecords(bootstrap_servers=self.tansu.bootstrap_servers, queue_records=100_000, metrics=metrics)
+        records = KafkaRecords(bootstrap_servers=self.broker.bootstrap_servers, queue_records=100_000, metrics=metrics)
         plans = PlanFollower(self.state_dir, on_change=lambda declared: scorer.declare(declared))
         scorer = Scorer(
             settings=ScorerSettings(port=0, threads=4),
@@ -247,10 +267,12 @@ def _now() -> Any:
 
 
 @contextmanager
-def rolling_world(folder: Path, plan: Plan) -> Iterator[RollingWorld]:
+def rolling_world(
+    folder: Path, plan: Plan, broker: type[TansuServer | KafkaServer] = TansuServer
+) -> Iterator[RollingWorld]:
     """A world under load; it ends its processes."""
     with ExitStack() as running:
-        world = RollingWorld(folder, running, plan)
+        world = RollingWorld(folder, running, plan, broker)
         for caller in world.load:
             caller.start()
             running.callback(caller.stop)

@@ -11,6 +11,7 @@ from features.feast_layout import FeastRow, field_name, state_field, timestamp_f
 from features.kernels import open_kernel
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import fed_plans, plans_in_force
+from features.view_events import read_events
 from tests.end_to_end.rolling_world import RollingWorld, failures, heights, plan_of, rolling_world
 from tests.grpc_api.shop import SALES, SPEND
 from tests.waiting import wait_until
@@ -50,8 +51,9 @@ def replace(world: RollingWorld, plan: Plan, old: Plan, *, made: list[str], back
 
 def states_are_the_fold_of_the_lake(world: RollingWorld, plan: Plan, view: ViewPlan) -> None:
     """Every state, byte for byte, and Feast's fields of it, once nothing moves any more."""
-    states, _ = fold_lake(world.lake.read(SALES), view, SALES, plan.project)
-    kernel, row = open_kernel(view, SALES), FeastRow(view)
+    source = plan.source_of(view)
+    states, _ = fold_lake(read_events(world.lake, plan, view), view, source, plan.project)
+    kernel, row = open_kernel(view, source), FeastRow(view)
     field = state_field(view.name, birth_of(world.certificate(), view).id)
     assert len(states) > 30
     for state, found in zip(states.values(), world.fields(*states), strict=True):

@@ -6,8 +6,8 @@ And each guard can be taken out alone, which shows that the walk would notice it
 is the engine's own: `start_offset`, `least_progress`. `tests/streams/test_engine_laws.py` holds the engine itself to
 the same law.
 
-Two workers share the partitions of one log and the entities of two shards. A state is the list of the positions that
-were folded into it, so a lost or doubled event shows as what it is.
+Two workers share two partitions, each of a topic of its own, and the entities of two shards. A state is the list of
+the positions that were folded into it, so a lost or doubled event shows as what it is.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
+
 from features.bootstrap import start_offset
 from features.shard_records import least_progress
 from features.store import AdoptedLog, Birth, Certificate, ProgressKey
-from tests.streams.shop import BIRTH, LOG, TOPIC, view
+from tests.streams.shop import BIRTH, LOG, OTHER_LOG, TOPIC, WEB_TOPIC, view
 
 N_PARTITIONS = 2
 N_EVENTS = 12
@@ -33,10 +35,20 @@ MAX_BATCH = 5
 MAX_FORGOTTEN = 12
 N_STEPS = 220
 
-VIEW = view()
+
+class Place(NamedTuple):
+    """Where a partition's records stand."""
+
+    topic: str
+    log: str
+    partition: int
+
+
+PLACES = (Place(TOPIC, LOG, 0), Place(WEB_TOPIC, OTHER_LOG, 0))
+VIEW = msgspec.structs.replace(view(), further_topics=(WEB_TOPIC,))
 CERTIFICATE = Certificate(
     births=(Birth(view=VIEW.name, view_hash=VIEW.hash, id=BIRTH, cut={}, serving=True),),
-    logs=(AdoptedLog(topic=TOPIC, log=LOG, start={}),),
+    logs=tuple(AdoptedLog(topic=topic, log=log, start={}) for topic, log, _ in PLACES),
 )
 
 Step: TypeAlias = Iterator[None]
@@ -193,16 +205,16 @@ class Worker:
             progress.append(marks)
         agreed = least_progress(progress) if self._world.guards.least else progress[0]
         self.standing = {
-            partition: start_offset(
+            place: start_offset(
                 certificate=CERTIFICATE,
                 progress=agreed,
-                lake_end=self._world.lake[partition] or None,
+                lake_end=self._world.lake[place] or None,
                 views=[VIEW],
-                topic=TOPIC,
-                log=LOG,
-                partition=partition,
+                topic=PLACES[place].topic,
+                log=PLACES[place].log,
+                partition=PLACES[place].partition,
             )
-            for partition in self.believed
+            for place in self.believed
         }
 
     def _batch(self, partition: int) -> Step:
@@ -219,7 +231,9 @@ class Worker:
             self._world.lake[partition] = max(self._world.lake[partition], following)
         for number in range(N_SHARDS):
             shard = self._reach(number)
-            yield from self._ask(number, partial(shard.write, shard.progress, (BIRTH, LOG, partition), following))
+            yield from self._ask(
+                number, partial(shard.write, shard.progress, (BIRTH, *PLACES[partition][1:]), following)
+            )
         self.standing[partition] = following
 
     def _fold(self, entity: int, partition: int, offsets: list[int]) -> Step:

@@ -42,6 +42,18 @@ SOURCE = SourcePlan(
         ColumnPlan(name="level", type="float64", nullable=True, decimals=2),
     ),
 )
+OTHER = SourcePlan(
+    topic="probes",
+    timestamp_column="probed_at",
+    max_ahead_us=2 * 10**15,
+    columns=(
+        ColumnPlan(name="level", type="float64", nullable=True, decimals=2),
+        ColumnPlan(name="probe", type="int64", nullable=True, decimals=0),
+        ColumnPlan(name="device", type="string", nullable=False),
+        ColumnPlan(name="probed_at", type="timestamp", nullable=False),
+    ),
+)
+SCORES_LOG = "CCCCCCCCQACAAAAAAAAAAQ"
 DAY_US = 86_400_000_000
 VIEW = ViewPlan(
     name="levels",
@@ -63,7 +75,7 @@ def plan_of(view: ViewPlan) -> Plan:
     features = tuple(FeatureRef(view=view.name, feature=name, kind="stream") for name in view.feature_names)
     return Plan(
         project="plant",
-        sources=(SOURCE,),
+        sources=(SOURCE, OTHER) if view.further_topics else (SOURCE,),
         views=(view,),
         request_features=(),
         services=(ServicePlan(name="alarm", features=features),),
@@ -75,20 +87,22 @@ PLAN = plan_of(VIEW)
 JUDGE = Judge(PLAN, {}, lambda _: MissingPolicy())
 KERNEL = open_kernel(VIEW, SOURCE)
 START_US = 852_076_800_000_000
-PARTITION = (LOGS[0], 0)
 
 
 def event(device: int, minute: int, level: float | None) -> bytes:
     at = datetime.fromtimestamp(START_US / 1_000_000 + 60 * minute, tz=UTC)
-    return msgspec.json.encode({"device": f"d{device}", "at": at, "level": level})
+    return msgspec.json.encode({"device": f"d{device}", "at": at, "probed_at": at, "level": level})
 
 
 class World:
-    """A lake and the scores that were served from the states of its events."""
+    """A lake and the scores that were served from the states of its events, which are of its topics in turn."""
 
     def __init__(self, folder: Path, view: ViewPlan = VIEW) -> None:
         self.folder = folder
-        self.plan, self.kernel = plan_of(view), open_kernel(view, SOURCE)
+        self.plan = plan_of(view)
+        self.kernel = open_kernel(view, self.plan.source_of(view))
+        self.judge = Judge(self.plan, {}, lambda _: MissingPolicy())
+        self.topics = list(zip(self.plan.sources, LOGS, strict=False))
         self.lake: Lake = open_lake(str(folder))
         rng = np.random.default_rng(7)
         self.values = [
@@ -100,18 +114,22 @@ class World:
 
     def serve(self, *, skip: int = -1, twice: int = -1) -> None:
         """Let the stream see the events, asking for scores in between; it may lose one, or count one twice."""
-        decoded = Decoder(SOURCE).decode(self.values, [START_US] * len(self.values))
-        for offset, (event_us, columns) in enumerate(zip(decoded.event_us, decoded.columns, strict=True)):
+        for number, value in enumerate(self.values):
+            offset, of_topic = divmod(number, len(self.topics))
+            source, log = self.topics[of_topic]
+            decoded, kernel = Decoder(source).decode([value], [START_US]), open_kernel(self.plan.views[0], source)
+            (event_us,), (columns,) = decoded.event_us, decoded.columns
             if columns is None:
                 continue
-            state = self.states.setdefault(str(columns[0]), self.kernel.new_state())
-            if offset != skip:
-                self.kernel.apply(state, PARTITION, offset, event_us, columns)
-            if offset == twice:
-                del state.positions[PARTITION]
-                self.kernel.apply(state, PARTITION, offset, event_us, columns)
-            if offset % 9 == 0 and state.newest_us is not None:
-                self.ask(str(columns[0]), max(state.newest_us, event_us) + 60_000_000)
+            device = str(columns[[column.name for column in source.columns].index("device")])
+            state = self.states.setdefault(device, self.kernel.new_state())
+            if number != skip:
+                kernel.apply(state, (log, 0), offset, event_us, columns)
+            if number == twice:
+                del state.positions[log, 0]
+                kernel.apply(state, (log, 0), offset, event_us, columns)
+            if number % 9 == 0 and state.newest_us is not None:
+                self.ask(device, max(state.newest_us, event_us) + 60_000_000)
         for i in range(3):
             self.ask(f"unknown{i}", START_US)
 
@@ -152,8 +170,9 @@ class World:
         )
 
     def fill_lake(self, upto: int | None = None) -> None:
-        write(self.lake, SOURCE, LOGS[0], self.values[:upto])
-        write(self.lake, SCORES_SOURCE, LOGS[1], [msgspec.json.encode(record) for record in self.records])
+        for number, (source, log) in enumerate(self.topics):
+            write(self.lake, source, log, self.values[:upto][number :: len(self.topics)])
+        write(self.lake, SCORES_SOURCE, SCORES_LOG, [msgspec.json.encode(record) for record in self.records])
 
     def tamper(self, change: Callable[[pa.Table], pa.Table]) -> None:
         """Rewrite the one file of events, keeping its name and what it says of itself."""
@@ -174,10 +193,16 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+@pytest.fixture
+def fed_by_two(tmp_path: Path) -> World:
+    """A world whose view is fed by two topics."""
+    return World(tmp_path, msgspec.structs.replace(VIEW, further_topics=(OTHER.topic,)))
+
+
 def served(world: World, **accident: int) -> VerifyReport:
     world.serve(**accident)
     world.fill_lake()
-    return verify(world.lake, JUDGE)
+    return verify(world.lake, world.judge)
 
 
 def test_everything_served_is_proven(world: World) -> None:
@@ -186,6 +211,37 @@ def test_everything_served_is_proven(world: World) -> None:
     assert report.checked == len(world.records) > 40
     assert report.mismatched == 0
     assert report.proven
+
+
+def test_what_two_topics_feed_is_proven(fed_by_two: World) -> None:
+    """Each record names positions in both; a sample of entities proves as well as all."""
+    report = served(fed_by_two)
+    assert report.checked == len(fed_by_two.records) > 40
+    assert report.proven, report
+    logs = {log for record in fed_by_two.records for log, *_ in record.views[0].positions}
+    assert logs == {*LOGS}
+    assert verify(fed_by_two.lake, fed_by_two.judge, sample=KeySample(5, seed=1)).proven
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("accident", "cause"), [({"skip": 27}, "lost"), ({"twice": 45}, "duplicate")])
+def test_what_befell_an_event_of_a_further_topic_is_named(
+    fed_by_two: World, accident: dict[str, int], cause: str
+) -> None:
+    """By its position there."""
+    report = served(fed_by_two, **accident)
+    assert report.causes.get(cause, 0) > 0
+    (number,) = accident.values()
+    assert f"{LOGS[1]}/0/{number // 2} was " in report.mismatches[0].detail
+
+
+def test_a_record_waits_for_every_topic(fed_by_two: World) -> None:
+    """The lake may cover one topic and not the other yet."""
+    fed_by_two.serve()
+    fed_by_two.fill_lake(upto=200)
+    report = verify(fed_by_two.lake, fed_by_two.judge)
+    assert report.waiting > 0
+    assert report.mismatched == 0
 
 
 def test_nothing_checked_is_not_a_proof(world: World) -> None:

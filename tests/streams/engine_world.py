@@ -28,7 +28,7 @@ from streams.batch import Batch, to_batch
 from streams.engine import Engine
 from streams.metrics import WorkerMetrics
 from streams.watermarks import Watermarks
-from tests.streams.shop import BIRTH, LOG, START_US, TOPIC, Record
+from tests.streams.shop import BIRTH, LOGS, START_US, Record
 
 KEY = b"secret of the site"
 
@@ -104,14 +104,14 @@ class Worker:
         progress = await self.store.read_progress()
         self.engine.begin({view.name: birth_of(certificate, view).id for view in self.world.plan.views}, erasures)
         self.store.know_erasures(len(erasures))
-        for partition in range(len(self.world.partitions)):
-            self.standing[partition] = start_offset(
+        for i, (topic, log, partition) in enumerate(self.world.places):
+            self.standing[i] = start_offset(
                 certificate=certificate,
                 progress=progress,
-                lake_end=self.world.lake.end(TOPIC, LOG, partition),
+                lake_end=self.world.lake.end(topic, log, partition),
                 views=self.world.plan.views,
-                topic=TOPIC,
-                log=LOG,
+                topic=topic,
+                log=log,
                 partition=partition,
             )
 
@@ -145,22 +145,28 @@ class Worker:
 
 
 class World:
-    """Partitions of records, a store and a lake."""
+    """Partitions of records, a store and a lake; the partitions are those of the plan's topics in turn."""
 
     def __init__(self, plan: Plan, partitions: Sequence[Sequence[Record]], *, n_shards: int = 1) -> None:
         self.plan = plan
         self.partitions = partitions
+        topics = [source.topic for source in plan.sources]
+        turns = [divmod(i, len(topics)) for i in range(len(partitions))]
+        self.places = [(topics[turn], LOGS[topics[turn]], number) for number, turn in turns]
         self.shards = MemoryShards(n_shards)
         self.lake = MemoryLake()
         self.handed_out = [0] * len(partitions)
+        self.n_certified = 0
 
     async def certify(self) -> None:
-        """Births for all views, and the log adopted."""
+        """Births for all views, and the logs adopted."""
         store = MemoryStore(self.shards)
         await store.connect()
-        await store.adopt_log(AdoptedLog(topic=TOPIC, log=LOG, start={}))
+        for source in self.plan.sources:
+            await store.adopt_log(AdoptedLog(topic=source.topic, log=LOGS[source.topic], start={}))
         for view in self.plan.views:
             await store.write_birth(Birth(view=view.name, view_hash=view.hash, id=BIRTH, cut={}, serving=True))
+        self.n_certified = max(shard.n_writes for shard in self.shards.shards)
 
     def batch(self, partition: int, offset: int, n_records: int) -> Batch | None:
         """Some records from there on; None at the end."""
@@ -168,7 +174,8 @@ class World:
         if not chosen:
             return None
         self.handed_out[partition] = max(self.handed_out[partition], chosen[-1].offset + 1)
-        return to_batch(chosen, topic=TOPIC, log=LOG, partition=partition, first_offset=offset)
+        topic, log, number = self.places[partition]
+        return to_batch(chosen, topic=topic, log=log, partition=number, first_offset=offset)
 
     def stored(self, view: str) -> dict[bytes, bytes]:
         """Every state of a view in the store."""
@@ -183,13 +190,16 @@ class World:
     def folded(self, view_name: str) -> dict[bytes, bytes]:
         """What the law says they must be: the fold of all valid events that are not erased, one at a time, in order."""
         view = self.plan.view(view_name)
-        source = self.plan.source(view.topic)
-        kernel, decoder = open_kernel(view, source), Decoder(source)
-        ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
+        kernel = open_kernel(view, self.plan.source_of(view))
         states: dict[bytes, State] = {}
         erasures = self.lake.erasures()
         eras = erasures.eras_of([key.name for key in view.keys])
-        for partition, records in enumerate(self.partitions):
+        for (topic, log, partition), records in zip(self.places, self.partitions, strict=True):
+            if topic not in view.topics:
+                continue
+            source = self.plan.source(topic)
+            reads, decoder = open_kernel(view, source), Decoder(source)
+            ordinals = [[column.name for column in source.columns].index(key.name) for key in view.keys]
             for record in records:
                 decoded = decoder.decode([record.value], [record.timestamp * 1_000])
                 columns = decoded.columns[0]
@@ -198,11 +208,11 @@ class World:
                 entity = [columns[ordinal] for ordinal in ordinals]
                 hashed = hash_entity(KEY, {key.name: value for key, value in zip(view.keys, entity, strict=True)})
                 mine = [erasure for erasure in erasures.records if erasure.hash == hashed]
-                if any(record.offset < erasure.end(view.topic, LOG, partition) for erasure in mine):
+                if any(record.offset < erasure.end(topic, log, partition) for erasure in mine):
                     continue
                 key = entity_key(self.plan.project, view.keys, entity)
                 state = states.setdefault(key, kernel.new_state(0 if eras is None else eras.era(entity)))
-                kernel.apply(state, (LOG, partition), record.offset, decoded.event_us[0], columns)
+                reads.apply(state, (log, partition), record.offset, decoded.event_us[0], columns)
         return {key: kernel.encode(state) for key, state in states.items()}
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
+
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
 
 TOPIC = "sales"
@@ -26,6 +28,22 @@ SOURCE = SourcePlan(
         ColumnPlan(name="price", type="float64", nullable=True, decimals=2),
     ),
 )
+
+
+WEB_TOPIC = "web_sales"
+WEB_SOURCE = SourcePlan(
+    topic=WEB_TOPIC,
+    timestamp_column="sold_at",
+    max_ahead_us=2 * HOUR_US,
+    columns=(
+        ColumnPlan(name="page", type="string", nullable=False),
+        ColumnPlan(name="price", type="float64", nullable=False, decimals=2),
+        ColumnPlan(name="sold_at", type="timestamp", nullable=False),
+        ColumnPlan(name="account", type="string", nullable=False),
+    ),
+)
+"""What sells over another topic: columns of its own in an order of its own, and a price in every record."""
+LOGS = {TOPIC: LOG, WEB_TOPIC: OTHER_LOG}
 
 
 def _features(window: str, window_us: int | None, hop_us: int | None) -> list[AggregatePlan]:
@@ -65,6 +83,15 @@ def plan(project: str = "shop", *views: ViewPlan) -> Plan:
     )
 
 
+def plan_of_two_topics(of: ViewPlan) -> Plan:
+    """A plan in which the web's sales feed a view like the shops' do, and two views of other entities besides."""
+    account, page = *of.keys, EntityKeyPlan(name="page", type="string")
+    both = msgspec.structs.replace(of, further_topics=(WEB_TOPIC,))
+    by_page = msgspec.structs.replace(of, name="by_page", topic=WEB_TOPIC, keys=(page,))
+    by_two = msgspec.structs.replace(by_page, name="by_two", keys=(page, account))
+    return msgspec.structs.replace(plan("shop", both, by_page, by_two), sources=(SOURCE, WEB_SOURCE))
+
+
 class Sale(NamedTuple):
     """One event, as its producer knows it. ``partition`` and ``offset`` are its position."""
 
@@ -87,7 +114,8 @@ class Record(NamedTuple):
 def value(account: str, sold_us: int, price: float | None) -> bytes:
     """The JSON of one sale."""
     at = datetime.fromtimestamp(sold_us / 1e6, UTC).isoformat()
-    return json.dumps({"account": account, "sold_at": at, "price": price}).encode()
+    page = f"page{sold_us // HOUR_US % 3}"
+    return json.dumps({"account": account, "sold_at": at, "price": price, "page": page}).encode()
 
 
 def records(sales: Iterable[Sale]) -> list[Record]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from features.kernels import open_kernel
 from tests.features.oracle import oracle
 from tests.features.strategies import FUNCTIONS, features_of
 from tests.streams.engine_world import Worker, World, run
-from tests.streams.shop import HOUR_US, SOURCE, Record, plan, view
+from tests.streams.shop import HOUR_US, SOURCE, Record, plan, plan_of_two_topics, view
 from tests.streams.test_engine_laws import follow, partitions, steps
 
 WINDOWS = ((HOUR_US, HOUR_US // 12), (24 * HOUR_US, HOUR_US), (None, None))
@@ -25,26 +26,32 @@ EVERY = msgspec.structs.replace(
 )
 
 
-def sent(records_of: list[list[Record]]) -> pa.Table:
+PLANS = {"one topic": plan("shop", EVERY), "two topics": plan_of_two_topics(EVERY)}
+
+
+def sent(world: World) -> pa.Table:
     """Valid events with their columns as they were sent, as the oracle takes them."""
-    decoder = Decoder(SOURCE)
     rows = []
-    for records in records_of:
-        decoded = decoder.decode([record.value for record in records], [record.timestamp * 1_000 for record in records])
+    for (topic, _, _), records in zip(world.places, world.partitions, strict=True):
+        source = world.plan.source(topic)
+        account, price = ([column.name for column in source.columns].index(name) for name in ("account", "price"))
+        arrived_us = [record.timestamp * 1_000 for record in records]
+        decoded = Decoder(source).decode([record.value for record in records], arrived_us)
         for raw, event_us in zip(decoded.raw, decoded.event_us, strict=True):
             if raw is not None:
-                rows.append({"account": raw[0], "price": raw[2], "event_us": event_us})
+                rows.append({"account": raw[account], "price": raw[price], "event_us": event_us})
     schema = pa.schema([("account", pa.string()), ("price", pa.float64()), ("event_us", pa.int64())])
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+@pytest.mark.parametrize("fed_by", PLANS)
 @given(partitions(), steps, st.integers(1, 2), st.integers(1, 30 * HOUR_US))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_stored_states_finish_to_what_sql_says(
-    records_of: list[list[Record]], story: list[Any], n_shards: int, later_us: int
+    fed_by: str, records_of: list[list[Record]], story: list[Any], n_shards: int, later_us: int
 ) -> None:
     """Every aggregate, just after each entity's newest event and some time later, bit for bit."""
-    world = World(plan("shop", EVERY), records_of, n_shards=n_shards)
+    world = World(PLANS[fed_by], records_of, n_shards=n_shards)
 
     async def tell(world: World) -> None:
         workers = [Worker(world), Worker(world, cache_entities=3)]
@@ -54,7 +61,7 @@ def test_stored_states_finish_to_what_sql_says(
             await worker.finish()
 
     run(world, tell)
-    kernel, events, stored = open_kernel(EVERY, SOURCE), sent(records_of), world.stored(EVERY.name)
+    kernel, events, stored = open_kernel(EVERY, SOURCE), sent(world), world.stored(EVERY.name)
     accounts = sorted(set(events.column("account").to_pylist()))
     assert len(stored) == len(accounts)
     asked, at_us, finished = [], [], []
