@@ -5,27 +5,21 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-DIRECTIVES = {
-    "language_level": "3",
-    "boundscheck": False,
-    "cdivision": True,
-    "initializedcheck": False,
-    "wraparound": False,
-}
-
-setup(
-    ext_modules=cythonize(
-        [
-            Extension(
-                f"features.compiled.{source.stem}",
-                [str(source)],
-                optional=True,  # there may be no C compiler
-                extra_compile_args=["-g0"],
-            )
-            for source in sorted(Path("features/compiled").glob("*.pyx"))
-        ],
-        build_dir="build",
-        compiler_directives=DIRECTIVES,
-    ),
-    options={"build_ext": {"parallel": True}},
+MODULES = cythonize(
+    [
+        Extension(f"features.compiled.{source.stem}", [str(source)], extra_compile_args=["-g0"])
+        for source in sorted(Path("features/compiled").glob("*.pyx"))
+    ],
+    build_dir="build",
+    compiler_directives={
+        "language_level": "3",
+        "boundscheck": False,
+        "cdivision": True,
+        "initializedcheck": False,
+        "wraparound": False,
+    },
 )
+for module in MODULES:
+    module.optional = True  # there may be no C compiler; cythonize forgets it where it is said before
+
+setup(ext_modules=MODULES, options={"build_ext": {"parallel": True}})

@@ -81,9 +81,7 @@ def check_kernel() -> str:
     """Which kernel folds events: both give the same bits, and one of them takes its time."""
     if KERNEL == "compiled":
         return "compiled"
-    return (
-        f"{KERNEL}, for there was no C compiler: a worker takes two to three times as long; install one, `make setup`"
-    )
+    return f"{KERNEL}, as there was no C compiler: workers take two or three times as long; install one, `make setup`"
 
 
 def check_disk(settings: Settings) -> str:

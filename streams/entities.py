@@ -11,28 +11,26 @@ from features.plan import SourcePlan, ViewPlan
 
 
 class Entity:
-    """One entity in one view, as it stands in the store.
+    """One entity in one view: what of it stands in the store (empty: nothing), and how often it was forgotten.
 
-    ``state`` is its stored state (empty: none that counts), ``head`` what identifies what stands in the store, ``era``
-    how often it was forgotten. Kept as bytes, for those need no more room than they have and no collector looks at
-    them; a state is made of them while events are folded in.
+    Kept as bytes, for those need no more room than they have and no collector looks at them; a state is made of them
+    while events are folded in.
     """
 
-    __slots__ = ("era", "head", "key", "state")
+    __slots__ = ("era", "key", "stored")
 
-    def __init__(self, key: bytes, *, head: bytes = b"", state: bytes = b"", era: int = 0) -> None:
+    def __init__(self, key: bytes, stored: bytes, era: int) -> None:
         self.key = key
-        self.head = head
-        self.state = state
+        self.stored = stored
         self.era = era
 
     @property
     def n_bytes(self) -> int:
         """How much memory it takes, apart from its place in a cache."""
-        return _ENTITY_BYTES + len(self.key) + len(self.head) + len(self.state)
+        return _ENTITY_BYTES + len(self.key) + len(self.stored)
 
 
-_ENTITY_BYTES: Final = sys.getsizeof(Entity(b"")) + 3 * sys.getsizeof(b"")
+_ENTITY_BYTES: Final = sys.getsizeof(Entity(b"", b"", 0)) + 2 * sys.getsizeof(b"")
 
 
 class EntityCache:

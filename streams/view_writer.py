@@ -15,7 +15,7 @@ from features.kernels import open_kernel
 from features.nouns import Partition
 from features.plan import SourcePlan, ViewPlan
 from features.reach import Reach
-from features.state import era_of, head_of
+from features.state import State, era_of, head_of
 from features.store import StateWrite
 from streams.entities import Entity, EntityCache, Grouping
 from streams.metrics import WorkerMetrics
@@ -101,7 +101,7 @@ class ViewWriter:
         self.birth = ""
         self._eras: Eras | None = None
         self._feeds = {source.topic: Feed(Grouping(view, source), open_kernel(view, source)) for source in sources}
-        self._grouping = self._feeds[view.topic].grouping
+        self._grouping, self._kernel = self._feeds[view.topic]
         self._layout = KeyLayout(project, view.keys)
         self._cache = EntityCache(cache_entities)
         self._store = store
@@ -192,24 +192,26 @@ class ViewWriter:
             return None
 
     def _entity(self, touched: Touched, key: bytes, stored: bytes | None) -> Entity:
-        """What stands in the store; nothing of it counts where it is from before the entity was forgotten."""
-        stored = stored or b""
         era = 0 if self._eras is None else self._eras.era(self._grouping.values(touched.group))
-        current = era_of(stored) >= era
-        return Entity(key, head=head_of(stored), state=stored if current else b"", era=era)
+        return Entity(key, stored or b"", era)
+
+    def _state(self, entity: Entity) -> State:
+        """The state that stands in the store; a new one where that is from before the entity was forgotten."""
+        stored, era = entity.stored, entity.era
+        current = stored and (not era or era_of(stored) >= era)
+        return self._kernel.decode(stored) if current else self._kernel.new_state(era)
 
     def _fold_chunk(self, chunk: Iterable[tuple[Touched, Entity]], events: Events) -> list[Pending]:
         """What is to be written of a chunk: the entities that an event changed."""
         topic, partition, offsets, event_us, rows = events
         kernel, reach = self._feeds[topic].kernel, self._reach
-        decode, apply_many, encode, fields = kernel.decode, kernel.apply_many, kernel.encode, kernel.fields
+        apply_many, encode, fields = kernel.apply_many, kernel.encode, kernel.fields
         time_of = event_us.__getitem__
         longest_us = reach.longest_us
         writes = []
         held_already = 0
         for touched, entity in chunk:
-            state = decode(entity.state) if entity.state else kernel.new_state(entity.era)
-            indexes = touched.indexes
+            state, indexes = self._state(entity), touched.indexes
             before_us = state.newest_us
             applied = apply_many(state, partition, offsets, event_us, rows, indexes)
             fenced, late = len(indexes) - applied, 0
@@ -221,9 +223,9 @@ class ViewWriter:
             if longest_us is not None and min(map(time_of, indexes)) < newest_us - longest_us:
                 late = reach.count_too_late(before_us, map(time_of, indexes[fenced:]))  # the fence cuts off the first
             encoded = encode(state)
-            write = StateWrite(entity.key, entity.head, encoded, fields(state))
+            write = StateWrite(entity.key, head_of(entity.stored), encoded, fields(state))
             writes.append(Pending(touched, write, fenced, late))
-            entity.head, entity.state = head_of(encoded), encoded
+            entity.stored = encoded
         self._fenced.inc(held_already)
         return writes
 
