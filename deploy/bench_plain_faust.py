@@ -13,28 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import faust
+from deploy.peers.faust_app import open_app, run_app
 
 
 def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
     """Read that many events, then end the process."""
-    folder = tempfile.mkdtemp(prefix="millstream-plain-faust-")
-    app = faust.App(
-        "plain-faust",
-        broker=f"kafka://{bootstrap_servers}",
-        value_serializer="raw",
-        key_serializer="raw",
-        web_enabled=False,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        broker_rebalance_timeout=3.0,
-        broker_session_timeout=6.0,
-        broker_heartbeat_interval=1.0,
-        datadir=folder,
-        autodiscover=False,
-        loghandlers=[],
-    )
+    folder = Path(tempfile.mkdtemp(prefix="millstream-plain-faust-"))
+    app = open_app("plain-faust", bootstrap_servers, folder)
 
     async def take_nothing(events: Any) -> None:
         n_taken, began_s = 0, 0.0
@@ -48,7 +33,7 @@ def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
                 os._exit(0)  # a graceful end would take seconds and tell nothing more
 
     app.agent(app.topic(topic))(take_nothing)
-    app.Worker(quiet=True, loglevel="ERROR", workdir=Path(folder)).execute_from_commandline()
+    run_app(app, folder)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from math import inf
 from typing import Any, Final
 
 import redis
+import redis.asyncio
 
 DONE_KEY: Final = "peer:done"
 SECOND_US: Final = 1_000_000
@@ -112,14 +113,17 @@ class Tiles:
         return self._accounts[account_id].results()
 
     def write(self, store: redis.Redis) -> None:
-        """Write every changed account, and how many events that was, in one pipeline."""
-        if not self._n_events:
-            return
-        pipeline = store.pipeline(transaction=False)
+        """Write what has changed in one pipeline."""
+        if self._n_events:
+            pipeline = store.pipeline(transaction=False)
+            self.put(pipeline)
+            pipeline.execute()
+
+    def put(self, pipeline: Any) -> None:
+        """Give a pipeline, of either kind of client, every changed account and how many events that was."""
         for account_id, account in self._changed.items():
             pipeline.hset(to_key(account_id), mapping=to_hash(account.results(), account.newest_us))
         pipeline.incrby(DONE_KEY, self._n_events)
-        pipeline.execute()
         self._changed.clear()
         self._n_events = 0
 
@@ -141,5 +145,16 @@ def to_us(spent_at: str) -> int:
 
 def open_store() -> redis.Redis:
     """The store that the bench names."""
+    return redis.Redis(*store_address())
+
+
+def open_async_store() -> redis.asyncio.Redis:
+    """The same for an event loop."""
+    host, port = store_address()
+    return redis.asyncio.Redis(host=host, port=port)
+
+
+def store_address() -> tuple[str, int]:
+    """Host and port of the store that the bench names."""
     host, _, port = os.environ["PEER_STORE"].partition(":")
-    return redis.Redis(host=host, port=int(port))
+    return host, int(port)
