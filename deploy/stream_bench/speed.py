@@ -1,0 +1,38 @@
+"""Events a second of a running contestant, seen from the store, so that it is the same measure for all."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from deploy.stream_bench.contestant import Contestant
+from features.errors import NotServingError
+
+WARM_UP: Final = 1 / 3
+"""Share of the events before the clock starts: connections, compilers and caches are warm by then."""
+DEADLINE_S: Final = 120.0
+POLL_S: Final = 0.01
+
+
+def measure_speed(contestant: Contestant, n_events: int) -> float:
+    """Events a second from the end of the warm-up to the last write; a look late at the end counts against it."""
+    wait_for(contestant, 1, contestant.first_write_s)
+    began = wait_for(contestant, max(1, round(n_events * WARM_UP)), DEADLINE_S)
+    began_s = time.perf_counter()
+    wait_for(contestant, n_events, DEADLINE_S)
+    if began >= n_events:
+        raise NotServingError(contestant.process.name, f"wrote {n_events} events at once: there was nothing to measure")
+    return (n_events - began) / (time.perf_counter() - began_s)
+
+
+def wait_for(contestant: Contestant, n_events: int, deadline_s: float) -> int:
+    """How many are done once these are; NotServingError when the process ends or takes longer."""
+    process, deadline = contestant.process, time.monotonic() + deadline_s
+    while (done := contestant.done()) < n_events:
+        if not process.is_running:
+            raise NotServingError(process.name, f"ended after {done} events; {process.log_end()}")
+        if time.monotonic() > deadline:
+            problem = f"wrote {done} of {n_events} events in {deadline_s:.0f} s; {process.log_end()}"
+            raise NotServingError(process.name, problem)
+        time.sleep(POLL_S)
+    return done
