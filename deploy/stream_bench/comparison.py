@@ -12,8 +12,8 @@ import psutil
 
 from deploy.peers.peer import Peer
 from deploy.stream_bench.contestant import Contestant
-from deploy.stream_bench.freshness import Freshness, OpenLoop, measure_freshness
-from deploy.stream_bench.load import TRAFFIC, Load, make_load
+from deploy.stream_bench.freshness import OpenLoop, measure_freshness
+from deploy.stream_bench.load import Load, make_load
 from deploy.stream_bench.peer_process import RunningPeer
 from deploy.stream_bench.pinning import on_core
 from deploy.stream_bench.plain_faust import plain_faust_speed
@@ -26,11 +26,12 @@ from features.errors import MillstreamError
 KEPT: Final = Path("var/peers")
 """What peers have installed, one folder each."""
 PLAIN_SHARE: Final = 0.15
+WORKER: Final = "Millstream"
 PROFILED: Final = ("zipf", "uniform")
 
 
 class Scale(NamedTuple):
-    """How large a run is."""
+    """How large a run is: events by kind of traffic, accounts, and how long freshness is looked at."""
 
     n_events: Mapping[str, int] = {"zipf": 400_000, "uniform": 300_000, "single_key": 200_000}
     n_accounts: int = 100_000
@@ -44,15 +45,15 @@ class Comparison:
         self._site = site
         self._scale = scale
         self._note = note
-        self._loads = {name: make_load(name, scale.n_events[name], scale.n_accounts) for name in TRAFFIC}
+        self._loads = {name: make_load(name, n_events, scale.n_accounts) for name, n_events in scale.n_events.items()}
         self.ours: dict[str, Any] = {}
-        self.peers: dict[str, list[dict[str, Any]]] = {name: [] for name in TRAFFIC}
+        self.peers: dict[str, list[dict[str, Any]]] = {name: [] for name in self._loads}
         self.plain_faust = 0
         self.did_not_run: list[dict[str, str]] = []
 
     def run_worker(self) -> None:
         """Our own figures."""
-        for traffic in TRAFFIC:
+        for traffic in self._loads:
             with ExitStack() as running:
                 load, worker = self._start_worker(running, traffic, traffic)
                 speed = self._speed(worker, len(load.values))
@@ -60,14 +61,14 @@ class Comparison:
                 self.ours[traffic] = speed
                 if traffic == "zipf":
                     worker.open_scorer(running)
-                    self.ours["freshness"] = self._freshness(worker, load, f"worker-{traffic}", speed / 2)._asdict()
+                    self.ours["freshness"] = self._freshness(WORKER, worker, load, f"worker-{traffic}", speed / 2)
                 if traffic == "uniform":
                     self.ours["bytes_per_entity"] = {
                         "state": worker.state_bytes,
                         "store": worker.store_bytes_per_entity,
                         "worker": worker.worker_bytes_per_entity(),
                     }
-        self.ours["stages"] = {traffic: self._stages(traffic) for traffic in PROFILED}
+        self.ours["stages"] = {traffic: self._stages(traffic) for traffic in PROFILED if traffic in self._loads}
 
     def run_plain_faust(self) -> None:
         """How fast Faust hands over events to an agent that does nothing with them."""
@@ -84,7 +85,7 @@ class Comparison:
         except (MillstreamError, OSError) as error:
             self._missing(peer.name, "all", error)
             return
-        for traffic in TRAFFIC:
+        for traffic in self._loads:
             try:
                 self._run_peer_on(peer, kept, traffic)
             except (MillstreamError, OSError) as error:
@@ -103,10 +104,7 @@ class Comparison:
             figures: dict[str, Any] = {"name": peer.name, "events_per_second": speed, "events": len(load.values)}
             self.peers[traffic].append(figures)
             if traffic == "zipf":
-                try:
-                    figures["freshness"] = self._freshness(contestant, load, topic, speed / 2)._asdict()
-                except MillstreamError as error:
-                    self._missing(peer.name, "freshness", error)
+                figures["freshness"] = self._freshness(peer.name, contestant, load, topic, speed / 2)
         finally:
             contestant.process.stop()
 
@@ -121,11 +119,18 @@ class Comparison:
         with on_core(self._site.servers_core):
             return round(measure_speed(contestant, n_events))
 
-    def _freshness(self, contestant: Contestant, load: Load, topic: str, per_second: float) -> Freshness:
+    def _freshness(
+        self, name: str, contestant: Contestant, load: Load, topic: str, per_second: float
+    ) -> dict[str, Any] | None:
+        """Freshness at this pace; None where the contestant does not keep up with it."""
         with on_core(self._site.servers_core):
             loop = OpenLoop(self._site.kafka.bootstrap_servers, topic, load.accounts, per_second)
             try:
-                return measure_freshness(loop, contestant.newest_us, self._scale.freshness_s, per_second)
+                found = measure_freshness(loop, contestant.newest_us, self._scale.freshness_s, per_second)
+                return found._asdict()
+            except MillstreamError as error:
+                self._missing(name, "freshness", error)
+                return None
             finally:
                 loop.close()
 
@@ -136,7 +141,7 @@ class Comparison:
             load, worker = self._start_worker(running, traffic, f"{traffic}-stages", path)
             n_events = len(load.values)
             wait_for(worker, 1, worker.first_write_s)
-            began = wait_for(worker, round(n_events * WARM_UP), DEADLINE_S)
+            began = min(wait_for(worker, round(n_events * WARM_UP), DEADLINE_S), n_events - 1)
             before, servers_before, began_s = read_stages(path), self._servers_s(), time.perf_counter()
             wait_for(worker, n_events, DEADLINE_S)
             n_seen, seconds = n_events - began, time.perf_counter() - began_s

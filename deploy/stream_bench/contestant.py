@@ -16,6 +16,11 @@ class Contestant(Protocol):
         ...
 
     @property
+    def started_s(self) -> float:
+        """When it was started, by the performance counter."""
+        ...
+
+    @property
     def first_write_s(self) -> float:
         """How long it may take to its first write."""
         ...

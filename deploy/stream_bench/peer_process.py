@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from deploy.stream_bench.worker import import_path
 class PeerProcess(Server):
     """Its process; it listens nowhere, and is ready once it runs."""
 
+    name = "peer"
     listens = False
 
     def __init__(self, peer: Peer, kept: Path, folder: Path, variables: Mapping[str, str]) -> None:
         super().__init__(folder)
-        self.name = "peer"
         self._peer = peer
         self._kept = kept
         self._variables = variables
@@ -44,6 +45,7 @@ class RunningPeer:
     def __init__(self, site: BenchSite, peer: Peer, topic: str, kept: Path) -> None:
         variables = {BROKER: site.kafka.bootstrap_servers, TOPIC: topic, STORE: site.redis.address}
         self.process = PeerProcess(peer, kept, site.folder / topic, variables)
+        self.started_s = time.perf_counter()
         self.first_write_s = peer.ready_deadline_s
         self._store: redis.Redis = site.client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class RunningWorker:
             "MILLSTREAM_VAR": str(self._folder / "var"),
             "MILLSTREAM_WORKER__WEB_PORT": "0",
         }
+        self.started_s = time.perf_counter()
         with on_core(site.worker_core):
             worker = BenchWorker(self._folder / "worker", self._environment, plan=self._plan, stages=stages)
             self.process = running.enter_context(worker)
