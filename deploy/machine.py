@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import shutil
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,7 @@ PACKAGES: Final = (
     "onnxruntime",
     "lightgbm",
 )
+ANSWER_S: Final = 10.0
 CPU_INFO: Final = Path("/proc/cpuinfo")
 
 
@@ -35,6 +39,7 @@ def describe_machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         "Apache Kafka": kafka_version(),
+        "Redis server": redis_version(),
         **{name: metadata.version(name) for name in PACKAGES},
     }
 
@@ -50,3 +55,13 @@ def kafka_version() -> str:
     """The version of the jars that `make fetch` brings."""
     names = [jar.stem.rpartition("-")[2] for jar in KAFKA_JARS.glob("kafka_2.13-*.jar")]
     return names[0] if names else "not installed"
+
+
+def redis_version() -> str:
+    """The version of the redis-server on PATH."""
+    program = shutil.which("redis-server")
+    if program is None:
+        return "not installed"
+    told = subprocess.run((program, "--version"), capture_output=True, text=True, timeout=ANSWER_S, check=False).stdout
+    found = re.search(r"v=(\S+)", told)
+    return found[1] if found else told.strip()
