@@ -30,7 +30,7 @@ from streams.watermarks import Watermarks
 DECODE_ROWS = 2_000
 """Rows decoded before others may run."""
 
-ROWS_AHEAD = 4
+ROWS_AHEAD = 2
 """How many files' rows of one partition may wait for a lake that is slower than the states."""
 
 Check = Callable[[], None]
