@@ -1,40 +1,39 @@
 """The yardstick of the stream's bench: Faust as it comes, with an agent that does nothing, in a process of its own.
 
-``python -m deploy.bench_plain_faust BROKER TOPIC N`` reads N events and prints how many it took a second, as JSON.
+``python -m deploy.stream_bench.plain_faust BROKER TOPIC N`` prints how many of N events it took a second, as JSON.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import faust
+from deploy.peers.faust_app import open_app, run_app
+from deploy.stream_bench.worker import import_path
+
+DEADLINE_S: Final = 300.0
+
+
+def plain_faust_speed(bootstrap_servers: str, topic: str, n_events: int) -> float:
+    """Events a second of an agent that does nothing."""
+    command = (sys.executable, "-m", __name__, bootstrap_servers, topic, str(n_events))
+    environment = {**os.environ, "PYTHONPATH": import_path()}
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=True
+    )
+    return float(json.loads(done.stdout[done.stdout.rindex(b"{") :])["events_per_second"])
 
 
 def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
     """Read that many events, then end the process."""
-    folder = tempfile.mkdtemp(prefix="millstream-plain-faust-")
-    app = faust.App(
-        "plain-faust",
-        broker=f"kafka://{bootstrap_servers}",
-        value_serializer="raw",
-        key_serializer="raw",
-        web_enabled=False,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        broker_rebalance_timeout=3.0,
-        broker_session_timeout=6.0,
-        broker_heartbeat_interval=1.0,
-        datadir=folder,
-        autodiscover=False,
-        loghandlers=[],
-    )
+    folder = Path(tempfile.mkdtemp(prefix="millstream-plain-faust-"))
+    app = open_app("plain-faust", bootstrap_servers, folder)
 
     async def take_nothing(events: Any) -> None:
         n_taken, began_s = 0, 0.0
@@ -48,7 +47,7 @@ def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
                 os._exit(0)  # a graceful end would take seconds and tell nothing more
 
     app.agent(app.topic(topic))(take_nothing)
-    app.Worker(quiet=True, loglevel="ERROR", workdir=Path(folder)).execute_from_commandline()
+    run_app(app, folder)
 
 
 if __name__ == "__main__":
