@@ -30,6 +30,9 @@ from transforms import (
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LOOK_BACK = timedelta(days=21)
+"""How far memory goes: the first observations look back as far as the last, so that nothing grows with the calendar."""
+
 COUNTS = {"count", "count_distinct"}
 
 customer = Entity(name="customer", join_keys=["customer_id"], value_type=ValueType.STRING)
@@ -96,35 +99,35 @@ card_use = view(
     [card],
     over("card_payments_1h", "count", "bank_answer", HOUR),
     over("card_payments_1d", "count", "bank_answer", DAY),
-    over("card_payments_30d", "count", "bank_answer", 30 * DAY),
+    over("card_payments", "count", "bank_answer", LOOK_BACK),
     over("card_spend_1d", "sum", "approved_eur", DAY),
     over("card_spend_ewma_7d", "ewma", "approved_eur", 7 * DAY),
-    over("card_mean_30d", "mean", "approved_eur", 30 * DAY),
-    over("card_std_30d", "std", "approved_eur", 30 * DAY),
-    over("card_p95_30d", "p95", "approved_eur", 30 * DAY),
-    over("card_max_30d", "max", "approved_eur", 30 * DAY),
-    over("card_last_eur", "last", "approved_eur", 30 * DAY),
+    over("card_mean", "mean", "approved_eur", LOOK_BACK),
+    over("card_std", "std", "approved_eur", LOOK_BACK),
+    over("card_p95", "p95", "approved_eur", LOOK_BACK),
+    over("card_max", "max", "approved_eur", LOOK_BACK),
+    over("card_last_eur", "last", "approved_eur", LOOK_BACK),
     over("card_refused_1d", "count", "bank_answer", DAY),
     over("card_online_1d", "count", "bank_answer", DAY),
-    over("card_online_30d", "count", "bank_answer", 30 * DAY),
+    over("card_online", "count", "bank_answer", LOOK_BACK),
     over("card_abroad_7d", "count", "bank_answer", 7 * DAY),
     over("card_shops_1d", "count_distinct", "merchant_id", DAY),
     over("card_devices_1d", "count_distinct", "device_id", DAY),
-    over("card_devices_30d", "count_distinct", "device_id", 30 * DAY),
+    over("card_devices", "count_distinct", "device_id", LOOK_BACK),
     over("card_kinds_7d", "count_distinct", "merchant_category", 7 * DAY),
-    over("card_chargebacks_30d", "count", "amount_eur", 30 * DAY),
+    over("card_chargebacks", "count", "amount_eur", LOOK_BACK),
     over("seconds_since_card", "seconds_since_last", "bank_answer"),
-    over("seconds_since_card_first", "seconds_since_first", "bank_answer"),
+    over("card_age", "seconds_since_first", "bank_answer", LOOK_BACK),
     where={
         "card_refused_1d": "refused",
         "card_online_1d": "bought_online",
-        "card_online_30d": "bought_online",
+        "card_online": "bought_online",
         "card_abroad_7d": "bought_abroad",
         "card_shops_1d": "authorised",
         "card_devices_1d": "bought_online",
-        "card_devices_30d": "bought_online",
+        "card_devices": "bought_online",
         "card_kinds_7d": "authorised",
-        "card_chargebacks_30d": "charged_back",
+        "card_chargebacks": "charged_back",
     },
 )
 
@@ -134,19 +137,19 @@ customer_use = view(
     over("customer_payments_1d", "count", "bank_answer", DAY),
     over("customer_spend_1d", "sum", "approved_eur", DAY),
     over("customer_spend_7d", "sum", "approved_eur", 7 * DAY),
-    over("customer_median_60d", "median", "approved_eur", 60 * DAY),
+    over("customer_median", "median", "approved_eur", LOOK_BACK),
     over("customer_cards_1d", "count_distinct", "card_token", DAY),
     over("customer_devices_1d", "count_distinct", "device_id", DAY),
     over("customer_online_1d", "count", "bank_answer", DAY),
-    over("customer_online_60d", "count", "bank_answer", 60 * DAY),
+    over("customer_online", "count", "bank_answer", LOOK_BACK),
     over("customer_nights_7d", "count", "bank_answer", 7 * DAY),
     over("customer_refused_1d", "count", "bank_answer", DAY),
-    over("customer_chargebacks", "count", "amount_eur"),
+    over("customer_chargebacks", "count", "amount_eur", LOOK_BACK),
     where={
         "customer_cards_1d": "authorised",
         "customer_devices_1d": "bought_online",
         "customer_online_1d": "bought_online",
-        "customer_online_60d": "bought_online",
+        "customer_online": "bought_online",
         "customer_nights_7d": "at_night",
         "customer_refused_1d": "refused",
         "customer_chargebacks": "charged_back",
@@ -166,9 +169,9 @@ merchant_traffic = view(
     over("merchant_devices_6h", "count_distinct", "device_id", 6 * HOUR),
     over("merchant_small_6h", "count", "bank_answer", 6 * HOUR),
     over("merchant_median_7d", "median", "approved_eur", 7 * DAY),
-    over("merchant_mean_30d", "mean", "approved_eur", 30 * DAY),
-    over("merchant_charged_back_30d", "count", "amount_eur", 30 * DAY),
-    over("merchant_charged_back_eur_30d", "sum", "amount_eur", 30 * DAY),
+    over("merchant_mean", "mean", "approved_eur", LOOK_BACK),
+    over("merchant_charged_back", "count", "amount_eur", LOOK_BACK),
+    over("merchant_charged_back_eur", "sum", "amount_eur", LOOK_BACK),
     where={
         "merchant_refused_1h": "refused",
         "merchant_refused_6h": "refused",
@@ -176,8 +179,8 @@ merchant_traffic = view(
         "merchant_cards_6h": "authorised",
         "merchant_devices_6h": "authorised",
         "merchant_small_6h": "small",
-        "merchant_charged_back_30d": "charged_back",
-        "merchant_charged_back_eur_30d": "charged_back",
+        "merchant_charged_back": "charged_back",
+        "merchant_charged_back_eur": "charged_back",
     },
 )
 
@@ -186,37 +189,37 @@ device_use = view(
     [device],
     over("device_payments_1h", "count", "bank_answer", HOUR),
     over("device_payments_1d", "count", "bank_answer", DAY),
-    over("device_payments_30d", "count", "bank_answer", 30 * DAY),
+    over("device_payments", "count", "bank_answer", LOOK_BACK),
     over("device_spend_1d", "sum", "approved_eur", DAY),
     over("device_cards_1d", "count_distinct", "card_token", DAY),
-    over("device_customers_30d", "count_distinct", "customer_id", 30 * DAY),
+    over("device_customers", "count_distinct", "customer_id", LOOK_BACK),
     over("device_shops_1d", "count_distinct", "merchant_id", DAY),
     over("device_refused_1d", "count", "bank_answer", DAY),
-    over("device_chargebacks_30d", "count", "amount_eur", 30 * DAY),
-    over("seconds_since_device_first", "seconds_since_first", "bank_answer"),
+    over("device_chargebacks", "count", "amount_eur", LOOK_BACK),
+    over("device_age", "seconds_since_first", "bank_answer", LOOK_BACK),
     where={
         "device_cards_1d": "authorised",
-        "device_customers_30d": "authorised",
+        "device_customers": "authorised",
         "device_shops_1d": "authorised",
         "device_refused_1d": "refused",
-        "device_chargebacks_30d": "charged_back",
+        "device_chargebacks": "charged_back",
     },
 )
 
 card_at_merchant = view(
     "card_at_merchant",
     [card, merchant],
-    over("card_visits_60d", "count", "bank_answer", 60 * DAY),
-    over("card_visit_mean_60d", "mean", "approved_eur", 60 * DAY),
-    over("seconds_since_first_visit", "seconds_since_first", "bank_answer"),
+    over("card_visits", "count", "bank_answer", LOOK_BACK),
+    over("card_visit_mean", "mean", "approved_eur", LOOK_BACK),
+    over("card_age_at_merchant", "seconds_since_first", "bank_answer", LOOK_BACK),
     where={},
 )
 
 card_on_device = view(
     "card_on_device",
     [card, device],
-    over("card_device_payments_60d", "count", "bank_answer", 60 * DAY),
-    over("seconds_since_card_on_device", "seconds_since_first", "bank_answer"),
+    over("card_device_payments", "count", "bank_answer", LOOK_BACK),
+    over("card_age_on_device", "seconds_since_first", "bank_answer", LOOK_BACK),
     where={},
 )
 
@@ -228,13 +231,13 @@ waiting_payment = RequestSource(
 
 def payment_of(inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Set payments that wait to be cleared against what their card and merchant are used to."""
-    eur, mean = inputs["waiting_eur"], inputs["card_mean_30d"]
+    eur, mean = inputs["waiting_eur"], inputs["card_mean"]
     lately = inputs["merchant_payments_6h"]
     return {
         "payment_eur": list(map(payment_eur, eur)),
         "payment_is_online": list(map(payment_is_online, inputs["waiting_online"])),
         "eur_by_card_mean": list(map(eur_by_card_mean, eur, mean)),
-        "eur_above_card_mean": list(map(eur_above_card_mean, eur, mean, inputs["card_std_30d"])),
+        "eur_above_card_mean": list(map(eur_above_card_mean, eur, mean, inputs["card_std"])),
         "eur_by_merchant_median": list(map(eur_by_merchant_median, eur, inputs["merchant_median_7d"])),
         "merchant_refused_share": list(map(merchant_refused_share, inputs["merchant_refused_6h"], lately)),
         "merchant_rush": list(map(merchant_rush, lately, inputs["merchant_payments_7d"])),

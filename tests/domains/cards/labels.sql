@@ -1,12 +1,12 @@
 -- Fraud: an approved payment is charged back within 14 days of its clearing. Payments are cleared four times a day, each
 -- with those of the six hours before; what one card pays at one merchant by one device in that time is one observation,
--- of its largest payment. Observed from 2025-03-15, when cards and merchants have a history.
+-- of its largest payment. Observed from three weeks after the first event on, for so far do features look back.
 WITH approved AS (
     SELECT
         *,
         to_timestamp((floor(epoch(happened_at) / 21600) + 1) * 21600) AS cleared_at
     FROM card_events
-    WHERE bank_answer = 'approved' AND happened_at >= TIMESTAMPTZ '2025-03-15 00:00:00+00'
+    WHERE bank_answer = 'approved' AND happened_at >= TIMESTAMPTZ '2025-03-22 00:00:00+00'
 ),
 returned AS (
     SELECT authorisation_id, happened_at AS returned_at FROM card_events WHERE event_kind = 'chargeback'

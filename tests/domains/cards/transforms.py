@@ -61,18 +61,16 @@ def payment_is_online(waiting_online: bool | None) -> float | None:
     return None if waiting_online is None else float(waiting_online)
 
 
-def eur_by_card_mean(waiting_eur: float | None, card_mean_30d: float | None) -> float | None:
+def eur_by_card_mean(waiting_eur: float | None, card_mean: float | None) -> float | None:
     """The amount as a multiple of what this card usually pays."""
-    return None if waiting_eur is None or not card_mean_30d else waiting_eur / card_mean_30d
+    return None if waiting_eur is None or not card_mean else waiting_eur / card_mean
 
 
-def eur_above_card_mean(
-    waiting_eur: float | None, card_mean_30d: float | None, card_std_30d: float | None
-) -> float | None:
+def eur_above_card_mean(waiting_eur: float | None, card_mean: float | None, card_std: float | None) -> float | None:
     """How many standard deviations the amount lies above the card's mean."""
-    if waiting_eur is None or card_mean_30d is None or not card_std_30d:
+    if waiting_eur is None or card_mean is None or not card_std:
         return None
-    return (waiting_eur - card_mean_30d) / card_std_30d
+    return (waiting_eur - card_mean) / card_std
 
 
 def eur_by_merchant_median(waiting_eur: float | None, merchant_median_7d: float | None) -> float | None:
