@@ -176,14 +176,19 @@ def make_data(domain: Domain) -> None:
     maker = domain.repo / "data" / "make.py"
     if not maker.exists():
         return
-    made = subprocess.run(
-        [sys.executable, str(maker)],
-        cwd=domain.repo,
-        capture_output=True,
-        text=True,
-        timeout=MAKE_DEADLINE_S,
-        check=False,
-    )
+    try:
+        made = subprocess.run(
+            [sys.executable, str(maker)],
+            cwd=domain.repo,
+            capture_output=True,
+            text=True,
+            timeout=MAKE_DEADLINE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DomainError(
+            str(maker), f"has not ended within {MAKE_DEADLINE_S:.0f} s", "run it by hand, or make less"
+        ) from None
     if made.returncode != 0:
         said = made.stderr.strip().rpartition("\n")[2]
         raise DomainError(str(maker), f"ended with code {made.returncode} ({said})", "run it by hand to see why")

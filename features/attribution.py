@@ -94,7 +94,8 @@ def attribute(
             variant.rows.set_column(0, ROW.name, pa.array(np.full(variant.rows.num_rows, i)))
             for i, variant in enumerate(variants)
         )
-        folded = fold_rows(rows, np.full(len(variants), record.as_of_us, np.int64), view, source)
+        as_of_us = np.full(len(variants), record.as_of_us, np.int64)
+        folded = fold_rows(rows, np.arange(len(variants)), as_of_us, view, source)
         for i, variant in enumerate(variants):
             try:
                 vector = assembler.assemble(record.as_of_us, {**proven, view.name: folded.row(i)}, record.request)

@@ -61,47 +61,64 @@ def fold_records(records: Sequence[ScoreRecord], view: ViewPlan, source: SourceP
     Returns
     -------
     Folded
-        A row a record.
+        A row a record. Records that stand on the same events, as those of one entity in one batch do, are folded once.
 
     """
+    stood: dict[tuple[Any, ...], int] = {}
+    first: list[ScoreRecord] = []
+    rows = []
+    for record in records:
+        row = stood.setdefault(_standing(record, view), len(stood))
+        if row == len(first):
+            first.append(record)
+        rows.append(row)
     as_of_us = np.array([record.as_of_us for record in records], np.int64)
-    return fold_rows(join_records(records, view, events), as_of_us, view, source)
+    return fold_rows(join_records(first, view, events), np.array(rows, np.int64), as_of_us, view, source)
 
 
-def fold_rows(rows: pa.Table, as_of_us: npt.NDArray[np.int64], view: ViewPlan, source: SourcePlan) -> Folded:
+def fold_rows(
+    events: pa.Table, rows: npt.NDArray[np.int64], as_of_us: npt.NDArray[np.int64], view: ViewPlan, source: SourcePlan
+) -> Folded:
     """Fold a table of events by its column ``__row``, and finish each at the greater of ``as_of`` and newest event.
 
     Parameters
     ----------
-    rows
+    events
         Events as `features.lake` reads them, and the number of the row that each belongs to.
-    as_of_us
-        Instant of each row.
+    rows, as_of_us
+        Which row to finish, and when; a row may be finished at many instants.
     view, source
         Which view to fold.
 
     """
-    newest_us = np.full(len(as_of_us), UNKNOWN, np.int64)
-    np.maximum.at(newest_us, rows.column(ROW.name).to_numpy(), rows.column("event_us").to_numpy())
+    newest_us = np.full(int(rows.max(initial=-1)) + 1, UNKNOWN, np.int64)
+    np.maximum.at(newest_us, events.column(ROW.name).to_numpy(), events.column("event_us").to_numpy())
     by_row = msgspec.structs.replace(view, keys=(ROW,))
-    columns = backfill(by_row, source, rows, {ROW.name: np.arange(len(as_of_us))}, np.maximum(as_of_us, newest_us))
+    columns = backfill(by_row, source, events, {ROW.name: rows}, np.maximum(as_of_us, newest_us[rows]))
     features = [
         [value if valid else None for value, valid in zip(values.tolist(), valids.tolist(), strict=True)]
         for values, valids in ((columns.values[name], columns.valid[name]) for name in view.feature_names)
     ]
-    return Folded(view, list(zip(*features, strict=True)), newest_us)
+    return Folded(view, list(zip(*features, strict=True)), newest_us[rows])
 
 
 def join_records(records: Sequence[ScoreRecord], view: ViewPlan, events: pa.Table) -> pa.Table:
-    """Rows of the lake at or below each record's positions, with the record's number as ``__row``."""
+    """Rows of the lake at or below each record's positions, with the record's number as ``__row``.
+
+    Of their columns only those by which they are ordered and that the view aggregates: an event of an entity that was
+    scored often is there often.
+    """
     names = [declared_name(key.name) for key in view.keys]
+    read = ("log", "partition", "offset", "event_us", *(declared_name(feature.column) for feature in view.features))
     cuts = [
         (i, *(record.entity.get(key.name) for key in view.keys), *position)
         for i, record in enumerate(records)
         for position in _positions(record, view)
     ]
     query = (
-        "select c.__row, e.* from events e join cuts c on e.log = c.log and e.partition = c.partition"  # noqa: S608 - names of the plan
+        "select c.__row, "  # noqa: S608 - names of the plan
+        + ", ".join(f'e."{name}"' for name in dict.fromkeys(read))
+        + " from events e join cuts c on e.log = c.log and e.partition = c.partition"
         f' and e."offset" <= c."offset" and {_same_entity(names)} order by c.__row, e.log, e.partition, e."offset"'
     )
     return _query(query, events=events, cuts=_table(cuts, names, events, *_POSITION_FIELDS))
@@ -152,6 +169,11 @@ def _query(query: str, **tables: pa.Table) -> pa.Table:
             connection.register(name, table)
         answer: pa.Table = connection.sql(query).to_arrow_table()
         return answer
+
+
+def _standing(record: ScoreRecord, view: ViewPlan) -> tuple[Any, ...]:
+    """What decides which events a record stands on: its entity and its positions."""
+    return (*(record.entity.get(key.name) for key in view.keys), *sorted(map(tuple, _positions(record, view))))
 
 
 def _positions(record: ScoreRecord, view: ViewPlan) -> Sequence[tuple[str, int, int]]:

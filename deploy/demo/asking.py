@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import duckdb
@@ -42,8 +42,7 @@ class Round(NamedTuple):
 
 def rows_at(lake: Lake, plan: Plan, domain: Domain, as_of: datetime) -> list[Row]:
     """Whom to ask about: the rows of ``demo.rows``, else every entity seen before that instant."""
-    views = plan.views_of_service(domain.models[domain.demo.model].service)
-    keys = list(dict.fromkeys(key.name for view in views for key in view.keys))
+    keys = keys_of(plan, domain)
     sql = domain.demo.rows or seen_before(plan, keys)
     with lake.sql(plan.sources) as connection:
         try:
@@ -53,6 +52,22 @@ def rows_at(lake: Lake, plan: Plan, domain: Domain, as_of: datetime) -> list[Row
                 f"{domain.repo / 'model.yaml'}: demo.rows", f"does not run ({error})", "mend it"
             ) from error
     return [Row({key: row.pop(key) for key in keys}, row) for row in found]
+
+
+def count_entities(lake: Lake, plan: Plan, domain: Domain) -> int:
+    """How many values of the model's join keys, each key by itself, the topics have had so far."""
+    ever = {"as_of": datetime.max.replace(tzinfo=UTC)}
+    with lake.sql(plan.sources) as connection:
+        return sum(
+            connection.sql(seen_before(plan, [key]), params=ever).to_arrow_table().num_rows
+            for key in keys_of(plan, domain)
+        )
+
+
+def keys_of(plan: Plan, domain: Domain) -> list[str]:
+    """Join keys of the demo's model, each once."""
+    views = plan.views_of_service(domain.models[domain.demo.model].service)
+    return list(dict.fromkeys(key.name for view in views for key in view.keys))
 
 
 def seen_before(plan: Plan, keys: Sequence[str]) -> str:

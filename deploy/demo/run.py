@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.caught_up import CaughtUp
-from deploy.demo.asking import Round, ask_in_batches, ask_one_by_one, rows_at
+from deploy.demo.asking import Round, ask_in_batches, ask_one_by_one, count_entities, rows_at
 from deploy.demo.calendar import slices
 from deploy.demo.state import make_room, mark_as_demo
 from deploy.demo.story import Facts, Story, holds, next_steps, to_summary, to_text, write_summary
@@ -213,7 +213,7 @@ class Demo:
             events=sum(lake.read(source, valid_only=False).num_rows for source in plan.sources),
             events_per_second=rate,
             dead_letters=sum(1 for _ in read_letters(lake, plan)),
-            entities=self._entities(),
+            entities=count_entities(lake, plan, self._domain),
             training=training,
             rounds=rounds,
             verdicts=verdicts,
@@ -230,6 +230,3 @@ class Demo:
             settings=self._settings, repo=self._call.repo, row=row, model=training.model, pages=drift.pages
         )
         return Story(summary, f"{text}\n{steps}", holds(facts))
-
-    def _entities(self) -> int:
-        return len(rows_at(self._lake, self._plan, self._domain, datetime.max.replace(tzinfo=UTC)))

@@ -129,6 +129,16 @@ def test_missing_history_is_made_by_the_domain(tmp_path: Path) -> None:
         load_history(domain, plan, "t")
 
 
+def test_a_maker_that_does_not_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended, and the error says what to do."""
+    monkeypatch.setattr("deploy.replay.MAKE_DEADLINE_S", 0.2)
+    domain, plan = domain_with_view(tmp_path, "t")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "make.py").write_text("import threading; threading.Event().wait()")
+    with pytest.raises(DomainError, match=r"make\.py: has not ended within"):
+        load_history(domain, plan, "t")
+
+
 @pytest.mark.servers
 def test_what_was_sent_is_at_the_broker(tansu: TansuServer) -> None:
     """Every event once, an entity on one partition, and the ends are those that a reader finds."""

@@ -16,7 +16,11 @@ from features.plan import Plan
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("features", "streams", "grpc_api", "offline_training", "monitoring", "deploy", "millstream", "protos")
 TEXTS = {".py", ".pyi", ".proto", ".lua", ".yaml", ".yml", ".json", ".sql"}
-DOMAINS = {"churn": ROOT / "feature_repo", "pumps": ROOT / "tests" / "domains" / "pumps"}
+DOMAINS = {
+    "churn": ROOT / "feature_repo",
+    "pumps": ROOT / "tests" / "domains" / "pumps",
+    "cards": ROOT / "tests" / "domains" / "cards",
+}
 
 
 def engine_files() -> Iterator[Path]:
