@@ -1,0 +1,70 @@
+"""The plan and the lake of a domain, as Feast's configuration leads to them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from features.errors import DomainError
+from features.lake import Lake, open_site_lake
+from features.plan import Plan, ViewPlan
+from features.plan_shelf import applied_plan
+from features.settings import Settings, load_settings
+
+
+class Site:
+    """What the engine knows of the project that a Feast configuration names.
+
+    Parameters
+    ----------
+    config
+        Feast's `RepoConfig`. ``offline_store.var`` is the folder of all state, from the folder of
+        ``feature_store.yaml``; the environment (``MILLSTREAM_VAR``) wins over it.
+
+    Attributes
+    ----------
+    repo, settings, state_dir
+        Folder of ``feature_store.yaml``, settings of the site, and the domain's folder of state.
+
+    """
+
+    def __init__(self, config: Any) -> None:
+        self._project = str(config.project)
+        self.repo = Path(config.repo_path or ".")
+        self.settings: Settings = load_settings(project=self._project, var=_var(config))
+        self.state_dir = self.settings.state_dir(self._project)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that was applied last; DomainError where none was, or the folder of state is another."""
+        try:
+            return applied_plan(self.state_dir)
+        except DomainError as error:
+            remedy = f"{error.remedy}, or say in feature_store.yaml where its state is: offline_store.var"
+            raise DomainError(error.where, error.problem, remedy) from error
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The event lake."""
+        return open_site_lake(self.settings, self._project)
+
+    def events(self, view: ViewPlan) -> pa.Table:
+        """Valid events of a view's topic; DomainError where the lake knows nothing of the topic."""
+        if not self.lake.logs(view.topic):
+            raise DomainError(
+                f"lake {self.settings.lake_url(self._project)}",
+                f"holds no record of topic {view.topic}",
+                "run workers on it (`millstream up`), or say where it is: MILLSTREAM_LAKE__URL",
+            )
+        return self.lake.read(self.plan.source(view.topic))
+
+
+def _var(config: Any) -> Path | None:
+    """Folder of all state where the configuration names it and the environment does not."""
+    var = getattr(config.offline_store, "var", None)
+    if var is None or "var" in load_settings().model_fields_set:
+        return None
+    return Path(config.repo_path or ".", var).resolve()
