@@ -42,8 +42,9 @@ async def materialize_view(
     """
     while True:
         await learn_erasures(store, site.lake, site.plan)
-        events = await asyncio.to_thread(site.events, view)
+        events = await asyncio.to_thread(site.events, view.topic)
         rows = latest_rows(view, site.plan.source(view.topic), events, start_us, end_us)
+        site.refuse_forgotten(view, rows.newest_us + 1)
         try:
             return await _write(store, site.plan, view, rows, progress)
         except ErasureMissedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from features.feast_offline.planned_view import planned_view
 from features.feast_offline.retrieval import RowsRetrievalJob
 from features.feast_offline.site import Site
 from features.feast_offline.stream_columns import stream_columns
+from features.plan import ViewPlan
 
 Columns = Mapping[str, Any]  # an Arrow array a feature
 
@@ -64,9 +66,10 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
         rows = open_entity_rows(site, entity_df)
         request_views = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         requested, _ = _get_requested_feature_views_to_features_dict(feature_refs, feature_views, request_views)
+        retrieval = _Retrieval(site, config, registry, rows, cache(site.events), filter_by_created_timestamp)
         parts = []
         for view, features in requested.items():
-            read = _reader(site, config, view, features, rows, registry, by_created=filter_by_created_timestamp)
+            read = retrieval.reader(view, features)
             prefix = f"{view.projection.name_to_use()}__" if full_feature_names else ""
             parts.append(_Part(read, {feature: f"{prefix}{feature}" for feature in features}))
         _refuse_taken_names(rows, parts)
@@ -105,15 +108,28 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
         DaskOfflineStore.offline_write_batch(config, feature_view, table, progress)
 
 
-def _reader(
-    site: Site, config: Any, view: Any, features: Sequence[str], rows: EntityRows, registry: Any, *, by_created: bool
-) -> Callable[[], Columns]:
-    """What computes the columns of one view; whatever is wrong with the view is told at once."""
-    if not isinstance(view, StreamFeatureView):
-        return lambda: file_columns(config, view, features, rows, registry, by_created=by_created)
-    planned = planned_view(site, view, registry)
-    names = [view.projection.join_key_map.get(key.name, key.name) for key in planned.keys]
-    return lambda: stream_columns(site, planned, rows, names, "as_known" if by_created else "as_true")
+class _Retrieval(NamedTuple):
+    """What all views of one retrieval share; ``events`` reads a topic once."""
+
+    site: Site
+    config: Any
+    registry: Any
+    rows: EntityRows
+    events: Callable[[str], pa.Table]
+    as_known: bool
+
+    def reader(self, view: Any, features: Sequence[str]) -> Callable[[], Columns]:
+        """What computes the columns of one view; where the registry's view is not the plan's, that is told at once."""
+        if not isinstance(view, StreamFeatureView):
+            return lambda: file_columns(self.config, view, features, self.rows, self.registry, by_created=self.as_known)
+        planned = planned_view(self.site, view, self.registry)
+        return lambda: self._stream_columns(planned, view.projection.join_key_map)
+
+    def _stream_columns(self, view: ViewPlan, renamed: Mapping[str, str]) -> Columns:
+        self.site.refuse_forgotten(view, self.rows.at_us)
+        source, events = self.site.plan.source(view.topic), self.events(view.topic)
+        names = [renamed.get(key.name, key.name) for key in view.keys]
+        return stream_columns(view, source, events, self.rows, names, "as_known" if self.as_known else "as_true")
 
 
 def _refuse_taken_names(rows: EntityRows, parts: Sequence[_Part]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from features.errors import DomainError
+from features.errors import DomainError, RequestError
 from features.lake import Lake, open_site_lake
+from features.lake_reach import looks_back_us
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import applied_plan
 from features.settings import Settings, load_settings
@@ -51,15 +55,29 @@ class Site:
         """The event lake."""
         return open_site_lake(self.settings, self._project)
 
-    def events(self, view: ViewPlan) -> pa.Table:
-        """Valid events of a view's topic; DomainError where the lake knows nothing of the topic."""
-        if not self.lake.logs(view.topic):
+    def events(self, topic: str) -> pa.Table:
+        """Valid events of a topic; DomainError where the lake knows nothing of it."""
+        if not self.lake.logs(topic):
             raise DomainError(
                 f"lake {self.settings.lake_url(self._project)}",
-                f"holds no record of topic {view.topic}",
+                f"holds no record of topic {topic}",
                 "run workers on it (`millstream up`), or say where it is: MILLSTREAM_LAKE__URL",
             )
-        return self.lake.read(self.plan.source(view.topic))
+        return self.lake.read(self.plan.source(topic))
+
+    def refuse_forgotten(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
+        """RequestError where a view, seen at these instants, looks back on records that retention has dropped."""
+        until_us = self.lake.dropped_until_us(view.topic)
+        if until_us is None:
+            return
+        n_cut_off = int((at_us - looks_back_us(view) <= until_us).sum())
+        if n_cut_off:
+            dropped = datetime.fromtimestamp(until_us / 1_000_000, UTC).isoformat()
+            raise RequestError(
+                f"view {view.name}",
+                f"looks back on records that are dropped, in {n_cut_off} rows: the lake of {view.topic} begins {dropped}",
+                "ask for later instants, further from it than the longest window and its hop",
+            )
 
 
 def _var(config: Any) -> Path | None:

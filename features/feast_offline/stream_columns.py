@@ -10,21 +10,25 @@ import pyarrow as pa
 
 from features.backfill import backfill
 from features.feast_offline.entity_rows import EntityRows
-from features.feast_offline.site import Site
 from features.history import UNKNOWN
 from features.nouns import Knowledge
-from features.plan import ViewPlan
+from features.plan import SourcePlan, ViewPlan
 
 
 def stream_columns(
-    site: Site, view: ViewPlan, rows: EntityRows, key_columns: Sequence[str], knowledge: Knowledge = "as_true"
+    view: ViewPlan,
+    source: SourcePlan,
+    events: pa.Table,
+    rows: EntityRows,
+    key_columns: Sequence[str],
+    knowledge: Knowledge = "as_true",
 ) -> dict[str, pa.Array[Any]]:
     """Each feature of a view as of each row, null where the view has nothing to say of the entity.
 
     Parameters
     ----------
-    site, view
-        The domain, and its view.
+    view, source, events
+        The view, the source that feeds it, and its valid events, as `features.lake.Lake.read` gives them.
     rows, key_columns
         The rows, and the columns in which the view's join keys stand.
     knowledge
@@ -39,7 +43,7 @@ def stream_columns(
     """
     which, keys = rows.keys(view.keys, key_columns)
     at_us = rows.at_us[which]
-    columns = backfill(view, site.plan.source(view.topic), site.events(view), keys, at_us, knowledge)
+    columns = backfill(view, source, events, keys, at_us, knowledge)
     known = columns.newest_us != UNKNOWN
     if view.ttl_us:
         known &= at_us - columns.newest_us <= view.ttl_us

@@ -1,4 +1,4 @@
-"""A small domain with its lake filled, as a stock Feast client meets it: two stream views, a plain one, a request view."""
+"""A small domain with its lake filled, as a stock Feast client meets it: stream views, a plain and a request view."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ sizes = FeatureView(
     entities=[depot],
     source=FileSource(name="sizes_file", path="sizes.parquet", timestamp_field="measured_at"),
     ttl=timedelta(days=1),
-    schema=[Field(name="depot_id", dtype=Int64), Field(name="area_m2", dtype=Float64), Field(name="gates", dtype=Int64)],
+    schema=[
+        Field(name="depot_id", dtype=Int64),
+        Field(name="area_m2", dtype=Float64),
+        Field(name="gates", dtype=Int64),
+    ],
 )
 """
 
@@ -77,9 +81,7 @@ class FeastSite:
 
     """
 
-    def __init__(
-        self, folder: Path, store: StoreSettings = StoreSettings(), *, n_events: int = 600, seed: int = 7
-    ) -> None:
+    def __init__(self, folder: Path, store: StoreSettings | None = None, *, n_events: int = 600, seed: int = 7) -> None:
         (folder / "repo").mkdir()
         self.domain = SmallDomain(folder / "repo")
         self.repo = self.domain.repo
@@ -88,7 +90,7 @@ class FeastSite:
         self.domain.replace("definitions.py", '"max_ahead"', '"derive.heavy": "heavy", "max_ahead"')
         self.domain.replace("definitions.py", "KafkaSource, OnDemand", "FeatureView, KafkaSource, OnDemand")
         self.domain.replace("definitions.py", "truck = ", f"{LANES}\ntruck = ")
-        self.store = store
+        self.store = store or StoreSettings()
         self.state_dir = folder / "var" / "parcels"
         self.plan: Plan = self.apply()
         self.lake: Lake = open_lake(str(self.state_dir / "lake"))

@@ -1,4 +1,4 @@
-"""Stock ``FeatureStore.get_historical_features`` over our offline store: the backfill's numbers, every row, in order."""
+"""Stock ``get_historical_features`` over our offline store: the backfill's numbers, every row, in order."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_every_cell_is_the_backfills(site: FeastSite, seed: int) -> None:
 
 
 def test_plain_views_and_request_features_stand_beside(site: FeastSite) -> None:
-    """A file's values as of each row, within its ttl; a request-time feature by Feast's own machinery; no row is lost."""
+    """A file's values as of each row, within its ttl; a request feature by Feast's own machinery; no row is lost."""
     rows = observations(60, 9).assign(spare_kilos=2.5)
     rows = pd.concat([rows, rows.iloc[:10]], ignore_index=True)
     features = [*FLOW, "sizes:area_m2", "sizes:gates", "load:kilos_per_parcel"]
