@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from features.agreement import learn_erasures
-from features.errors import ErasureMissedError
+from features.errors import ErasureMissedError, PlanMismatchError
 from features.feast_layout import FeastRow, KeyLayout, decode_timestamp
 from features.feast_offline.latest_rows import LatestRows, latest_rows
 from features.feast_offline.site import Site
 from features.plan import Plan, ViewPlan
-from features.store import FeastWrite, Store
+from features.store import Birth, FeastWrite, Store
 
 CHUNK = 100
 """Entities a write: one script call."""
@@ -42,13 +42,22 @@ async def materialize_view(
     """
     while True:
         await learn_erasures(store, site.lake, site.plan)
+        _refuse_other_births(view, (await store.read_certificate()).births)
         events = await asyncio.to_thread(site.events, view.topic)
         rows = latest_rows(view, site.plan.source(view.topic), events, start_us, end_us)
-        site.refuse_forgotten(view, rows.newest_us + 1)
+        site.refuse_dropped(view, rows.newest_us + 1)
         try:
             return await _write(store, site.plan, view, rows, progress)
         except ErasureMissedError:
             continue
+
+
+def _refuse_other_births(view: ViewPlan, births: Iterable[Birth]) -> None:
+    """PlanMismatchError where workers keep Feast's fields of another declaration of the view."""
+    shown = [birth for birth in births if birth.view == view.name and birth.feast]
+    if shown and all(birth.view_hash != view.hash for birth in shown):
+        older = "the store's birth: put the new plan in force, `millstream rollout`"
+        raise PlanMismatchError(f"Feast's fields of view {view.name}", shown[-1].view_hash, view.hash, older)
 
 
 async def _write(store: Store, plan: Plan, view: ViewPlan, rows: LatestRows, progress: Callable[[int], None]) -> int:

@@ -126,7 +126,7 @@ class _Retrieval(NamedTuple):
         return lambda: self._stream_columns(planned, view.projection.join_key_map)
 
     def _stream_columns(self, view: ViewPlan, renamed: Mapping[str, str]) -> Columns:
-        self.site.refuse_forgotten(view, self.rows.at_us)
+        self.site.refuse_dropped(view, self.rows.at_us)
         source, events = self.site.plan.source(view.topic), self.events(view.topic)
         names = [renamed.get(key.name, key.name) for key in view.keys]
         return stream_columns(view, source, events, self.rows, names, "as_known" if self.as_known else "as_true")

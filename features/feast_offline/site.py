@@ -65,7 +65,7 @@ class Site:
             )
         return self.lake.read(self.plan.source(topic))
 
-    def refuse_forgotten(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
+    def refuse_dropped(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
         """RequestError where a view, seen at these instants, looks back on records that retention has dropped."""
         until_us = self.lake.dropped_until_us(view.topic)
         if until_us is None:
@@ -75,7 +75,7 @@ class Site:
             dropped = datetime.fromtimestamp(until_us / 1_000_000, UTC).isoformat()
             raise RequestError(
                 f"view {view.name}",
-                f"looks back on records that are dropped, in {n_cut_off} rows: the lake of {view.topic} begins {dropped}",
+                f"looks back on dropped records in {n_cut_off} rows: those of {view.topic} are kept since {dropped}",
                 "ask for later instants, further from it than the longest window and its hop",
             )
 

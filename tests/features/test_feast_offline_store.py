@@ -18,7 +18,7 @@ from features.declarations.objects import quiet_feast
 from features.errors import DomainError, PlanMismatchError, RequestError
 from features.history import UNKNOWN
 from features.transforms import load_transforms
-from tests.features.feast_site import EPOCH, EPOCH_US, FeastSite, observations
+from tests.features.feast_site import EPOCH, EPOCH_US, SPAN_US, FeastSite, observations
 
 # Feast 0.67 warns of its own deprecated imports, and of each experimental feature that it is asked for.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -234,6 +234,15 @@ def test_a_registry_that_is_behind_the_plan_is_refused(fresh: FeastSite) -> None
         fresh.feast().get_historical_features(entity_df=rows, features=FLOW)
     (fresh.repo / "registry.db").write_bytes(newer)
     fresh.feast().get_historical_features(entity_df=rows, features=FLOW)
+
+
+def test_rows_that_look_back_on_dropped_records_are_refused(fresh: FeastSite) -> None:
+    """Retention took what their windows would cover; later rows of another view are answered."""
+    fresh.lake.expire("parcels", EPOCH_US + 10 * SPAN_US)
+    at = [EPOCH + timedelta(days=days) for days in (1, 40)]
+    rows = pd.DataFrame({"depot_id": [1, 1], "event_timestamp": at})
+    with pytest.raises(RequestError, match="view flow: looks back on dropped records in 2 rows"):
+        fresh.feast().get_historical_features(entity_df=rows, features=FLOW).to_df()
 
 
 def test_missing_plan_and_lake_are_named(fresh: FeastSite, monkeypatch: pytest.MonkeyPatch) -> None:
