@@ -12,18 +12,22 @@ from pathlib import Path
 
 import msgspec
 import pandas as pd
+import pyarrow as pa
 import pytest
 import redis
 
 from deploy.servers import ValkeyServer
 from features.bootstrap import ensure_births
 from features.declarations.objects import quiet_feast
+from features.erasure import Erasure, hash_entity
 from features.errors import PlanMismatchError
 from features.feast_layout import decode_timestamp, entity_key, timestamp_field
+from features.feast_offline.materialization import materialize_view
 from features.feast_offline.redis_address import store_settings
+from features.feast_offline.site import Site
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
-from tests.features.feast_site import EPOCH, EPOCH_US, FeastSite
+from tests.features.feast_site import EPOCH, EPOCH_US, LOGS, SPAN_US, FeastSite
 
 pytestmark = [pytest.mark.servers, pytest.mark.filterwarnings("ignore")]
 
@@ -137,6 +141,47 @@ def test_it_never_goes_back_behind_the_stream(site: FeastSite) -> None:
         client.materialize(EPOCH - DAY, end, feature_views=["flow", "lanes"])
     assert hashes(site) == streamed
     assert states(site) == before
+
+
+def test_an_entity_forgotten_meanwhile_does_not_come_back(site: FeastSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its events were read already when it was forgotten: all is computed anew without them."""
+    monkeypatch.setenv("MILLSTREAM_LAKE__ERASURE_KEY", "ab" * 32)
+    ends = {"parcels": {log: {0: 10**6} for log in LOGS}}
+    forgotten = Erasure(
+        id="e1", keys=("depot_id",), hash=hash_entity(b"\xab" * 32, {"depot_id": 1}), at_us=EPOCH_US, ends=ends
+    )
+
+    class Interrupted(Site):
+        """Somebody forgets the entity just after the events were first read."""
+
+        n_reads = 0
+
+        def events(self, topic: str) -> pa.Table:
+            events = super().events(topic)
+            self.n_reads += 1
+            if self.n_reads == 1:
+                asyncio.run(forget())
+            return events
+
+    async def forget() -> None:
+        other = RedisStore(site.plan.project, site.store)
+        await other.connect()
+        await other.raise_erasure(forgotten)
+        await other.close()
+
+    async def materialize(domain: Site) -> int:
+        store = RedisStore(site.plan.project, site.store)
+        await store.connect()
+        view, until_us = site.plan.view("flow"), EPOCH_US + SPAN_US
+        n_written = await materialize_view(domain, store, view, 0, until_us, lambda _: None)
+        await store.close()
+        return n_written
+
+    domain = Interrupted(site.feast().config)
+    assert asyncio.run(materialize(domain)) == 4
+    assert domain.n_reads == 2
+    keys = site.plan.view("flow").keys
+    assert set(hashes(site)) == {entity_key(site.plan.project, keys, [depot]) for depot in (0, 2, 3, 4)}
 
 
 def test_a_view_whose_old_birth_is_shown_is_left_alone(site: FeastSite) -> None:

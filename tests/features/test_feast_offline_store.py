@@ -237,7 +237,7 @@ def test_a_registry_that_is_behind_the_plan_is_refused(fresh: FeastSite) -> None
 
 
 def test_rows_that_look_back_on_dropped_records_are_refused(fresh: FeastSite) -> None:
-    """Retention took what their windows would cover; later rows of another view are answered."""
+    """Retention took what they would count; a feature since ever counts everything, so no row is late enough."""
     fresh.lake.expire("parcels", EPOCH_US + 10 * SPAN_US)
     at = [EPOCH + timedelta(days=days) for days in (1, 40)]
     rows = pd.DataFrame({"depot_id": [1, 1], "event_timestamp": at})
