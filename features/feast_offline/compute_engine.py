@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -39,12 +40,13 @@ class MillstreamComputeEngine(LocalComputeEngine):  # type: ignore[misc]  # Feas
         site = Site(self.repo_config)
         planned = planned_view(site, view, registry)
         store = RedisStore(site.plan.project, store_settings(self.repo_config.online_store))
+        start_us, end_us = _microseconds(task.start_time), _microseconds(task.end_time)
 
         async def run() -> None:
             await store.connect()
             try:
-                start_us, end_us = _microseconds(task.start_time), _microseconds(task.end_time)
-                await materialize_view(site, store, planned, start_us, end_us, _progress(task))
+                with _progress(task) as progress:
+                    await materialize_view(site, store, planned, start_us, end_us, progress)
             finally:
                 await store.close()
 
@@ -63,9 +65,11 @@ def _microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
-def _progress(task: Any) -> Callable[[int], None]:
-    """Feast's progress bar, where it gives one."""
+@contextmanager
+def _progress(task: Any) -> Iterator[Callable[[int], object]]:
+    """What is told of entities that are done: Feast's progress bar, where it gives one."""
     if task.tqdm_builder is None:
-        return lambda _: None
-    bar = task.tqdm_builder(None)
-    return lambda n: bar.update(n) and None
+        yield lambda _: None
+        return
+    with task.tqdm_builder(None) as bar:
+        yield bar.update

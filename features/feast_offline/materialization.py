@@ -18,7 +18,7 @@ CHUNK = 100
 
 
 async def materialize_view(
-    site: Site, store: Store, view: ViewPlan, start_us: int, end_us: int, progress: Callable[[int], None]
+    site: Site, store: Store, view: ViewPlan, start_us: int, end_us: int, progress: Callable[[int], object]
 ) -> int:
     """Write the fields that the stream would have shown at the end of a range; how many entities were written.
 
@@ -60,7 +60,7 @@ def _refuse_other_births(view: ViewPlan, births: Iterable[Birth]) -> None:
         raise PlanMismatchError(f"Feast's fields of view {view.name}", shown[-1].view_hash, view.hash, older)
 
 
-async def _write(store: Store, plan: Plan, view: ViewPlan, rows: LatestRows, progress: Callable[[int], None]) -> int:
+async def _write(store: Store, plan: Plan, view: ViewPlan, rows: LatestRows, progress: Callable[[int], object]) -> int:
     """Write all rows that are newer than what stands."""
     layout, row = KeyLayout(plan.project, view.keys), FeastRow(view)
     n_written = 0

@@ -69,9 +69,8 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
         retrieval = _Retrieval(site, config, registry, rows, cache(site.events), filter_by_created_timestamp)
         parts = []
         for view, features in requested.items():
-            read = retrieval.reader(view, features)
             prefix = f"{view.projection.name_to_use()}__" if full_feature_names else ""
-            parts.append(_Part(read, {feature: f"{prefix}{feature}" for feature in features}))
+            parts.append(retrieval.part(view, features, prefix))
         _refuse_taken_names(rows, parts)
 
         def evaluate() -> pa.Table:
@@ -118,12 +117,20 @@ class _Retrieval(NamedTuple):
     events: Callable[[str], pa.Table]
     as_known: bool
 
-    def reader(self, view: Any, features: Sequence[str]) -> Callable[[], Columns]:
+    def part(self, view: Any, features: Sequence[str], prefix: str) -> _Part:
         """What computes the columns of one view; where the registry's view is not the plan's, that is told at once."""
+        outputs = {feature: f"{prefix}{feature}" for feature in features}
         if not isinstance(view, StreamFeatureView):
-            return lambda: file_columns(self.config, view, features, self.rows, self.registry, by_created=self.as_known)
+            return _Part(
+                lambda: file_columns(
+                    self.config, view, list(outputs), self.rows, self.registry, by_created=self.as_known
+                ),
+                outputs,
+            )
         planned = planned_view(self.site, view, self.registry)
-        return lambda: self._stream_columns(planned, view.projection.join_key_map)
+        for key in planned.keys:  # Feast's registry gives them back as features (0.67); they stand in the rows
+            outputs.pop(key.name, None)
+        return _Part(lambda: self._stream_columns(planned, view.projection.join_key_map), outputs)
 
     def _stream_columns(self, view: ViewPlan, renamed: Mapping[str, str]) -> Columns:
         self.site.refuse_dropped(view, self.rows.at_us)

@@ -121,6 +121,31 @@ def test_full_names_and_a_feature_service(site: FeastSite) -> None:
     assert "load__kilos_per_parcel" in table.column_names
 
 
+def test_a_view_stands_twice_under_other_names_and_keys(site: FeastSite) -> None:
+    """As Feast has it: with_name, with_join_key_map; each has the features of its own entity."""
+    from feast import FeatureService
+
+    client, rows = site.feast(), observations(40, 11)
+    view, sizes = client.get_stream_feature_view("flow"), client.get_feature_view("sizes")
+    route = FeatureService(
+        name="route",
+        features=[
+            view.with_name("origin").with_join_key_map({"depot_id": "origin_id"}),
+            view.with_name("target").with_join_key_map({"depot_id": "target_id"}),
+            sizes.with_name("yard").with_join_key_map({"depot_id": "target_id"}),
+        ],
+    )
+    client.registry.apply_feature_service(route, client.project)
+    frame = rows.rename(columns={"depot_id": "origin_id"}).assign(target_id=rows["depot_id"].tolist()[::-1])
+    table = client.get_historical_features(entity_df=frame, features=route, full_feature_names=True).to_arrow()
+    at_us = [int(at.value) // 1_000 for at in rows["event_timestamp"]]
+    names = site.plan.view("flow").feature_names
+    for prefix, column in (("origin", "origin_id"), ("target", "target_id")):
+        want = expected(site, "flow", {"depot_id": frame[column].tolist()}, at_us)
+        assert cells(table, names, f"{prefix}__") == want
+    assert set(table.column("yard__gates").to_pylist()) >= {None, 2}
+
+
 def test_instants_are_instants_in_any_zone_and_unit(site: FeastSite) -> None:
     """Naive ones are in UTC; nanoseconds after an event see it; text and other zones name the same instants."""
     client = site.feast()
