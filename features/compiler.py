@@ -91,7 +91,7 @@ def apply_domain(repo: Path, state_dir: Path, store: StoreSettings) -> Plan:
     check_project_suffix(plan.project, [*known_projects(repo), *_neighbours(state_dir)])
     apply_to_registry(repo, declared, plan)
     state_dir.mkdir(parents=True, exist_ok=True)
-    write_if_changed(state_dir / STORE_FILE, client_config(repo, store).encode())
+    write_if_changed(state_dir / STORE_FILE, client_config(repo, state_dir.parent, store).encode())
     transforms = repo / TRANSFORMS_FILE
     put_on_shelf(plan, transforms.read_bytes() if transforms.exists() else b"", state_dir)
     return plan

@@ -54,7 +54,7 @@ class Horizons:
     def __init__(self, lake: Lake, plan: Plan) -> None:
         dropped = {source.topic: lake.dropped_until_us(source.topic) for source in plan.sources}
         self._views = {
-            view.name: (max(until_us), _looks_back_us(view))
+            view.name: (max(until_us), looks_back_us(view))
             for view in plan.views
             if (until_us := [at_us for topic in view.topics if (at_us := dropped[topic]) is not None])
         }
@@ -69,7 +69,8 @@ class Horizons:
         return False
 
 
-def _looks_back_us(view: ViewPlan) -> int:
+def looks_back_us(view: ViewPlan) -> int:
+    """How long before the instant that it is asked for an event can still count in a view."""
     return max(
         EVER_US if feature.window_us is None or feature.hop_us is None else feature.window_us + feature.hop_us
         for feature in view.features

@@ -13,7 +13,7 @@ import msgspec
 
 from features.erasure import Erasure
 from features.errors import BirthMissingError, ErasureMissedError, StoreUnavailableError
-from features.feast_layout import key_prefix, state_field, witness_key
+from features.feast_layout import key_prefix, state_field, timestamp_field, witness_key
 from features.memory_shards import CERTIFICATE, PROGRESS, PROJECT, MemoryShard, MemoryShards
 from features.shard_records import (
     birth_field,
@@ -24,7 +24,7 @@ from features.shard_records import (
     mark_field,
     to_certificate,
 )
-from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
+from features.store import AdoptedLog, Birth, Certificate, FeastWrite, ProgressKey, StateWrite
 
 COUNT = b"erasures"
 
@@ -94,6 +94,28 @@ class MemoryStore:
     ) -> list[bytes | None]:
         """As `write_states`, for a birth that is not certified yet: asks for no certificate."""
         return await self._write_states(view, birth, writes, certified=False)
+
+    async def write_feast_fields(
+        self,
+        view: str,
+        writes: Sequence[FeastWrite],
+        *,
+        key_ttl_s: int | None = None,  # noqa: ARG002 - there is no clock here, so nothing expires
+    ) -> list[bytes | None]:
+        """Compare the timestamp of each and set Feast's fields; None where it was done, else the one that stands."""
+        epoch = self._connected()
+        answers: list[bytes | None] = []
+        for write in writes:
+            shard = self.shards.of(write.key)
+            self._refuse_if_unaware(shard)
+            stored = shard.hash(write.key).get(timestamp_field(view), b"")
+            if stored != write.expected:
+                answers.append(stored)
+                continue
+            self._write(shard, write.key, dict(zip(write.fields[::2], write.fields[1::2], strict=True)))
+            answers.append(None)
+        await self._answer(epoch)
+        return answers
 
     async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries."""

@@ -76,6 +76,32 @@ end
 return answers
 """)
 
+WRITE_FEAST = named("""\
+-- KEYS: certificate   ARGV: erasures known, timestamp field, seconds to live where no birth says (0: leave alone), then
+-- per entity: key, expected timestamp (empty: none), number of further words, those (Feast's fields and values)
+local erasures = redis.call('HGET', KEYS[1], 'erasures') or '0'
+if erasures ~= ARGV[1] then return redis.error_reply('ERASURES known to the store: ' .. erasures) end
+local ttl = redis.call('HGET', KEYS[1], 'ttl')
+local call, field, at, answers = redis.call, ARGV[2], 4, {}
+while at <= #ARGV do
+  local key, expected, words = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local stored = call('HGET', key, field) or ''
+  if stored == expected then
+    call('HSET', key, unpack(ARGV, at + 3, at + 2 + words))
+    if ttl then
+      if ttl ~= '0' then call('EXPIRE', key, ttl) else call('PERSIST', key) end
+    elseif ARGV[3] ~= '0' then
+      call('EXPIRE', key, ARGV[3])
+    end
+    answers[#answers + 1] = false
+  else
+    answers[#answers + 1] = stored
+  end
+  at = at + 3 + words
+end
+return answers
+""")
+
 WRITE_PROGRESS = named("""\
 -- KEYS: certificate, progress   ARGV: erasures known, number of births, those, then mark and offset in turn
 local erasures = redis.call('HGET', KEYS[1], 'erasures') or '0'
@@ -145,4 +171,4 @@ for i = 2 * tonumber(ARGV[1]) + 2, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i])
 return 1
 """)
 
-SCRIPTS = (WRITE_STATES, WRITE_PROGRESS, CERTIFY_BIRTH, DROP_BIRTH, RAISE_ERASURE, ERASE)
+SCRIPTS = (WRITE_STATES, WRITE_FEAST, WRITE_PROGRESS, CERTIFY_BIRTH, DROP_BIRTH, RAISE_ERASURE, ERASE)

@@ -17,7 +17,7 @@ import msgspec
 
 from features.erasure import Erasure
 from features.errors import StoreUnavailableError
-from features.feast_layout import entity_pattern, read_key, state_field
+from features.feast_layout import entity_pattern, read_key, state_field, timestamp_field
 from features.redis_files import rewrite_files
 from features.redis_link import RedisLink, open_link
 from features.redis_replies import ScriptMissingError, to_hash
@@ -27,6 +27,7 @@ from features.redis_scripts import (
     ERASE,
     RAISE_ERASURE,
     SCRIPTS,
+    WRITE_FEAST,
     WRITE_PROGRESS,
     WRITE_STATES,
     Script,
@@ -48,7 +49,7 @@ from features.shard_records import (
     to_progress,
     witnessed,
 )
-from features.store import AdoptedLog, Birth, Certificate, ProgressKey, StateWrite
+from features.store import AdoptedLog, Birth, Certificate, FeastWrite, ProgressKey, StateWrite
 
 LOADING = tuple((b"SCRIPT", b"LOAD", script.source) for script in SCRIPTS)
 SCAN_COUNT = b"10000"
@@ -126,6 +127,14 @@ class RedisStore:
         """Write states of a birth that is not certified yet: see `features.store.Store.bootstrap_states`."""
         field = state_field(view, birth)
         return await self._write_states(writes, (b"", b"", field, b"%d" % (key_ttl_s or 0)))
+
+    async def write_feast_fields(
+        self, view: str, writes: Sequence[FeastWrite], *, key_ttl_s: int | None = None
+    ) -> list[bytes | None]:
+        """Set Feast's fields where the timestamp is as expected: see `features.store.Store.write_feast_fields`."""
+        head = (self._n_erasures, timestamp_field(view), b"%d" % (key_ttl_s or 0))
+        words = [(write.key, write.expected, b"%d" % len(write.fields), *write.fields) for write in writes]
+        return await self._run_split(WRITE_FEAST, [write.key for write in writes], head, words)
 
     async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries; ShardMovedError where the shards are others by now."""
@@ -242,19 +251,27 @@ class RedisStore:
 
     async def _write_states(self, writes: Sequence[StateWrite], head: Sequence[bytes]) -> list[bytes | None]:
         """Run the script, which ``head`` tells what to ask for and where to write."""
-        if not writes:
+        words = [
+            (key, expected, state, b"%d" % len(feast_fields), *feast_fields)
+            for key, expected, state, feast_fields in writes
+        ]
+        return await self._run_split(WRITE_STATES, [write.key for write in writes], head, words)
+
+    async def _run_split(
+        self, script: Script, keys: Sequence[bytes], head: Sequence[bytes], words: Sequence[Sequence[bytes]]
+    ) -> list[bytes | None]:
+        """Run a script on each shard with the words of the entities that lie there; an answer an entity."""
+        if not keys:
             return []
 
-        def ask(at: int, writes: Iterable[StateWrite]) -> Awaitable[list[bytes | None]]:
-            arguments = [*head]
-            for key, expected, state, feast_fields in writes:
-                arguments += (key, expected, state, b"%d" % len(feast_fields), *feast_fields)
-            return _run(shards[at], WRITE_STATES, (self._keys[at].certificate,), arguments)
+        def ask(at: int, entities: Iterable[Sequence[bytes]]) -> Awaitable[list[bytes | None]]:
+            arguments = [*head, *chain.from_iterable(entities)]
+            return _run(shards[at], script, (self._keys[at].certificate,), arguments)
 
-        shards, split = self._every(), self._split([write.key for write in writes])
+        shards, split = self._every(), self._split(keys)
         if len(split) == 1:
-            return await ask(next(iter(split)), writes)
-        answers = await _all(ask(at, [writes[i] for i in indexes]) for at, indexes in split.items())
+            return await ask(next(iter(split)), words)
+        answers = await _all(ask(at, [words[i] for i in indexes]) for at, indexes in split.items())
         return in_order(split.values(), answers)
 
     async def _read_certificate(self, shard: RedisLink, keys: ShardKeys) -> Certificate:

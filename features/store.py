@@ -26,6 +26,18 @@ class StateWrite(NamedTuple):
     feast_fields: Sequence[bytes]
 
 
+class FeastWrite(NamedTuple):
+    """One compare-and-set of Feast's fields of a view, without a state.
+
+    ``expected`` is the view's timestamp field (``_ts:<view>``) as it stands, empty where there is none; ``fields``
+    alternates names and values.
+    """
+
+    key: bytes
+    expected: bytes
+    fields: Sequence[bytes]
+
+
 class Birth(Struct, frozen=True, kw_only=True):
     """The life of one view's states in the store.
 
@@ -108,6 +120,16 @@ class Store(Protocol):
         """Write states of a birth that is not certified yet; answers as `write_states`, asks for no certificate.
 
         From then on no writer lets an entity expire sooner than after ``key_ttl_s``, which the birth is to have.
+        """
+        ...
+
+    async def write_feast_fields(
+        self, view: str, writes: Sequence[FeastWrite], *, key_ttl_s: int | None = None
+    ) -> list[bytes | None]:
+        """Compare the timestamp of each and set Feast's fields; None where it was done, else the one that stands.
+
+        States are not touched, and no birth is asked for: a store may hold nothing but Feast's fields. Entities expire
+        as the births say, and after ``key_ttl_s`` where there are none. Raises ErasureMissedError as `write_states`.
         """
         ...
 

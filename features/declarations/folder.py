@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -16,6 +17,13 @@ ROOMS = frozenset(
     {"deploy", "features", "grpc_api", "millstream", "monitoring", "offline_training", "streams", "tests"}
 )
 DEFINITIONS_FILE = "definitions.py"
+ENGINE_CLASSES = MappingProxyType(
+    {
+        "offline_store": "features.feast_offline.MillstreamOfflineStore",
+        "batch_engine": "features.feast_offline.MillstreamComputeEngine",
+    }
+)
+"""Parts of ``feature_store.yaml`` that are the engine's, by class path."""
 
 
 def check_file_names(repo: Path, files: Iterable[Path]) -> None:
@@ -54,6 +62,14 @@ def read_store_config(repo: Path) -> Mapping[str, Any]:
     online = config.get("online_store")
     if not isinstance(online, Mapping) or online.get("type") != "redis":
         raise DomainError(f"{path}: online_store", "is not Redis", "set type: redis and connection_string: host:port")
+    for key, class_path in ENGINE_CLASSES.items():
+        chosen = config.get(key)
+        if not isinstance(chosen, Mapping) or chosen.get("type") != class_path:
+            raise DomainError(
+                f"{path}: {key}",
+                "is none that knows the engine's windows, so Feast's own verbs would give other numbers",
+                f"set type: {class_path}",
+            )
     if "://" in str(online.get("connection_string", "")):
         raise DomainError(f"{path}: online_store.connection_string", "is a URL", "write host:port, as Feast reads it")
     return config

@@ -25,13 +25,14 @@ APPLIED_TAG = "millstream.applied"
 VIEW_TAG = "millstream.view_hash"
 
 
-def client_config(repo: Path, store: StoreSettings) -> str:
-    """``feature_store.yaml`` for a stock Feast client anywhere: the registry's path absolute, the store's address set.
+def client_config(repo: Path, var: Path, store: StoreSettings) -> str:
+    """``feature_store.yaml`` for a Feast client anywhere: absolute paths of registry and state, the store's address.
 
     A password is named by its variable, which Feast expands, and not written down.
     """
     config = _config(repo, (repo / STORE_FILE).read_text(encoding="utf-8"))
     config["online_store"] = {**config["online_store"], **_online_store(store)}
+    config["offline_store"] = {**config["offline_store"], "var": str(var.resolve())}
     return yaml.safe_dump(config, sort_keys=False)
 
 

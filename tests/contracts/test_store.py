@@ -13,7 +13,7 @@ from features.errors import BirthMissingError, ErasureMissedError, StoreUnavaila
 from features.feast_layout import entity_key, state_field
 from features.memory_shards import PROJECT
 from features.plan import EntityKeyPlan
-from features.store import AdoptedLog, Birth, Certificate, StateWrite, Store, StoreReader
+from features.store import AdoptedLog, Birth, Certificate, FeastWrite, StateWrite, Store, StoreReader
 from tests.contracts.sites import Site
 
 LOG = "a" * 22
@@ -188,6 +188,32 @@ async def test_feast_fields_show_one_birth_of_a_view(store: Store, reader: Store
     await store.write_birth(BIRTH)
     assert await store.write_states("spend", "b1", [write(b"k", b"three", b"two", total=b"3")]) == [None]
     assert reader.read_fields([b"k"], [b"total"]) == [[b"3"]]
+
+
+async def test_feast_fields_alone_replace_those_that_were_expected(store: Store, reader: StoreReader) -> None:
+    """By the view's timestamp: what another wrote meanwhile stays, and the state beside it stays in any case."""
+    await store.write_birth(BIRTH)
+    await store.write_states("spend", "b1", [write(b"k", b"state", **{"total": b"1", "_ts:spend": b"old"})])
+    fresh = [b"total", b"2", b"_ts:spend", b"new"]
+    late = [b"total", b"3", b"_ts:spend", b"newer"]
+    assert await store.write_feast_fields("spend", [FeastWrite(b"k", b"", late)]) == [b"old"]
+    pair = [FeastWrite(b"k", b"old", fresh), FeastWrite(b"other", b"", fresh), FeastWrite(b"third", b"old", fresh)]
+    assert await store.write_feast_fields("spend", pair) == [None, None, b""]
+    assert await store.write_feast_fields("spend", [FeastWrite(b"k", b"old", late)]) == [b"new"]
+    found = reader.read_fields([b"k", b"other", b"third"], [b"total", b"_ts:spend", state_field("spend", "b1")])
+    assert found == [[b"2", b"new", b"state"], [b"2", b"new", None], [None, None, None]]
+    assert await store.write_feast_fields("spend", []) == []
+
+
+async def test_feast_fields_of_a_forgotten_entity_do_not_come_back(store: Store, reader: StoreReader) -> None:
+    """Who does not know of an erasure cannot write them, in a store without any birth too."""
+    await store.raise_erasure(ERASURE)
+    lines = [FeastWrite(b"k", b"", [b"total", b"2", b"_ts:spend", b"new"])]
+    with pytest.raises(ErasureMissedError):
+        await store.write_feast_fields("spend", lines)
+    assert reader.read_fields([b"k"], [b"total"]) == [[None]]
+    store.know_erasures(1)
+    assert await store.write_feast_fields("spend", lines) == [None]
 
 
 async def test_entities_are_found_by_their_join_keys(site: Site, store: Store) -> None:

@@ -15,7 +15,10 @@ online_store:
   type: redis
   connection_string: "localhost:6379"
 offline_store:
-  type: dask
+  type: features.feast_offline.MillstreamOfflineStore
+  var: ../var
+batch_engine:
+  type: features.feast_offline.MillstreamComputeEngine
 entity_key_serialization_version: 3
 """,
     ".feastignore": "data/\n",

@@ -1,0 +1,88 @@
+"""The plan and the lake of a domain, as Feast's configuration leads to them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.errors import DomainError, RequestError
+from features.lake import Lake, open_site_lake
+from features.lake_reach import looks_back_us
+from features.plan import Plan, ViewPlan
+from features.plan_shelf import applied_plan
+from features.settings import Settings, load_settings
+
+
+class Site:
+    """What the engine knows of the project that a Feast configuration names.
+
+    Parameters
+    ----------
+    config
+        Feast's `RepoConfig`. ``offline_store.var`` is the folder of all state, from the folder of
+        ``feature_store.yaml``; the environment (``MILLSTREAM_VAR``) wins over it.
+
+    Attributes
+    ----------
+    repo, settings, state_dir
+        Folder of ``feature_store.yaml``, settings of the site, and the domain's folder of state.
+
+    """
+
+    def __init__(self, config: Any) -> None:
+        self._project = str(config.project)
+        self.repo = Path(config.repo_path or ".")
+        self.settings: Settings = load_settings(project=self._project, var=_var(config))
+        self.state_dir = self.settings.state_dir(self._project)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that was applied last; DomainError where none was, or the folder of state is another."""
+        try:
+            return applied_plan(self.state_dir)
+        except DomainError as error:
+            remedy = f"{error.remedy}, or say in feature_store.yaml where its state is: offline_store.var"
+            raise DomainError(error.where, error.problem, remedy) from error
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The event lake."""
+        return open_site_lake(self.settings, self._project)
+
+    def events(self, topic: str) -> pa.Table:
+        """Valid events of a topic; DomainError where the lake knows nothing of it."""
+        if not self.lake.logs(topic):
+            raise DomainError(
+                f"lake {self.settings.lake_url(self._project)}",
+                f"holds no record of topic {topic}",
+                "run workers on it (`millstream up`), or say where it is: MILLSTREAM_LAKE__URL",
+            )
+        return self.lake.read(self.plan.source(topic))
+
+    def refuse_dropped(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
+        """RequestError where a view, seen at these instants, looks back on records that retention has dropped."""
+        until_us = self.lake.dropped_until_us(view.topic)
+        if until_us is None:
+            return
+        n_cut_off = int((at_us - looks_back_us(view) <= until_us).sum())
+        if n_cut_off:
+            dropped = datetime.fromtimestamp(until_us / 1_000_000, UTC).isoformat()
+            raise RequestError(
+                f"view {view.name}",
+                f"looks back on dropped records in {n_cut_off} rows: those of {view.topic} are kept since {dropped}",
+                "ask for later instants, further from it than the longest window and its hop",
+            )
+
+
+def _var(config: Any) -> Path | None:
+    """Folder of all state where the configuration names it and the environment does not."""
+    var = getattr(config.offline_store, "var", None)
+    if var is None or "var" in load_settings().model_fields_set:
+        return None
+    return Path(config.repo_path or ".", var).resolve()
