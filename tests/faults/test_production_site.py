@@ -1,4 +1,4 @@
-"""Each kind of fault alone on Apache Kafka and Redis, a short run of them all, and a judge that sees what is wrong."""
+"""Each kind of fault alone on Apache Kafka and Redis, and a judge that sees what is wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from features.feast_layout import state_field
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = 11
-PER_SECOND = 1_500
+PER_SECOND = 700
 LONG_S = 600.0
 """More traffic than the tests of this module wait for."""
 
