@@ -64,12 +64,16 @@ class ProductionSite(Site):
         self.questions = Questions(self.scorer.address, payments, seconds=seconds)
         running.callback(self.scorer.kill)
         running.callback(self.questions.end)
-        self.admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         self.workers: list[WorkerProcess] = []
         self.wider: WorkerProcess | None = None
         self.ended: Counter[int | None] = Counter()
         """Workers that ended by themselves, by exit code."""
         self._n_workers = 0
+
+    @property
+    def admin(self) -> AdminClient:
+        """A new one each time: librdkafka 2 never finds a group's coordinator again once its broker was restarted."""
+        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     @property
     def store_settings(self) -> StoreSettings:
@@ -252,7 +256,8 @@ class ProductionSite(Site):
             info = self.logs.describe([self.topic]).get(self.topic)
             if info is None or info.log != log:
                 return True
-            self.admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
+            admin = self.admin
+            admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
         return False
 
     def _spawned(self, name: str, plan: Plan) -> WorkerProcess:
