@@ -19,6 +19,7 @@ from deploy.faults.payments import Payments
 from deploy.faults.production_site import ProductionSite
 from deploy.faults.schedule import KINDS, schedule
 from features.errors import RequestError
+from streams.watchdog import EXIT_STALLED
 
 EVENTS_A_MINUTE: Final = 334_000
 FAULTS_A_MINUTE: Final = 3.4
@@ -56,7 +57,9 @@ def run_faults(folder: Path, seed: int, load: Load, note: Callable[[str], None])
     with ExitStack() as running:
         site = ProductionSite(folder, running, Payments(seed, load.n_events), seconds=load.seconds, note=note)
         hurt(site, seed, load, note)
+        judged_s = time.monotonic()
         verdict = judge(site)
+    note(f"{verdict.verified} scores and {site.sent.n} records: all is judged ({time.monotonic() - judged_s:.1f} s)")
     for finding in verdict.findings:
         note(finding)
     return {
@@ -66,11 +69,14 @@ def run_faults(folder: Path, seed: int, load: Load, note: Callable[[str], None])
         "doubled": verdict.doubled,
         "differing": verdict.differing,
         "unaccounted_dead_letters": verdict.unaccounted_dead_letters,
+        "verified": verdict.verified,
+        "mismatched": verdict.mismatched,
+        "scores_refused": site.questions.n_refused,
         "kinds": dict(sorted(Counter(load.kinds).items())),
         "workers_that_ended": {str(code): n for code, n in site.ended.items()},
         "seed": seed,
         "seconds": round(time.monotonic() - began_s),
-        "passed": verdict.holds,
+        "passed": verdict.holds and set(site.ended) <= {EXIT_STALLED},
     }
 
 

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from features.bundle import (
-    EXPLAIN,
-    GOLDEN,
-    MODEL,
-    MODEL_CARD,
-    REFERENCE,
-    Decision,
-    Manifest,
-    TrainingWindow,
-    write_manifest,
-)
+from deploy.made_up_model import publish_made_up_model
 from features.feast_layout import KeyLayout
-from features.golden import GoldenRows, write_golden
 from features.kernel import ViewKernel
 from features.plan import (
     AggregatePlan,
@@ -38,12 +26,9 @@ from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.state import State
 from features.store import Birth, StateWrite
-from features.vector import MissingPolicy
-from grpc_api.pointer import Pointer, models_dir, pointer_file, write_pointer
 
 N_STATES: Final = 2_000
 TREES: Final = 200
-LEAVES: Final = 31
 MODEL_NAME: Final = "bench"
 BIRTH: Final = "bench"
 LOG: Final = "AAAAAAAAQACAAAAAAAAAAQ"
@@ -131,49 +116,6 @@ async def fill_store(settings: StoreSettings, kernel: ViewKernel, states: Sequen
 def publish_model(
     state_dir: Path, kernel: ViewKernel, states: Sequence[State], now_us: int, generator: np.random.Generator
 ) -> None:
-    """Train a model of full size on the states' own features, and point at its bundle as model sync would."""
-    from offline_training.boosting import fit_booster, raw_predict
-    from offline_training.lightgbm_trees import read_trees
-    from offline_training.onnx_trees import to_onnx
-
+    """Train a model of full size on the states' own features, and point at its bundle."""
     rows = np.array([kernel.finish(state, now_us) for state in states], dtype=np.float64)
-    noise = generator.normal(size=rows.shape)
-    raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
-    params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05}
-    booster = fit_booster(rows, (raw > 0).astype(np.float64), params, 0, TREES)
-    folder = models_dir(state_dir) / MODEL_NAME / "1"
-    folder.mkdir(parents=True)
-    (folder / MODEL).write_bytes(to_onnx(read_trees(booster.model_to_string())))
-    golden = GoldenRows(rows[:100], raw_predict(booster, rows[:100]))
-    write_golden(folder / GOLDEN, PLAN.service(MODEL_NAME).feature_names, golden)
-    _seal(folder)
-
-
-def _seal(folder: Path) -> None:
-    """Write the manifest, and the pointer to it."""
-    for name in (EXPLAIN, MODEL_CARD, REFERENCE):
-        (folder / name).write_bytes(b"")
-    made_at = datetime.now(UTC)
-    bundle = write_manifest(
-        folder,
-        Manifest(
-            model=MODEL_NAME,
-            task="binary",
-            project=PLAN.project,
-            service=MODEL_NAME,
-            created_at=made_at,
-            plan_hash=PLAN.hash,
-            view_hashes={view.name: view.hash for view in PLAN.views},
-            transforms_sha256=PLAN.transforms_sha256,
-            features=PLAN.service(MODEL_NAME).feature_names,
-            missing=MissingPolicy(),
-            decision=Decision(threshold=0.5, positive="yes", negative="no"),
-            window=TrainingWindow(first_at=made_at, last_at=made_at, rows=N_STATES, positives=N_STATES // 2),
-            data_fingerprint="made up",
-            metrics={},
-            code_version="bench",
-            files={},
-        ),
-    )
-    pointer = Pointer(model=MODEL_NAME, version="1", path="1", digest=bundle.digest)
-    write_pointer(pointer_file(folder.parent.parent, MODEL_NAME), pointer)
+    publish_made_up_model(state_dir, PLAN, MODEL_NAME, rows, generator, trees=TREES)

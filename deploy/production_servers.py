@@ -31,7 +31,10 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 """
+"""The last two: one that was killed is let in again only once its session is over, which by default takes 9 s."""
 
 
 class KafkaServer(Server):

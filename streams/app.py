@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import faust
+from faust.app.base import BootStrategy
 
 from features.plan import Plan
 from features.settings import Settings
@@ -32,8 +33,19 @@ class Taker(Protocol):
         ...
 
 
+class ConsumerAlone(BootStrategy):  # type: ignore[misc]  # Faust is untyped
+    """Starts no producer: Faust's would end the process that starts while the broker is away.
+
+    The worker announces through one of its own.
+    """
+
+    enable_kafka_producer = False
+
+
 class WorkerApp(faust.App):  # type: ignore[misc]  # Faust is untyped
     """A Faust app whose consumer hands over whole batches."""
+
+    BootStrategy = ConsumerAlone
 
     def __init__(
         self, app_id: str, *, lanes: Assignment, pulse: Pulse, log_watch: LogWatch, taker: Taker, **options: Any

@@ -29,6 +29,7 @@ FETCH_WAIT_MS = 100
 running fetch, so its next records wait that long at most (Faust's 1,500 ms showed as latency)."""
 POLL_S = 0.2
 COMMIT_DEADLINE_S = 5.0
+BROKER_RETRY_S = 0.5
 NOWHERE = frozenset({TP("__none__", 0)})
 """Named in a poll that is to return nothing: an empty set would mean all partitions."""
 
@@ -78,6 +79,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stood_at_ms: dict[TP, int] = {}
+
+    async def on_start(self) -> None:
+        """Connect; a broker that went away since the process began is waited for, where Faust would end it."""
+        while not self.should_stop:
+            try:
+                await super().on_start()
+            except KafkaError as error:
+                log.warning("waiting for the broker", error=repr(error))
+                await self._consumer.stop()
+                await self.sleep(BROKER_RETRY_S)
+            else:
+                return
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

@@ -1,4 +1,4 @@
-"""Holds store, lake and dead letters against what was sent, and says how much of it is not so."""
+"""Holds store, lake and dead letters against what was sent, and scores against the lake; says how much is not so."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from confluent_kafka import Consumer, TopicPartition
 from deploy.faults.oracle import Expected, expected_states
 from deploy.faults.payments import SOURCE, account_id
 from deploy.faults.production_site import ProductionSite
+from deploy.faults.questions import N_ASKED
 from deploy.log_ends import read_ends
+from deploy.rescoring import raw_scores
 from features.feast_layout import KeyLayout, state_field
+from features.judge import judge_of
 from features.kernel import ViewKernel
 from features.kernels import open_kernel
+from features.key_sample import KeySample
 from features.nouns import DEAD_LETTERS_TOPIC
 from features.plan import ViewPlan
 from features.redis_reader import RedisReader
+from features.verify import VerifyReport, verify
 
 CHUNK: Final = 200
 SHOWN: Final = 20
@@ -51,12 +56,17 @@ class Verdict(NamedTuple):
     """States of which any value, position or field of Feast's is another; rows that do not say what was sent."""
     unaccounted_dead_letters: int
     """Bad records without their reason in the lake, good ones with one, announcements of neither."""
+    verified: int
+    """Scores that were proven again from the lake."""
+    mismatched: int
+    """Scores that were not, and faults of the lake that `features.verify` finds."""
     findings: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong."""
-        return not any(self[:4])
+        """Whether something was verified, and nothing is wrong."""
+        wrong = (self.lost, self.doubled, self.differing, self.unaccounted_dead_letters, self.mismatched)
+        return self.verified > 0 and not any(wrong)
 
 
 def judge(site: ProductionSite) -> Verdict:
@@ -70,12 +80,21 @@ def judge(site: ProductionSite) -> Verdict:
     for kind, n, finding in (*_lake(site), *_announcements(site)):
         counts[kind] += n
         findings.append(finding)
+    report = _verified(site)
+    mismatches = [
+        f"score of {wrong.entity}, {wrong.feature} ({wrong.cause}): {wrong.detail}" for wrong in report.mismatches
+    ]
+    faults = [f"lake: {fault}" for fault in report.lake_faults]
+    if report.waiting:
+        faults.append(f"{report.waiting} scores rest on records that the lake does not hold")
     return Verdict(
-        counts["lost"],
-        counts["doubled"],
-        counts["differing"],
-        counts["unaccounted_dead_letters"],
-        tuple(findings[:SHOWN]),
+        lost=counts["lost"],
+        doubled=counts["doubled"],
+        differing=counts["differing"],
+        unaccounted_dead_letters=counts["unaccounted_dead_letters"],
+        verified=report.checked,
+        mismatched=report.mismatched + report.waiting + len(report.lake_faults),
+        findings=(*findings[:SHOWN], *mismatches, *faults),
     )
 
 
@@ -151,6 +170,12 @@ def _announcements(site: ProductionSite) -> Iterator[Wrong]:
     poisoned = {f"{log}/{partition}/{offset}" for log, partition, offset in rows}
     if strays := announced(site) - poisoned:
         yield "unaccounted_dead_letters", len(strays), f"announced, and was no bad record: {min(strays)}"
+
+
+def _verified(site: ProductionSite) -> VerifyReport:
+    """What ``millstream verify`` finds, of the entities that were asked for."""
+    judge = judge_of(site.plan, {}, site.scorer.state_dir, raw_scores)
+    return verify(site.lake, judge, sample=KeySample(N_ASKED, seed=0), shown=SHOWN)
 
 
 def announced(site: ProductionSite) -> set[str]:

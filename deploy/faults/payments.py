@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from features.formats.record import Reason
-from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
+from features.plan import (
+    AggregatePlan,
+    ColumnPlan,
+    EntityKeyPlan,
+    FeatureRef,
+    Plan,
+    ServicePlan,
+    SourcePlan,
+    ViewPlan,
+)
 
 TOPIC: Final = "payments"
 PARTITIONS: Final = 6
@@ -58,18 +68,30 @@ def _view(name: str, view_hash: str, windows: dict[str, tuple[int | None, int | 
     )
 
 
-def _plan(*views: ViewPlan) -> Plan:
-    return Plan(
-        project="faults", sources=(SOURCE,), views=views, request_features=(), services=(), transforms_sha256=""
-    )
-
-
 SPEND: Final = _view(
     "spend",
     "5be4d5be4d5be4d0",
     {"1h": (HOUR_US, HOUR_US // 12), "1d": (24 * HOUR_US, HOUR_US), "ever": (None, None)},
 )
 HABIT: Final = _view("habit", "4ab174ab174ab170", {"6h": (6 * HOUR_US, HOUR_US // 2)})
+RISK: Final = ServicePlan(
+    name="risk",
+    features=tuple(FeatureRef(view=SPEND.name, feature=feature.name, kind="stream") for feature in SPEND.features),
+)
+"""What a scorer asks for during a run, so that there are records to verify."""
+
+
+def _plan(*views: ViewPlan) -> Plan:
+    return Plan(
+        project="faults",
+        sources=(SOURCE,),
+        views=views,
+        request_features=(),
+        services=(RISK,),
+        transforms_sha256=hashlib.sha256(b"").hexdigest(),
+    )
+
+
 PLAN: Final = _plan(SPEND)
 WIDER_PLAN: Final = _plan(SPEND, HABIT)
 """What a roll-out would bring: one view more, in a consumer group of its own, which writes the first view as well."""
@@ -91,7 +113,10 @@ class Payments:
     """All records of a run, in the order that they are sent; the next ones can be ordered to be poisoned."""
 
     def __init__(self, seed: int, n_events: int) -> None:
+        self.seed = seed
         self.n_events = n_events
+        self.now_us = BEGAN_US
+        """Event time that has been reached."""
         self._chance = random.Random(f"payments {seed}")  # noqa: S311 - no secret
         self._step_us = max(1, SPAN_US // n_events)
         self._n_to_poison = 0
@@ -110,12 +135,13 @@ class Payments:
         chance = self._chance
         last: Payment | None = None
         for n in range(self.n_events):
+            self.now_us = BEGAN_US + n * self._step_us
             if self._n_to_poison or chance.random() < POISONED:
                 self._n_to_poison = max(0, self._n_to_poison - 1)
                 yield self._poisoned()
                 continue
             if last is None or chance.random() >= REPEATED:
-                last = self._payment(BEGAN_US + n * self._step_us)
+                last = self._payment(self.now_us)
             yield last
 
     def _payment(self, now_us: int) -> Payment:

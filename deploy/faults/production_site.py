@@ -1,4 +1,4 @@
-"""The site of a fault run: Apache Kafka, Redis behind a proxy, two to four workers, at times a second group."""
+"""The site of a fault run: Apache Kafka, Redis behind a proxy, a scorer, workers, at times of a second group too."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from deploy.faults.payments import PARTITIONS, PLAN, TOPIC, WIDER_PLAN, Payments
+from deploy.faults.questions import Questions
 from deploy.faults.redis_pair import RedisPair
+from deploy.faults.scorer_process import ScorerProcess
 from deploy.faults.sent import Sent
 from deploy.faults.site import Site
 from deploy.faults.traffic import Traffic
+from deploy.log_ends import read_ends
 from deploy.production_servers import KafkaServer
 from deploy.worker_process import WorkerProcess
 from features.bootstrap import ensure_births, rebuild_births
 from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError, UnavailableError
+from features.nouns import SCORES_TOPIC
 from features.plan import Plan
 from features.settings import StoreSettings
 from features.succession import withdraw_births
@@ -53,12 +58,22 @@ class ProductionSite(Site):
         self.sent = Sent(folder / "sent")
         self.traffic = Traffic(self.bootstrap_servers, payments, self.sent, seconds=seconds)
         running.callback(self.traffic.end)
-        self.admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        self.scorer = ScorerProcess(
+            folder / "scorer", bootstrap_servers=self.bootstrap_servers, store=self.redis.worker_settings
+        )
+        self.questions = Questions(self.scorer.address, payments, seconds=seconds)
+        running.callback(self.scorer.kill)
+        running.callback(self.questions.end)
         self.workers: list[WorkerProcess] = []
         self.wider: WorkerProcess | None = None
         self.ended: Counter[int | None] = Counter()
         """Workers that ended by themselves, by exit code."""
         self._n_workers = 0
+
+    @property
+    def admin(self) -> AdminClient:
+        """A new one each time: librdkafka 2 never finds a group's coordinator again once its broker was restarted."""
+        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     @property
     def store_settings(self) -> StoreSettings:
@@ -81,9 +96,11 @@ class ProductionSite(Site):
         self.certify()
         for _ in range(FEWEST):
             self.add_worker()
+        self.scorer.start()
         self.traffic.start()
         self.traffic.resume(self.log())
         self.until(lambda: all(worker.is_ready() for worker in self.workers), "workers ready")
+        self.questions.start()
 
     def certify(self) -> None:
         """What an operator does to a store that is new or was flushed: births from the lake, and the log adopted."""
@@ -119,13 +136,13 @@ class ProductionSite(Site):
         self.traffic.pause()
         self.settle()
         before = self.log()
-        self.admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
+        self.until(lambda: self._is_deleted(before), "the topic deleted")
 
         def remade() -> bool:
             with suppress(BrokerUnavailableError):  # it may not have let go of the old one yet
                 self.create_topics()
-            info = self.logs.describe([self.topic]).get(self.topic)
-            return info is not None and info.log != before
+                return self.log() != before
+            return False
 
         self.until(remade, "the topic made anew")
         self.traffic.resume(self.log())
@@ -142,16 +159,40 @@ class ProductionSite(Site):
         self.partitions = before + n
         self.traffic.spread(self.partitions)
 
+    def adopt(self) -> None:
+        """See `Site.adopt`; a broker that has only just come back may need a while to answer."""
+        adopt = super().adopt
+
+        def adopted() -> bool:
+            with suppress(BrokerUnavailableError):
+                adopt()
+                return True
+            return False
+
+        self.until(adopted, "the topic adopted")
+
     def rebuild(self) -> None:
         """Make all states anew from the lake, in new births."""
         views = [view.name for view in self.written_plan.views]
         self.ask(lambda store: rebuild_births(store, self.lake, self.written_plan, views))
 
     def finish(self, deadline_s: float) -> None:
-        """Wait until all of the traffic is sent, and applied."""
+        """Wait until all of the traffic is sent, and applied; then ask no more, and wait for what was recorded."""
         self.until(lambda: not self.traffic.is_alive(), "all traffic sent", deadline_s)
         self.traffic.finish(0.0)
         self.settle()
+        self.questions.end()
+        self.await_records()
+
+    def await_records(self) -> None:
+        """Wait until the lake holds every score that was recorded so far."""
+
+        def all_held() -> bool:
+            ends = read_ends(self.bootstrap_servers, self.logs, [SCORES_TOPIC])
+            lake = self.lake
+            return all((lake.end(topic, log, number) or 0) >= end for (topic, log, number), end in ends.items())
+
+        self.until(all_held, "the scores in the lake")
 
     def all_workers(self) -> list[WorkerProcess]:
         """Those of both groups."""
@@ -189,6 +230,10 @@ class ProductionSite(Site):
                     f"{worker.folder.name} ended by itself with code {worker.exit_code}; {worker.log_end(LOG_LINES)}"
                 )
                 worker.spawn()
+        if not self.scorer.is_running:
+            raise NotServingError("scorer", f"ended by itself; {self.scorer.log_end(LOG_LINES)}")
+        if self.questions.failure is not None:
+            raise self.questions.failure
 
     def settle(self) -> None:
         """Wait until every record that was sent so far is applied, in the lake and marked, by all groups."""
@@ -207,7 +252,7 @@ class ProductionSite(Site):
         ends = dict(self.sent.ends)
         try:
             log = self.log()
-            offsets = self.restart_offsets(self.written_plan.views)
+            offsets = self.restart_offsets(self.written_plan.views, log)
         except (BirthMissingError, UnavailableError):
             return sum(ends.values())
         return sum(max(0, end - offsets.get(at, 0)) for at, end in ends.items() if at[0] == log)
@@ -216,6 +261,16 @@ class ProductionSite(Site):
         """Why workers are not ready, in their own words."""
         found = {worker.problems() for worker in self.all_workers()} - {""}
         return "; ".join(sorted(found)) or "all workers are ready"
+
+    def _is_deleted(self, log: str) -> bool:
+        """Whether the topic is that log no more; else it is deleted, and may be so a moment later."""
+        with suppress(BrokerUnavailableError, KafkaException, TimeoutError):
+            info = self.logs.describe([self.topic]).get(self.topic)
+            if info is None or info.log != log:
+                return True
+            admin = self.admin
+            admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
+        return False
 
     def _spawned(self, name: str, plan: Plan) -> WorkerProcess:
         worker = self.new_worker(name, plan, cache_entities=CACHED, chunk_entities=CHUNK)

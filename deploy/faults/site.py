@@ -107,8 +107,10 @@ class Site:
 
         return self.ask(ask)
 
-    def restart_offsets(self, views: Sequence[ViewPlan] | None = None) -> Mapping[tuple[str, int], int]:
-        """Where a restarted worker would begin, by (log, partition) of all adopted logs."""
+    def restart_offsets(
+        self, views: Sequence[ViewPlan] | None = None, log: str | None = None
+    ) -> Mapping[tuple[str, int], int]:
+        """Where a restarted worker would begin, by (log, partition), of one adopted log or of all."""
 
         async def read(store: RedisStore) -> tuple[Any, Any]:
             return await store.read_certificate(), await store.read_progress()
@@ -126,6 +128,6 @@ class Site:
                 partition=partition,
             )
             for adopted in certificate.logs
-            if adopted.topic == self.topic
+            if adopted.topic == self.topic and log in {None, adopted.log}
             for partition in range(self.partitions)
         }

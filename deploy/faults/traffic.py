@@ -51,7 +51,7 @@ class Traffic(threading.Thread):
         self._may_send.set()
 
     def pause(self) -> None:
-        """Send nothing from now on; returns once the broker has acknowledged all that was sent."""
+        """Send nothing from now on; returns once all that was sent is acknowledged by the broker, and saved."""
         self._may_send.clear()
         self._wait(self._is_quiet, FLUSH_S)
 
@@ -90,6 +90,7 @@ class Traffic(threading.Thread):
         while not self._ended and self._n_produced < self._payments.n_events:
             if not self._may_send.is_set():
                 flush(producer)
+                self._sent.save()
                 self._is_quiet.set()
                 self._may_send.wait()
                 producer = self._new_producer()  # one that has not heard of the log before

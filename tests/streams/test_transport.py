@@ -204,6 +204,44 @@ async def test_memory_is_bounded_while_the_engine_waits(tansu: TansuServer, tmp_
 
 
 @pytest.mark.servers
+async def test_a_broker_that_goes_away_before_the_app_starts_is_waited_for(tmp_path: Path) -> None:
+    """Killed after the worker found it up, and back later: the same app joins its group, where Faust's would end."""
+    with TansuServer(tmp_path / "tansu") as broker:
+        bench = Bench(broker.bootstrap_servers, "transport-away", tmp_path)
+        broker.kill()
+        starting = asyncio.create_task(bench.app.start())
+        await wait_until_async(lambda: has_failed_to_connect(bench.app), 30)
+        broker.start()
+        bench.logs.create([bench.topic], 2)
+        await starting
+        try:
+            await wait_until_async(lambda: len(bench.lanes.running()) == 2, 30)
+            assert not bench.app.crashed
+        finally:
+            await bench.app.stop()
+
+
+@pytest.mark.servers
+async def test_an_app_that_waits_for_its_broker_can_be_told_to_end(tmp_path: Path) -> None:
+    """It does not wait for the broker to come back."""
+    with TansuServer(tmp_path / "tansu") as broker:
+        bench = Bench(broker.bootstrap_servers, "transport-ended", tmp_path)
+        broker.kill()
+        starting = asyncio.create_task(bench.app.start())
+        await wait_until_async(lambda: has_failed_to_connect(bench.app), 30)
+        async with asyncio.timeout(20):
+            await bench.app.stop()
+            await starting
+
+
+def has_failed_to_connect(app: WorkerApp) -> bool:
+    """Whether a Kafka client of the app was given up."""
+    thread = getattr(app.consumer, "_thread", None)
+    consumer = getattr(thread, "_consumer", None)
+    return bool(consumer is not None and consumer._closed)
+
+
+@pytest.mark.servers
 async def test_a_position_beyond_the_log_is_refused(tansu: TansuServer, tmp_path: Path) -> None:
     """A log that ends below where reading must go on has lost records, and says so; the other lane goes on."""
     bench = Bench(tansu.bootstrap_servers, "transport-beyond", tmp_path)

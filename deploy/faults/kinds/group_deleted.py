@@ -19,10 +19,15 @@ def inject(site: ProductionSite, chance: random.Random) -> None:  # noqa: ARG001
     group = group_name(site.plan)
 
     def deleted() -> bool:
+        admin = site.admin
         try:
-            site.admin.delete_consumer_groups([group])[group].result(DEADLINE_S)
+            admin.delete_consumer_groups([group])[group].result(DEADLINE_S)
+        except TimeoutError:  # its coordinator is being found, or loads what it knows
+            return False
         except KafkaException as error:
             if error.args[0].code() == KafkaError.NON_EMPTY_GROUP:  # one that was killed lives on for a session
+                return False
+            if error.args[0].retriable():
                 return False
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from deploy.bench_faults import load_of
 from deploy.faults.schedule import KINDS, schedule
@@ -14,6 +15,23 @@ def test_every_kind_comes_before_one_comes_again() -> None:
     kinds = schedule(3, 3 * len(KINDS))
     for begin in range(0, len(kinds), len(KINDS)):
         assert sorted(kinds[begin : begin + len(KINDS)]) == sorted(KINDS)
+
+
+def test_a_hundred_faults_hold_every_kind() -> None:
+    """By whatever seed, and each several times."""
+    for seed in range(200):
+        counts = Counter(schedule(seed, 100))
+        assert set(counts) == set(KINDS)
+        assert min(counts.values()) >= 100 // len(KINDS)
+
+
+def test_every_fault_that_a_site_has_to_stand_is_a_kind() -> None:
+    """What is done to workers, broker, store, network, disk and records."""
+    workers = {"worker_killed", "worker_joined", "worker_left", "worker_paused", "second_group"}
+    broker = {"broker_restarted", "topic_recreated", "group_deleted"}
+    store = {"store_forgets", "store_failed_over", "store_flushed", "store_full"}
+    others = {"network_cut", "poison_burst", "disk_full"}
+    assert workers | broker | store | others <= set(KINDS)
 
 
 def test_a_seed_decides() -> None:

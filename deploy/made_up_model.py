@@ -1,0 +1,78 @@
+"""A model for benches and fault runs: trained on labels that were made up, published as model sync would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from features.bundle import (
+    EXPLAIN,
+    GOLDEN,
+    MODEL,
+    MODEL_CARD,
+    REFERENCE,
+    Decision,
+    Manifest,
+    TrainingWindow,
+    write_manifest,
+)
+from features.golden import GoldenRows, write_golden
+from features.plan import Plan
+from features.vector import MissingPolicy
+from grpc_api.pointer import Pointer, models_dir, pointer_file, write_pointer
+
+LEAVES: Final = 31
+N_GOLDEN: Final = 100
+
+
+def publish_made_up_model(
+    state_dir: Path, plan: Plan, service: str, rows: np.ndarray, generator: np.random.Generator, *, trees: int
+) -> None:
+    """Train on vectors of a service, and point scorers of the state folder at the bundle; the model is named alike."""
+    from offline_training.boosting import fit_booster, raw_predict
+    from offline_training.lightgbm_trees import read_trees
+    from offline_training.onnx_trees import to_onnx
+
+    noise = generator.normal(size=rows.shape)
+    raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
+    params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05}
+    booster = fit_booster(rows, (raw > 0).astype(np.float64), params, 0, trees)
+    folder = models_dir(state_dir) / service / "1"
+    folder.mkdir(parents=True)
+    (folder / MODEL).write_bytes(to_onnx(read_trees(booster.model_to_string())))
+    golden = GoldenRows(rows[:N_GOLDEN], raw_predict(booster, rows[:N_GOLDEN]))
+    write_golden(folder / GOLDEN, plan.service(service).feature_names, golden)
+    _seal(folder, plan, service, len(rows))
+
+
+def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> None:
+    """Write the manifest, and the pointer to it."""
+    for name in (EXPLAIN, MODEL_CARD, REFERENCE):
+        (folder / name).write_bytes(b"")
+    made_at = datetime.now(UTC)
+    bundle = write_manifest(
+        folder,
+        Manifest(
+            model=service,
+            task="binary",
+            project=plan.project,
+            service=service,
+            created_at=made_at,
+            plan_hash=plan.hash,
+            view_hashes={view.name: view.hash for view in plan.views},
+            transforms_sha256=plan.transforms_sha256,
+            features=plan.service(service).feature_names,
+            missing=MissingPolicy(),
+            decision=Decision(threshold=0.5, positive="yes", negative="no"),
+            window=TrainingWindow(first_at=made_at, last_at=made_at, rows=n_rows, positives=n_rows // 2),
+            data_fingerprint="made up",
+            metrics={},
+            code_version="bench",
+            files={},
+        ),
+    )
+    pointer = Pointer(model=service, version="1", path="1", digest=bundle.digest)
+    write_pointer(pointer_file(folder.parent.parent, service), pointer)
