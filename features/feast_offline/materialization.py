@@ -43,8 +43,8 @@ async def materialize_view(
     while True:
         await learn_erasures(store, site.lake, site.plan)
         _refuse_other_births(view, (await store.read_certificate()).births)
-        events = await asyncio.to_thread(site.events, view.topic)
-        rows = latest_rows(view, site.plan.source(view.topic), events, start_us, end_us)
+        events = await asyncio.to_thread(site.view_events, view, site.events)
+        rows = latest_rows(view, site.plan.source_of(view), events, start_us, end_us)
         site.refuse_dropped(view, rows.newest_us + 1)
         try:
             return await _write(store, site.plan, view, rows, progress)

@@ -134,7 +134,7 @@ class _Retrieval(NamedTuple):
 
     def _stream_columns(self, view: ViewPlan, renamed: Mapping[str, str]) -> Columns:
         self.site.refuse_dropped(view, self.rows.at_us)
-        source, events = self.site.plan.source(view.topic), self.events(view.topic)
+        source, events = self.site.plan.source_of(view), self.site.view_events(view, self.events)
         names = [renamed.get(key.name, key.name) for key in view.keys]
         return stream_columns(view, source, events, self.rows, names, "as_known" if self.as_known else "as_true")
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from feast import KafkaSource
+
 from features.declarations.objects import quiet_feast
 from features.declarations.registry import VIEW_TAG
 from features.declarations.source import Folder, compile_source
-from features.declarations.view import compile_view, stream_source_of
+from features.declarations.topics import stream_source_of, topics_of
+from features.declarations.view import compile_view
 from features.errors import PlanMismatchError
 from features.feast_offline.site import Site
 from features.plan import ViewPlan
@@ -57,5 +60,7 @@ def _compiled_hash(site: Site, view: Any, registry: Any) -> str:
         folder = Folder(
             site.repo, functions_of(plan, site.state_dir), transforms_text(plan_folder(site.state_dir, plan.hash))
         )
-        source = compile_source(stream_source_of(view), join_keys, folder)
-        return compile_view(view, source, entities).plan.hash
+        found = [source for source in registry.list_data_sources(plan.project) if isinstance(source, KafkaSource)]
+        declared = {str(source.kafka_options.topic): source for source in [*found, stream_source_of(view)]}
+        sources = [compile_source(declared[topic], join_keys, folder) for topic in topics_of(view, declared.values())]
+        return compile_view(view, sources, entities).plan.hash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from features.lake_reach import looks_back_us
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import applied_plan
 from features.settings import Settings, load_settings
+from features.view_events import join_events
 
 
 class Site:
@@ -56,26 +58,32 @@ class Site:
         return open_site_lake(self.settings, self._project)
 
     def events(self, topic: str) -> pa.Table:
-        """Valid events of a topic; DomainError where the lake knows nothing of it."""
-        if not self.lake.logs(topic):
+        """Valid events of a topic."""
+        return self.lake.read(self.plan.source(topic))
+
+    def view_events(self, view: ViewPlan, events: Callable[[str], pa.Table]) -> pa.Table:
+        """Events of all topics of a view, of which ``events`` gives each; DomainError where the lake knows none."""
+        if not any(self.lake.logs(topic) for topic in view.topics):
             raise DomainError(
                 f"lake {self.settings.lake_url(self._project)}",
-                f"holds no record of topic {topic}",
+                f"holds no record of topic {' or '.join(view.topics)}",
                 "run workers on it (`millstream up`), or say where it is: MILLSTREAM_LAKE__URL",
             )
-        return self.lake.read(self.plan.source(topic))
+        return join_events(self.plan, view, {topic: events(topic) for topic in view.topics})
 
     def refuse_dropped(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
         """RequestError where a view, seen at these instants, looks back on records that retention has dropped."""
-        until_us = self.lake.dropped_until_us(view.topic)
+        found = [self.lake.dropped_until_us(topic) for topic in view.topics]
+        until_us = max((each for each in found if each is not None), default=None)
         if until_us is None:
             return
         n_cut_off = int((at_us - looks_back_us(view) <= until_us).sum())
         if n_cut_off:
+            topics = " and ".join(view.topics)
             dropped = datetime.fromtimestamp(until_us / 1_000_000, UTC).isoformat()
             raise RequestError(
                 f"view {view.name}",
-                f"looks back on dropped records in {n_cut_off} rows: those of {view.topic} are kept since {dropped}",
+                f"looks back on dropped records in {n_cut_off} rows: those of {topics} are kept since {dropped}",
                 "ask for later instants, further from it than the longest window and its hop",
             )
 
