@@ -59,6 +59,10 @@ test: fetch check ## Check, then run the whole test suite with real servers
 test-faults: $(INSTALLED) ## Run the fault tests alone
 	@$(BIN)/pytest -m faults $(ARGS)
 
+.PHONY: test-peers
+test-peers: fetch ## Hold every peer of the stream's bench to the same results (downloads their frameworks)
+	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, documents
 	@$(BIN)/ruff format --check $(CODE)
@@ -93,7 +97,7 @@ debian-packages:
 	@missing=; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
-	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
+	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
 	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
