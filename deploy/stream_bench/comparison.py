@@ -20,7 +20,7 @@ from deploy.stream_bench.plain_faust import plain_faust_speed
 from deploy.stream_bench.running_worker import RunningWorker
 from deploy.stream_bench.site import BenchSite
 from deploy.stream_bench.speed import DEADLINE_S, WARM_UP, measure_speed, wait_for
-from deploy.stream_bench.stages import read_stages
+from deploy.stream_bench.stages import latest_stages, read_stages
 from features.errors import MillstreamError
 
 KEPT: Final = Path("var/peers")
@@ -141,12 +141,14 @@ class Comparison:
             load, worker = self._start_worker(running, traffic, f"{traffic}-stages", path)
             n_events = len(load.values)
             wait_for(worker, 1, worker.first_write_s)
-            began = min(wait_for(worker, round(n_events * WARM_UP), DEADLINE_S), n_events - 1)
+            began = wait_for(worker, round(n_events * WARM_UP), DEADLINE_S)
             before, servers_before, began_s = read_stages(path), self._servers_s(), time.perf_counter()
+            if began > n_events * (1 - WARM_UP):  # too few events to look at a part of them
+                before, began, began_s = {}, 0, worker.started_s
             wait_for(worker, n_events, DEADLINE_S)
             n_seen, seconds = n_events - began, time.perf_counter() - began_s
             servers_after = self._servers_s()
-            after = read_stages(path)
+            after = latest_stages(path)
         return {
             "events_per_second": round(n_seen / seconds),
             "worker_us": {name: round((after[name] - before.get(name, 0.0)) / n_seen * 1e6, 2) for name in after},

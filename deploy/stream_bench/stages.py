@@ -18,6 +18,7 @@ from typing import Final
 
 EVERY_S: Final = 0.002
 TELL_S: Final = 0.2
+LATEST_S: Final = 5.0
 
 STAGES: Final = ("fetch", "decode", "group", "kernel", "finish and encode", "store", "lake", "event loop", "other")
 MODULES: Final = {
@@ -119,3 +120,11 @@ def write_stages(path: Path, seconds: dict[str, float]) -> None:
 def read_stages(path: Path) -> dict[str, float]:
     """Seconds by stage as last told; none before the first time."""
     return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def latest_stages(path: Path) -> dict[str, float]:
+    """Seconds by stage as told after this call; a process that rests tells seldom, so it is not waited for long."""
+    since, deadline = time.time(), time.monotonic() + LATEST_S
+    while not (path.exists() and path.stat().st_mtime >= since) and time.monotonic() < deadline:
+        time.sleep(TELL_S / 10)
+    return read_stages(path)
