@@ -88,8 +88,10 @@ class HotSite(Site):
 
     def __init__(self, folder: Path, running: ExitStack) -> None:
         production = kafka_is_installed() and redis_is_installed()
-        broker: type[KafkaServer | TansuServer] = KafkaServer if production else TansuServer
-        self.broker = running.enter_context(broker(folder / "broker"))
+        self.broker: KafkaServer | TansuServer = (
+            KafkaServer(folder / "broker") if production else TansuServer(folder / "broker")
+        )
+        running.enter_context(self.broker)
         self.server = running.enter_context((RedisServer if production else ValkeyServer)(folder / "store"))
         super().__init__(
             folder, PLAN, topic=TOPIC, partitions=PARTITIONS, bootstrap_servers=self.broker.bootstrap_servers
