@@ -1,4 +1,4 @@
-"""The benches: bench stream, bench score, bench backfill, bench aggregates, bench store, bench faults."""
+"""The benches: bench stream, score, backfill, aggregates, store, hot-keys and faults."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import typer
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-WHAT = Annotated[str, typer.Argument(help="stream, score, backfill, aggregates, store or faults.")]
+WHAT = Annotated[str, typer.Argument(help="stream, score, backfill, aggregates, store, hot-keys or faults.")]
 SEED = Annotated[int | None, typer.Option("--seed", help="faults: which events and faults, and in which order.")]
 MINUTES = Annotated[float | None, typer.Option("--minutes", help="faults: how long; thirty hold a hundred faults.")]
 PEERS = Annotated[bool, typer.Option("--peers", help="stream: against other frameworks, on Apache Kafka and Redis.")]
-BENCHES = ("stream", "score", "backfill", "aggregates", "store", "faults")
+BENCHES = ("stream", "score", "backfill", "aggregates", "store", "hot-keys", "faults")
 TAKES = {"peers": "stream", "seed": "faults", "minutes": "faults"}
 """Which bench an option belongs to."""
 
@@ -34,7 +34,8 @@ def bench(call: Invocation, what: WHAT, *, peers: PEERS = False, seed: SEED = No
     call.note(f"running bench {what}; leave the machine alone meanwhile")
     if what in TAKES.values():
         options["note"] = call.note
-    figures = getattr(import_module(f"deploy.bench_{what}"), f"bench_{what}")(**options)
+    module = f"bench_{what.replace('-', '_')}"
+    figures = getattr(import_module(f"deploy.{module}"), module)(**options)
     width = max(len(name) for name in figures)
     lines = [f"{name:<{width}}  {value}" for name, value in figures.items()]
     return Outcome(figures, "\n".join(lines), ExitCode.OK if figures["passed"] else ExitCode.FAILED)

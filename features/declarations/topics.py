@@ -57,7 +57,7 @@ def check_alike(where: str, columns: Iterable[str], masks: Iterable[MaskPlan], s
                 raise DomainError(
                     f"{where}: tag {TAG}",
                     f"topic {other.topic} has no column {column.name!r}, which the view needs",
-                    f"add it to that source's schema, map it (field_mapping), or derive it (tag derive.{column.name})",
+                    f"add it to that source's schema, or derive it there (tag derive.{column.name})",
                 )
             if (theirs.type, theirs.decimals) != (column.type, column.decimals):
                 raise DomainError(

@@ -34,7 +34,7 @@ from features.verify import verify
 from tests.features.orders import AT as ORDERED_AT
 from tests.features.orders import AVRO_SOURCE, proto_source, row
 from tests.features.strategies import LOGS
-from tests.features.test_verify import JUDGE, PLAN, SOURCE, START_US, VIEW, World, event, write
+from tests.features.test_verify import JUDGE, OTHER, PLAN, SOURCE, START_US, VIEW, World, event, write
 
 KEY = b"k" * 32
 D3 = {"device": "d3"}
@@ -507,3 +507,27 @@ def append_scores(lake: Lake, first: int, records: Sequence[ScoreRecord]) -> Non
     decoded = Decoder(SCORES_SOURCE).decode(values, kafka_us)
     offsets = range(first, first + len(values))
     lake.append(SCORES_SOURCE, LOGS[1], 0, LakeBatch(offsets.stop, offsets, kafka_us, values, decoded))
+
+
+async def test_an_entity_of_two_topics_goes_from_both(tmp_path: Path) -> None:
+    """The rows of each, and the state that both fed; all others verify."""
+    world = World(tmp_path, msgspec.structs.replace(VIEW, further_topics=(OTHER.topic,)))
+    world.serve()
+    world.lake = site_lake(tmp_path)
+    world.fill_lake()
+    store = MemoryStore()
+    await store.connect()
+    await ensure_births(store, world.lake, world.plan)
+    before = await states(store)
+    mine = sum(b'"d3"' in value for value in world.values)
+    scores = sum(record.entity == D3 for record in world.records)
+    found = await forgetter(store, world.lake, world.plan).forget(D3)
+    assert whole(found)
+    assert found.rows_erased == mine + scores
+    del before["d3"]
+    assert await states(store) == before
+    for source in (SOURCE, OTHER):
+        assert "d3" not in world.lake.read(source).column("device").to_pylist()
+    report = verify(site_lake(tmp_path), world.judge)
+    assert report.proven
+    assert report.checked == len(world.records) - scores

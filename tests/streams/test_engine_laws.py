@@ -13,7 +13,7 @@ from streams.intake import TermOverError
 from tests.streams.engine_world import Worker, World, run
 from tests.streams.shop import HOUR_US, START_US, Record, Sale, plan, plan_of_two_topics, records, view
 
-LAWS = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+LAWS = settings(max_examples=70, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -46,7 +46,7 @@ def sent(world: World) -> pa.Table:
 
 @pytest.mark.parametrize("fed_by", PLANS)
 @given(partitions(), steps, st.integers(1, 2), st.integers(1, 30 * HOUR_US))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_stored_states_finish_to_what_sql_says(
     fed_by: str, records_of: list[list[Record]], story: list[Any], n_shards: int, later_us: int
 ) -> None:

@@ -20,7 +20,7 @@ from tests.streams.engine_world import KEY, Worker, World, run
 from tests.streams.shop import LOG, START_US, TOPIC, Record, Sale, plan, records, view
 from tests.streams.test_engine_laws import PLANS, follow, partitions, step
 
-LAWS = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+LAWS = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
 async def forget(world: World, account: str, later: int, pause: int) -> None:
