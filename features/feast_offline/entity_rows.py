@@ -24,7 +24,7 @@ class Keys(NamedTuple):
 
 
 class EntityRows:
-    """Rows in the caller's order, each once, however often it is repeated.
+    """Rows in the caller's order, repeated ones among them.
 
     Parameters
     ----------
@@ -83,8 +83,12 @@ def open_entity_rows(site: Site, entity_df: Any) -> EntityRows:
 
 def _to_utc(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     """Instants in UTC; those without a zone are in UTC already, as Feast has it."""
+    if pd.api.types.is_numeric_dtype(column):
+        raise RequestError(
+            name, "holds numbers, of a unit that nobody names", "convert it: pandas.to_datetime(…, unit=…)"
+        )
     try:
-        instants = pd.to_datetime(column, utc=True)
+        instants = pd.to_datetime(column, utc=True, format="ISO8601")  # of text; what are instants already stays so
     except (ValueError, TypeError) as error:
         raise RequestError(name, f"holds what is no instant ({error})", "give instants, best with a zone") from error
     if (n_missing := int(instants.isna().sum())) > 0:

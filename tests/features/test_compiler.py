@@ -314,6 +314,13 @@ OTHER_FILES = [
     ("feature_store.yaml", "entity_key_serialization_version: 3", "entity_key_serialization_version: 2", "set it to 3"),
     ("feature_store.yaml", "registry_type: sql", "registry_type: file", "is not a SQL registry"),
     ("feature_store.yaml", "type: redis", "type: sqlite", "is not Redis"),
+    (
+        "feature_store.yaml",
+        "type: features.feast_offline.MillstreamOfflineStore",
+        "type: dask",
+        "offline_store: is none that knows",
+    ),
+    ("feature_store.yaml", "batch_engine:", "batch_engine_of_old:", "batch_engine: is none that knows"),
     ("feature_store.yaml", '"localhost:6379"', '"redis://localhost:6379"', "is a URL"),
     ("feature_store.yaml", "type: redis", "type: redis\n  key_ttl_seconds: 86400", "expire features since ever"),
 ]
@@ -415,6 +422,7 @@ def test_apply_writes_what_the_other_processes_load(domain: SmallDomain, tmp_pat
     assert load_plan(state_dir / "plan.json") == plan
     assert "kilos_per_parcel" in functions_of(plan, state_dir)
     config = (state_dir / "feature_store.yaml").read_text()
+    assert f"var: {state_dir.parent.resolve()}" in config
     assert "127.0.0.1:7001,db=0,password=${MILLSTREAM_STORE__PASSWORD}" in config
     assert f"sqlite:///{domain.repo.resolve() / 'registry.db'}" in config
 

@@ -157,6 +157,7 @@ def test_instants_are_instants_in_any_zone_and_unit(site: FeastSite) -> None:
         "naive": [at],
         "elsewhere": [at.tz_localize("UTC").tz_convert(timezone(timedelta(hours=-7)))],
         "text": [at.isoformat() + "Z"],
+        "objects": pd.Series([at.tz_localize("UTC").to_pydatetime()], dtype=object),
     }
     answers = {
         name: client.get_historical_features(
@@ -225,6 +226,7 @@ def test_a_saved_dataset_is_what_was_retrieved(site: FeastSite, tmp_path: Path) 
         ({"depot_id": [1.5], "event_timestamp": [EPOCH]}, FLOW, "depot_id: holds values that are no int64"),
         ({"depot_id": [1], "label": [1], "event_timestamp": [EPOCH]}, LANES, "label: holds values that are no string"),
         ({"depot_id": [1], "event_timestamp": ["soon"]}, FLOW, "event_timestamp: holds what is no instant"),
+        ({"depot_id": [1], "event_timestamp": [1_709_251_200]}, FLOW, "event_timestamp: holds numbers"),
         ({"depot_id": [1], "event_timestamp": [pd.NaT]}, FLOW, "event_timestamp: is missing in 1 rows"),
         ({"depot_id": [1], "event_timestamp": [EPOCH], "last_seen": [1]}, FLOW, "'last_seen' is the name of another"),
         (None, FLOW, "entity_df: is NoneType"),
