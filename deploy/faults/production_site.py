@@ -6,13 +6,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions
 
+from deploy.faults.births import make_births
 from deploy.faults.payments import PARTITIONS, PLAN, TOPIC, WIDER_PLAN, Payments
 from deploy.faults.questions import Questions
 from deploy.faults.redis_pair import RedisPair
@@ -23,7 +26,6 @@ from deploy.faults.traffic import Traffic
 from deploy.log_ends import read_ends
 from deploy.production_servers import KafkaServer
 from deploy.worker_process import WorkerProcess
-from features.bootstrap import ensure_births, rebuild_births
 from features.errors import BirthMissingError, BrokerUnavailableError, NotServingError, UnavailableError
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan
@@ -38,6 +40,7 @@ CHUNK: Final = 50
 POLL_S: Final = 0.05
 LOG_LINES: Final = 40
 ADMIN_S: Final = 30.0
+BIRTHS_S: Final = 900.0
 PATIENCE_S: Final = 120.0
 """Without any progress for this long, a run is over."""
 
@@ -53,6 +56,7 @@ class ProductionSite(Site):
             folder, PLAN, topic=TOPIC, partitions=PARTITIONS, bootstrap_servers=self.kafka.bootstrap_servers
         )
         self._running = running
+        self._elsewhere = running.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
         self._note = note
         self.redis = RedisPair(folder, running)
         self.sent = Sent(folder / "sent")
@@ -104,7 +108,7 @@ class ProductionSite(Site):
 
     def certify(self) -> None:
         """What an operator does to a store that is new or was flushed: births from the lake, and the log adopted."""
-        self.ask(lambda store: ensure_births(store, self.lake, self.written_plan))
+        self._make_births(self.written_plan)
         self.adopt()
 
     def add_worker(self) -> WorkerProcess:
@@ -121,7 +125,7 @@ class ProductionSite(Site):
 
     def add_wider_group(self) -> None:
         """Roll the wider plan out: a birth of its new view from the lake, then a worker in a group of its own."""
-        self.ask(lambda store: ensure_births(store, self.lake, WIDER_PLAN))
+        self._make_births(WIDER_PLAN)
         self.wider = self._spawned("wider", WIDER_PLAN)
 
     def remove_wider_group(self) -> None:
@@ -173,8 +177,7 @@ class ProductionSite(Site):
 
     def rebuild(self) -> None:
         """Make all states anew from the lake, in new births."""
-        views = [view.name for view in self.written_plan.views]
-        self.ask(lambda store: rebuild_births(store, self.lake, self.written_plan, views))
+        self._make_births(self.written_plan, rebuild=True)
 
     def finish(self, deadline_s: float) -> None:
         """Wait until all of the traffic is sent, and applied; then ask no more, and wait for what was recorded."""
@@ -230,7 +233,7 @@ class ProductionSite(Site):
                     f"{worker.folder.name} ended by itself with code {worker.exit_code}; {worker.log_end(LOG_LINES)}"
                 )
                 worker.spawn()
-        if not self.scorer.is_running:
+        if self.questions.is_alive() and not self.scorer.is_running:
             raise NotServingError("scorer", f"ended by itself; {self.scorer.log_end(LOG_LINES)}")
         if self.questions.failure is not None:
             raise self.questions.failure
@@ -261,6 +264,12 @@ class ProductionSite(Site):
         """Why workers are not ready, in their own words."""
         found = {worker.problems() for worker in self.all_workers()} - {""}
         return "; ".join(sorted(found)) or "all workers are ready"
+
+    def _make_births(self, plan: Plan, *, rebuild: bool = False) -> None:
+        """Births from the lake, while all else goes on."""
+        made = self._elsewhere.submit(make_births, self.store_settings, self.lake_url, plan, rebuild)
+        self.until(made.done, "births made from the lake", BIRTHS_S)
+        made.result()
 
     def _is_deleted(self, log: str) -> bool:
         """Whether the topic is that log no more; else it is deleted, and may be so a moment later."""

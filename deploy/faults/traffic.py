@@ -73,7 +73,8 @@ class Traffic(threading.Thread):
         """Send no more, finished or not."""
         self._ended = True
         self._may_send.set()
-        self.join(TICK_S + FLUSH_S)
+        if self.is_alive():
+            self.join(TICK_S + FLUSH_S)
 
     def run(self) -> None:
         """See `threading.Thread`."""

@@ -227,10 +227,10 @@ class Lake:
         for place in self._files.places(source.topic):
             last = None if upto is None else upto.get((place.log, place.partition), -1)
             use = partial(_uncovered, self._files, place, pending, decoder=decoder, last=last, keep=keep)
-            rows = self._files.use(place, use)
-            tables += [place_rows(table, place.log, place.partition) for table in rows]
-        table = pa.concat_tables(tables).unify_dictionaries()
-        return with_masks(source, table.filter(pc.is_null(table.column("reason"))) if valid_only else table)
+            for table in self._files.use(place, use):  # filtered one by one: the whole is never in memory twice
+                kept = table.filter(pc.is_null(table.column("reason"))) if valid_only else table
+                tables.append(place_rows(kept, place.log, place.partition))
+        return with_masks(source, pa.concat_tables(tables).unify_dictionaries())
 
     def read_erased(self, source: SourcePlan, erasures: Erasures) -> pa.Table:
         """Valid rows of a topic that these erasures leave out, as far as the lake's files still show them."""

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from deploy.worker_process import WorkerProcess
+from features.bootstrap import rebuild_births
 from features.feast_layout import entity_key, state_field
 from features.nouns import SCORES_SOURCE
 from streams.watchdog import EXIT_STALLED
@@ -43,7 +44,10 @@ def test_a_lake_that_refuses_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_damaged_state_stops_the_worker_for_all_to_see(tmp_path: Path) -> None:
-    """It is not overwritten: the worker pauses, names it, and ends with the watchdog's code; no neighbour is down."""
+    """It is not overwritten: the worker pauses, names it, and ends with the watchdog's code; no neighbour is down.
+
+    Made anew from the lake, the states are right, and the next worker goes on.
+    """
     with fault_world(tmp_path) as world:
         world.ready()
         (view,) = world.plan.views
@@ -60,6 +64,10 @@ def test_a_damaged_state_stops_the_worker_for_all_to_see(tmp_path: Path) -> None
         wait_until(lambda: "feature state" in worker.problems(), 60)
         wait_until(lambda: not worker.is_running, 90)
         assert worker.exit_code == EXIT_STALLED
+        world.ask(lambda store: rebuild_births(store, world.lake, world.plan, [view.name]))
+        worker.spawn()
+        world.confirmed(3_000)
+        assert world.compare(3_000) == 400
 
 
 def test_a_worker_that_is_told_to_end_hands_over(tmp_path: Path) -> None:
