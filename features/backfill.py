@@ -9,7 +9,7 @@ Entities are worked on in portions (`features.portions`), so cost is linear, and
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -40,6 +40,31 @@ class ViewColumns(NamedTuple):
     values: dict[str, npt.NDArray[Any]]
     valid: dict[str, npt.NDArray[np.bool_]]
     newest_us: Int64s
+
+    @classmethod
+    def blank(cls, view: ViewPlan, n: int) -> ViewColumns:
+        """Columns of so many observations, to be filled."""
+        types = {feature.name: aggregate_of(feature.function).value_type for feature in view.features}
+        return cls(
+            {name: np.empty(n, kind) for name, kind in types.items()},
+            {name: np.empty(n, np.bool_) for name in types},
+            np.empty(n, np.int64),
+        )
+
+    def put(self, which: npt.NDArray[np.intp], part: ViewColumns) -> None:
+        """Fill in some observations."""
+        for name, values in part.values.items():
+            self.values[name][which] = values
+            self.valid[name][which] = part.valid[name]
+        self.newest_us[which] = part.newest_us
+
+    def take(self, which: npt.NDArray[np.intp] | slice) -> ViewColumns:
+        """Some observations alone."""
+        return ViewColumns(
+            {name: values[which] for name, values in self.values.items()},
+            {name: valid[which] for name, valid in self.valid.items()},
+            self.newest_us[which],
+        )
 
 
 def backfill(
@@ -96,14 +121,14 @@ def backfill(
     """
     entities = Entities(view, events)
     asked = entities.codes({key.name: keys[key.name] for key in view.keys})
-    events = events.select(_columns_used(view, knowledge)).combine_chunks()
-    columns, reach = _blank(view, len(asked)), Reach(view)
+    events = events.select(_rows_used(view, knowledge)).combine_chunks()
+    columns, reach = ViewColumns.blank(view, len(asked)), Reach(view)
 
     def fill(portion: Portion) -> None:
-        history = History(source, events.take(pa.array(portion.events)), entities.of_rows[portion.events])
+        history = History(source, events.take(portion.events), entities.of_rows[portion.events])
         for some in portion.rounds(portion_rows):
             for sight in sights(history, asked[some], at_us[some], knowledge, reach):
-                _put(columns, some[sight.which], _finish(view, source, sight))
+                columns.put(some[sight.which], _finish(view, source, sight))
 
     work = portions(entities.of_rows, asked, portion_rows)
     with ThreadPoolExecutor(min(threads or pa.cpu_count(), max(len(work), 1))) as pool:
@@ -111,28 +136,27 @@ def backfill(
     return columns
 
 
-def _columns_used(view: ViewPlan, knowledge: Knowledge) -> list[str]:
-    """Columns of the events that the features need beside the keys."""
+def columns_used(views: Iterable[ViewPlan]) -> set[str]:
+    """Declared columns of the events that some views need: all that `features.lake.Lake.read` must read for them.
+
+    Parameters
+    ----------
+    views
+        Views that one source feeds.
+
+    Returns
+    -------
+    set of str
+        Join keys, and what is aggregated.
+
+    """
+    return {name for view in views for name in (*(key.name for key in view.keys), *(f.column for f in view.features))}
+
+
+def _rows_used(view: ViewPlan, knowledge: Knowledge) -> list[str]:
+    """Columns of the table of events that the features need beside the keys."""
     times = ["event_us", "kafka_us"] if knowledge == "as_known" else ["event_us"]
     return [*times, *sorted({declared_name(feature.column) for feature in view.features})]
-
-
-def _blank(view: ViewPlan, n: int) -> ViewColumns:
-    """Columns of so many observations, to be filled."""
-    types = {feature.name: aggregate_of(feature.function).value_type for feature in view.features}
-    return ViewColumns(
-        {name: np.empty(n, kind) for name, kind in types.items()},
-        {name: np.empty(n, np.bool_) for name in types},
-        np.empty(n, np.int64),
-    )
-
-
-def _put(columns: ViewColumns, which: npt.NDArray[np.intp], part: ViewColumns) -> None:
-    """Fill in some observations."""
-    for name, values in part.values.items():
-        columns.values[name][which] = values
-        columns.valid[name][which] = part.valid[name]
-    columns.newest_us[which] = part.newest_us
 
 
 def _finish(view: ViewPlan, source: SourcePlan, sight: Sight) -> ViewColumns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import islice, pairwise
 from operator import lt
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -236,15 +236,18 @@ class Lake:
     def pieces(self, topic: str, rows: int) -> list[Piece]:
         """What the lake covers of a topic, in pieces of whole files and about so many offsets, in the order of `read`.
 
-        Read one by one with `read_piece`, in other processes too, they make up what `read` gives.
+        Read one by one with `read_piece`, in other processes too, they make up what `read` gives now, whatever is
+        written meanwhile.
         """
         found: list[Piece] = []
         for place in self._files.places(topic):
-            cuts = [0]
-            for file in self._files.of(place):
+            files = self._files.of(place)
+            cuts = [files[0].first] if files else []
+            for file in files:
                 if file.next - cuts[-1] > rows and file.first > cuts[-1]:
                     cuts.append(file.first)
-            found += [Piece(place, first, following) for first, following in zip_longest(cuts, cuts[1:])]
+            cuts += [max(file.next for file in files)] if files else []
+            found += [Piece(place, first, following) for first, following in pairwise(cuts)]
         return found
 
     def read_piece(self, source: SourcePlan, piece: Piece, columns: Collection[str] | None = None) -> pa.Table:

@@ -74,6 +74,11 @@ def table_schema(source: SourcePlan, names: Sequence[str] | None = None) -> pa.S
     return pa.schema([pa.field("log", LOG_TYPE), pa.field("partition", pa.int32()), *stored_schema(source, names)])
 
 
+def no_events(source: SourcePlan, wanted: Collection[str]) -> pa.Table:
+    """What `Lake.read` gives of no file, with these declared columns."""
+    return with_masks(source, table_schema(source, columns_of(source, wanted)).empty_table(), wanted)
+
+
 def to_table(source: SourcePlan, batch: LakeBatch) -> pa.Table:
     """A batch as it is stored: every record one row, refused ones with their reason and no columns."""
     reasons = batch.decoded.reasons
