@@ -12,9 +12,10 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,10 +39,8 @@ N_PARTITIONS: Final = 4
 SHARES: Final = (0.1, 0.25, 1.0)
 """Parts of the events and observations that the runs take."""
 CORES: Final = min(2, os.cpu_count() or 1)
-MAX_SECONDS: Final = 60.0
-MAX_MIB: Final = 8 * 1024
-MAX_GROWTH: Final = 1.5
-"""What a row of the largest run may cost, in rows of the smallest."""
+BARS: Final = {"seconds": 60.0, "peak_mib": 8 * 1024, "growth": 1.5}
+"""Growth is what a row of the largest run costs, in rows of the smallest."""
 BATCH_ROWS: Final = 50_000
 N_CHECKED: Final = 20
 LOG: Final = "AAAAAAAAQACAAAAAAAAAAQ"
@@ -120,27 +119,30 @@ def bench_backfill(
 ) -> dict[str, Any]:
     """Run the bench; ``passed`` says whether the slower traffic stayed below all bars, with every function."""
     by_traffic = {name: measure(load) for name, load in workloads(n_events, n_observations, n_entities)}
-    seconds = max(figures["seconds"] for figures in by_traffic.values())
-    peak_mib = max(figures["peak_mib"] for figures in by_traffic.values())
-    growth = max(figures["growth"] for figures in by_traffic.values())
     return {
         "events": n_events,
         "observations": n_observations,
         "entities": n_entities,
         "features": len(VIEW.features),
         "plan": "every function over an hour, a week, ninety days and since ever",
-        "seconds": seconds,
-        "peak_mib": peak_mib,
-        "growth": growth,
+        **worst_of(by_traffic),
         "traffic": by_traffic,
         "cores": CORES,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "passed": seconds < MAX_SECONDS and peak_mib < MAX_MIB and growth < MAX_GROWTH,
     }
 
 
+def worst_of(by_traffic: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures that count, and whether they are below the bars."""
+    worst = {name: max(figures[name] for figures in by_traffic.values()) for name in BARS}
+    return {**worst, "passed": all(worst[name] < bar for name, bar in BARS.items())}
+
+
 def workloads(n_events: int, n_observations: int, n_entities: int) -> Iterator[tuple[str, Workload]]:
-    """Skewed traffic, where few entities have many events, and even traffic, where no range is in a cache."""
+    """Skewed traffic, where few entities have many events, and even traffic, where no range is in a cache.
+
+    Events come in no order of time, so that any first part of them is like the whole.
+    """
     generator = np.random.default_rng(7)
     rank = np.arange(1, n_entities + 1)
     skewed = rank**-1.1 / (rank**-1.1).sum()
@@ -178,7 +180,7 @@ def measure(workload: Workload) -> dict[str, Any]:
 
 def fill_lake(folder: str, workload: Workload) -> None:
     """Append the events as workers would, batch by batch, a process a core."""
-    with ProcessPoolExecutor(CORES, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(CORES, mp_context=fresh_processes()) as pool:
         mine = [slice(partition, None, N_PARTITIONS) for partition in range(N_PARTITIONS)]
         columns = [(workload.entities[rows], workload.event_us[rows]) for rows in mine]
         list(pool.map(fill_partition, [folder] * N_PARTITIONS, range(N_PARTITIONS), columns))
@@ -209,7 +211,7 @@ def payer(number: int) -> str:
 def run_apart(folder: str, view: ViewPlan, workload: Workload) -> Run:
     """Backfill in a process of its own, and refuse a wrong result."""
     last = len(workload.entities) // N_PARTITIONS - 1
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=fresh_processes()) as pool:
         run = pool.submit(run_here, folder, view, last, workload.asked, workload.at_us).result()
     refuse_wrong(run.counts, workload)
     return run
@@ -228,6 +230,13 @@ def run_here(folder: str, view: ViewPlan, last: int, asked: npt.NDArray[np.int64
     folded = time.perf_counter()
     counts = columns.values["count_None"][checked(len(asked))]
     return Run(read - begin, folded - read, peak_mib(), counts.tolist())
+
+
+def fresh_processes() -> BaseContext:
+    """Processes that have nothing but this module's imports."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def peak_mib() -> int:

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.bench_backfill import (
-    CORES,
-    MAX_GROWTH,
-    MAX_MIB,
-    MAX_SECONDS,
-    VIEWS,
-    bench_backfill,
-    refuse_wrong,
-    workloads,
-)
+from deploy.bench_backfill import BARS, VIEWS, measure, refuse_wrong, workloads, worst_of
 
 
 def test_a_small_run_gives_every_figure() -> None:
-    """For both kinds of traffic, of which the slower counts, and for parts of it, whose rows cost alike."""
-    figures = bench_backfill(n_events=4_000, n_observations=800, n_entities=50)
+    """Time and memory of the whole, and what a row of each part costs, from real files in processes of their own."""
+    (_, workload), _ = workloads(4_000, 800, 50)
+    figures = measure(workload)
 
-    assert (figures["events"], figures["observations"], figures["features"]) == (4_000, 800, 67)
-    assert figures["cores"] == CORES
-    assert set(figures["traffic"]) == {"zipf 1.1", "uniform"}
-    for name in ("seconds", "peak_mib", "growth"):
-        assert figures[name] == max(one[name] for one in figures["traffic"].values()) > 0
-    for one in figures["traffic"].values():
-        assert list(one["us_per_row"]) == [400, 1_000, 4_000]
-        assert one["growth"] == pytest.approx(one["us_per_row"][4_000] / one["us_per_row"][400], abs=0.02)
-        assert 0 < one["read_seconds"] < one["seconds"]
-        assert len(one["other_plans"]) == len(VIEWS) - 1
-    bars = (figures["seconds"] < MAX_SECONDS, figures["peak_mib"] < MAX_MIB, figures["growth"] < MAX_GROWTH)
-    assert figures["passed"] is all(bars)
-    assert {"plan", "machine"} <= figures.keys()
+    assert list(figures["us_per_row"]) == [400, 1_000, 4_000]
+    assert figures["growth"] == pytest.approx(figures["us_per_row"][4_000] / figures["us_per_row"][400], abs=0.02)
+    assert 0 < figures["read_seconds"] < figures["seconds"]
+    assert figures["peak_mib"] > 50
+    assert len(figures["other_plans"]) == len(VIEWS) - 1
+
+
+@pytest.mark.parametrize("missed", [None, *BARS])
+def test_the_worse_traffic_counts(missed: str | None) -> None:
+    """Each bar by itself is one to pass."""
+    below = {name: bar * 0.9 for name, bar in BARS.items()}
+    above = {name: bar * (1.1 if name == missed else 0.5) for name, bar in BARS.items()}
+    worst = worst_of({"zipf": above, "uniform": below})
+    assert worst == {**below, **({} if missed is None else {missed: above[missed]}), "passed": missed is None}
 
 
 def test_wrong_numbers_are_refused() -> None:
