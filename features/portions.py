@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from features.range_merge import Int64s
 
-ROWS = 2**18
-"""Events and observations of a portion. A column of so many integers stays in a cache of the processor."""
+ROWS = 2**19
+"""Events and observations of a portion, at most: most have half of that, a column of which stays in a cache."""
 
 Rows = npt.NDArray[np.intp]
 
@@ -44,7 +44,7 @@ def portions(events: Int64s, observations: Int64s, rows: int) -> list[Portion]:
     events, observations
         Number of the entity of each, from -1 (no entity) on.
     rows
-        How many events and observations a portion may have; one of a single entity has what that has.
+        How many events and observations a portion may have; one of a single entity may have more.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def portions(events: Int64s, observations: Int64s, rows: int) -> list[Portion]:
 
     Examples
     --------
-    >>> cut = portions(np.array([1, 0, 1, 2, 1]), np.array([1, 2, 0, -1]), rows=4)
+    >>> cut = portions(np.array([1, 0, 1, 2, 1]), np.array([1, 2, 0, -1]), rows=8)
     >>> [(part.events.tolist(), part.observations.tolist()) for part in cut]
     [([1], [2, 3]), ([0, 2, 4], [0]), ([3], [1])]
 
@@ -67,8 +67,8 @@ def portions(events: Int64s, observations: Int64s, rows: int) -> list[Portion]:
 
 
 def _numbers(weights: Int64s, rows: int) -> npt.NDArray[np.unsignedinteger]:
-    """The portion of each entity: a new one where the last is full, and around each that fills one by itself."""
-    numbers = (np.cumsum(weights) - 1) // rows
+    """The portion of each entity: a new one where the last is half full, and around each that fills half of one."""
+    numbers = (np.cumsum(weights) - 1) // max(rows // 2, 1)
     heavy = weights * 2 > rows
     fresh = np.zeros(len(weights), np.bool_)
     fresh[1:] = (numbers[1:] != numbers[:-1]) | heavy[1:] | heavy[:-1]

@@ -89,7 +89,7 @@ class ParquetTables:
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
             files = str(self._folder / source.topic / "*.parquet")
-            connection.read_parquet(files).create_view(source.topic)
+            connection.read_parquet(files, hive_partitioning=False).create_view(source.topic)
         return connection
 
 

@@ -272,7 +272,9 @@ class Lake:
             rows = self._files.use(piece.place, use)
             tables += [place_rows(table, piece.place.log, piece.place.partition) for table in rows]
         table = pa.concat_tables(tables).unify_dictionaries()
-        table = table.filter(pc.is_null(table.column("reason"))) if valid_only else table
+        reasons = table.column("reason")
+        if valid_only and reasons.null_count < len(table):
+            table = table.filter(pc.is_null(reasons))
         return with_masks(source, table, columns)
 
     def read_erased(self, source: SourcePlan, erasures: Erasures) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +20,9 @@ from features.dask_cluster import open_cluster
 from features.dask_fold import Asked, LakeSite, Spread, fold_on_cluster, join_folded
 from features.decode import Decoder
 from features.entity_parts import part_numbers
-from features.errors import LakeCorruptError, UnavailableError
+from features.errors import LakeCorruptError, RequestError, UnavailableError
 from features.lake import LakeBatch
-from features.nouns import Knowledge
+from features.nouns import Knowledge, engine_of
 from features.settings import DaskSettings
 from tests.features.test_backfill import KEYS, LOG, SOURCE, Sent, cells, observations, sent_events, view_on
 
@@ -127,6 +129,20 @@ def test_a_scheduler_that_does_not_answer_is_named() -> None:
         pass
 
 
+def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask's scheduler is not among the packages that everybody installs."""
+    monkeypatch.setitem(sys.modules, "distributed", None)  # importing it then fails as where it is not installed
+    with pytest.raises(RequestError, match=r"pip install 'millstream\[dask\]'"), open_cluster(DaskSettings()):
+        pass
+
+
+def test_an_engine_that_there_is_not_is_named() -> None:
+    """With those that there are."""
+    assert engine_of("dask") == "dask"
+    with pytest.raises(RequestError, match="no engine 'spark'; say local or dask"):
+        engine_of("spark")
+
+
 def test_an_entity_without_a_lake_is_unknown(tmp_path: Any) -> None:
     """No piece, no part, but every observation has its row."""
     view = view_on(("device",))
@@ -141,8 +157,6 @@ def test_an_entity_without_a_lake_is_unknown(tmp_path: Any) -> None:
 
 def test_errors_keep_their_facts_from_process_to_process() -> None:
     """A worker's error is the caller's: its family decides the exit code."""
-    import pickle
-
     error = pickle.loads(pickle.dumps(LakeCorruptError("lake/0.parquet", "is cut short")))
     assert isinstance(error, LakeCorruptError)
     assert (str(error), error.artefact) == ("lake/0.parquet: is cut short", "lake/0.parquet")

@@ -12,11 +12,11 @@ import pytest
 from features.dask_cluster import open_cluster
 from features.dask_fold import site_of
 from features.errors import DomainError, LakeCorruptError, RequestError
-from features.nouns import Knowledge
+from features.nouns import Knowledge, engine_of
 from features.settings import DaskSettings
 from features.transforms import load_transforms
 from offline_training.dask_dataset import Sizes, read_dataset, write_dataset
-from offline_training.training_set import training_set
+from offline_training.training_set import training_set, write_training_set
 from tests.offline_training.small_domain import LABELS, SmallDomain, small_domain
 
 if TYPE_CHECKING:
@@ -60,6 +60,24 @@ def test_both_engines_make_the_same_rows(tmp_path: Path, cluster: Client, knowle
     assert len(files) > 1
     assert pq.read_schema(tmp_path / "rows" / files[0]).metadata[b"millstream.knowledge"] == knowledge.encode()
     assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".rows")} == set()
+
+
+def test_both_ways_to_a_training_set_know_the_cluster_at_an_address(tmp_path: Path, cluster: Client) -> None:
+    """A fit gets the rows in memory, a caller a folder; nothing else stays in the state folder."""
+    small = small_domain(tmp_path)
+    dask = DaskSettings(address=cluster.scheduler.address)
+    settings = small.settings.model_copy(update={"dask": dask})
+    state_dir = settings.state_dir("machines")
+    before = sorted(state_dir.iterdir())
+    sets = [
+        training_set(settings, small.plan, small.domain, "standstill", knowledge="as_true", engine=engine)
+        for engine in map(engine_of, ("local", "dask"))
+    ]
+    assert sets[0].fingerprint == sets[1].fingerprint
+    out = tmp_path / "rows"
+    n = write_training_set(settings, small.plan, small.domain, "standstill", out, knowledge="as_true", engine="dask")
+    assert n == len(sets[0].rows) == pq.ParquetDataset(out).read().num_rows
+    assert sorted(state_dir.iterdir()) == before
 
 
 def test_what_is_there_is_not_written_over(tmp_path: Path, cluster: Client) -> None:
