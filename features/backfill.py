@@ -3,11 +3,14 @@
 The second execution of the window arithmetic. It shares with the stream the aggregates' declarations and their
 last rounding step; how events reach a window is its own: the events of an entity are sorted by time, a window is a
 range of them, and partials of ranges come from prefix sums, sparse tables and wavelet matrices, not from events.
+Entities are worked on in portions (`features.portions`), so cost is linear, and memory that of the columns themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +18,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.aggregates import Accumulator, Merged, aggregate_of
+from features.entities import Entities
 from features.history import History
 from features.history_merge import Window, merge_windows
 from features.knowledge import Sight, sights
+from features.lake import declared_name
 from features.nouns import Knowledge
 from features.plan import AggregatePlan, SourcePlan, ViewPlan
+from features.portions import ROWS, Portion, portions
 from features.range_merge import Int64s, Ranges
 from features.reach import Reach
 
@@ -35,6 +41,31 @@ class ViewColumns(NamedTuple):
     valid: dict[str, npt.NDArray[np.bool_]]
     newest_us: Int64s
 
+    @classmethod
+    def blank(cls, view: ViewPlan, n: int) -> ViewColumns:
+        """Columns of so many observations, to be filled."""
+        types = {feature.name: aggregate_of(feature.function).value_type for feature in view.features}
+        return cls(
+            {name: np.empty(n, kind) for name, kind in types.items()},
+            {name: np.empty(n, np.bool_) for name in types},
+            np.empty(n, np.int64),
+        )
+
+    def put(self, which: npt.NDArray[np.intp], part: ViewColumns) -> None:
+        """Fill in some observations."""
+        for name, values in part.values.items():
+            self.values[name][which] = values
+            self.valid[name][which] = part.valid[name]
+        self.newest_us[which] = part.newest_us
+
+    def take(self, which: npt.NDArray[np.intp] | slice) -> ViewColumns:
+        """Some observations alone."""
+        return ViewColumns(
+            {name: values[which] for name, values in self.values.items()},
+            {name: valid[which] for name, valid in self.valid.items()},
+            self.newest_us[which],
+        )
+
 
 def backfill(
     view: ViewPlan,
@@ -43,6 +74,9 @@ def backfill(
     keys: Mapping[str, npt.NDArray[Any]],
     at_us: Int64s,
     knowledge: Knowledge = "as_true",
+    *,
+    threads: int | None = None,
+    portion_rows: int = ROWS,
 ) -> ViewColumns:
     """Features as of many observations: from all events strictly before each, or from those known by then.
 
@@ -59,6 +93,10 @@ def backfill(
     knowledge
         ``as_true``: all events with an event time before the observation count. ``as_known``: of those that had arrived
         (Kafka timestamp) before it, what a scorer would have made (`features.knowledge`).
+    threads
+        How many portions of the entities are worked on at a time; None: as many as pyarrow may use.
+    portion_rows
+        Events and observations of a portion: what is in memory a thread, beside the columns that come in and go out.
 
     Returns
     -------
@@ -81,24 +119,51 @@ def backfill(
     ([1, 1, 0], [1, 5, -1])
 
     """
-    history = History(view, source, events)
-    codes = history.codes({key.name: keys[key.name] for key in view.keys})
-    parts = [
-        (sight.which, _finish(view, source, sight)) for sight in sights(history, codes, at_us, knowledge, Reach(view))
-    ]
-    order = np.concatenate([which for which, _ in parts])
-    columns = [part for _, part in parts]
-    return ViewColumns(
-        {name: _joined([part.values[name] for part in columns], order) for name in view.feature_names},
-        {name: _joined([part.valid[name] for part in columns], order) for name in view.feature_names},
-        _joined([part.newest_us for part in columns], order),
-    )
+    entities = Entities(view, events)
+    asked = entities.codes({key.name: keys[key.name] for key in view.keys})
+    events = events.select(_rows_used(view, knowledge)).combine_chunks()
+    columns, reach = ViewColumns.blank(view, len(asked)), Reach(view)
+
+    def fill(portion: Portion) -> None:
+        history = History(source, events.take(portion.events), entities.of_rows[portion.events])
+        for some in portion.rounds(portion_rows):
+            for sight in sights(history, asked[some], at_us[some], knowledge, reach):
+                columns.put(some[sight.which], _finish(view, source, sight))
+
+    work = portions(entities.of_rows, asked, portion_rows)
+    with ThreadPoolExecutor(min(threads or pa.cpu_count(), max(len(work), 1))) as pool:
+        deque(pool.map(fill, work), maxlen=0)
+    return columns
+
+
+def columns_used(views: Iterable[ViewPlan]) -> set[str]:
+    """Declared columns of the events that some views need: all that `features.lake.Lake.read` must read for them.
+
+    Parameters
+    ----------
+    views
+        Views that one source feeds.
+
+    Returns
+    -------
+    set of str
+        Join keys, and what is aggregated.
+
+    """
+    return {name for view in views for name in (*(key.name for key in view.keys), *(f.column for f in view.features))}
+
+
+def _rows_used(view: ViewPlan, knowledge: Knowledge) -> list[str]:
+    """Columns of the table of events that the features need beside the keys."""
+    times = ["event_us", "kafka_us"] if knowledge == "as_known" else ["event_us"]
+    return [*times, *sorted({declared_name(feature.column) for feature in view.features})]
 
 
 def _finish(view: ViewPlan, source: SourcePlan, sight: Sight) -> ViewColumns:
     """The features of some observations, in their order there."""
     seen_us = sight.seen_us
-    ranges = {window: sight.rows(_starts_us(seen_us, window)) for window in map(_window, view.features)}
+    windows = list(dict.fromkeys(map(_window, view.features)))
+    ranges = dict(zip(windows, sight.rows(_starts_us(seen_us, window) for window in windows), strict=True))
     merged = _merge_all(view, sight.history, ranges, seen_us)
     values, valid = {}, {}
     for feature in view.features:
@@ -137,11 +202,3 @@ def _merge_all(
         partials = merge_windows(history, accumulator, windows, seen_us)
         merged.update({(window, accumulator): part for window, part in zip(windows, partials, strict=True)})
     return merged
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]], order: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """A column, in parts, with each value at the place that ``order`` names."""
-    column = np.concatenate(parts)
-    restored = np.empty_like(column)
-    restored[order] = column
-    return restored

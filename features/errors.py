@@ -26,9 +26,19 @@ Errors carry facts as attributes and build their own message; they know neither 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class MillstreamError(Exception):
     """Every error that the engine raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep message and facts on the way to another process, whatever the constructor takes."""
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[MillstreamError], args: tuple[Any, ...]) -> MillstreamError:
+    return kind.__new__(kind, *args)
 
 
 class BadInputError(MillstreamError):

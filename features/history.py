@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -13,14 +12,12 @@ import pyarrow.compute as pc
 
 from features.aggregates import IDENTITY, Accumulator
 from features.aggregates.distinct_set import stable_hash, stable_hashes
+from features.entities import UNKNOWN
 from features.lake import declared_name
-from features.plan import NUMERIC, SourcePlan, ViewPlan
+from features.plan import NUMERIC, SourcePlan
 from features.quantise import quantise
 from features.range_merge import Int64s, Ranges, prefix_sums, squares
 from features.range_weighted import Tiles
-
-UNKNOWN = -1
-"""Code of an entity without events; newest event time where there is none."""
 
 
 class Present(NamedTuple):
@@ -35,66 +32,34 @@ class Present(NamedTuple):
 
 
 class History:
-    """Sorted events of a view.
+    """Sorted events of some entities of a view.
 
     Parameters
     ----------
-    view, source
-        The view and the source that feeds it.
+    source
+        The source that feeds the view.
     events
         As `Lake.read` gives them: valid, each once, ordered by (log, partition, offset), which is the order of ties.
-        Rows in which a key is null are events of no entity and left out.
+    codes
+        Number of each event's entity (`features.entities`); those of no entity are left out.
 
     """
 
-    def __init__(self, view: ViewPlan, source: SourcePlan, events: pa.Table) -> None:
+    def __init__(self, source: SourcePlan, events: pa.Table, codes: Int64s) -> None:
         self._source = source
-        columns = [events.column(declared_name(key.name)) for key in view.keys]
-        self._known = [_distinct(column) for column in columns]
-        self._combinations: list[Int64s] = []
-        codes = self._learn(columns)
         event_us = events.column("event_us").to_numpy()
         order = np.lexsort((event_us, codes))
         self._order = order[np.searchsorted(codes[order], 0) :]
         self._events = events
+        self._units: dict[str, Int64s] = {}
         self._event_us: Int64s = event_us[self._order]
         self._instants, ranks = np.unique(self._event_us, return_inverse=True)
         self._places: Int64s = codes[self._order] * self._stride + ranks
-
-    def codes(self, keys: Mapping[str, npt.NDArray[Any]]) -> Int64s:
-        """Entities of observations, by number; UNKNOWN for those without events. ``keys`` in the view's order."""
-        columns = []
-        for name, known in zip(keys, self._known, strict=True):
-            column = pa.chunked_array([pa.array(keys[name], from_pandas=True)])
-            if column.type != known.type:
-                column = column.cast(known.type)
-            columns.append(column)
-        codes = None
-        for column, known, combinations in zip(columns, self._known, self._combinations, strict=True):
-            codes = _positions(combinations, _combined(codes, column, known))
-        assert codes is not None, "a view has at least one key"
-        return codes
-
-    def _learn(self, columns: list[pa.ChunkedArray[Any]]) -> Int64s:
-        """Entities of the events, by number. Key after key, the combinations that occur are numbered densely anew."""
-        codes = None
-        for column, known in zip(columns, self._known, strict=True):
-            combined = _combined(codes, column, known)
-            self._combinations.append(np.unique(combined[combined != UNKNOWN]))
-            codes = _positions(self._combinations[-1], combined)
-        assert codes is not None, "a view has at least one key"
-        return codes
 
     def before(self, codes: Int64s, at_us: Int64s) -> Int64s:
         """Row of each entity's first event at or after an instant: where a range strictly before it ends."""
         ranks = np.searchsorted(self._instants, at_us)
         return np.searchsorted(self._places, codes * self._stride + ranks)
-
-    def ranges_before(self, codes: Int64s, at_us: Int64s, since_us: Int64s | None) -> Ranges:
-        """Events of each entity from ``since_us`` (None: ever) up to, and without, ``at_us``."""
-        high = self.before(codes, at_us)
-        low = self.starts(codes) if since_us is None else self.before(codes, since_us)
-        return Ranges(np.minimum(low, high), high)
 
     def starts(self, codes: Int64s) -> Int64s:
         """First row of each entity."""
@@ -178,41 +143,23 @@ class History:
 
     def _quantised(self, name: str) -> Int64s:
         """Values as the decoder quantises them, 0 where null."""
+        if name not in self._units:
+            self._units[name] = self._in_units(name)
+        return self._units[name][self._order]
+
+    def _in_units(self, name: str) -> Int64s:
+        """The same for the events as they were given."""
         column, stored = self._source.column(name), self._stored(name)
         if column.type not in NUMERIC:
             raise ValueError(f"column {column.name} holds {column.type}, which has no value to merge")
         decimals = column.decimals or 0
-        quantised: Int64s
         if pa.types.is_floating(stored.type):
-            quantised = quantise(np.nan_to_num(stored.to_numpy(), nan=0.0), decimals).astype(np.int64)
-        else:
-            quantised = stored.fill_null(pa.scalar(0, stored.type)).to_numpy() * 10**decimals
-        return quantised[self._order]
+            quantised: Int64s = quantise(np.nan_to_num(stored.to_numpy(), nan=0.0), decimals).astype(np.int64)
+            return quantised
+        whole: Int64s = stored.fill_null(pa.scalar(0, stored.type)).to_numpy() * 10**decimals
+        return whole
 
     @property
     def _stride(self) -> int:
         """Distance of two entities in the one ascending order of (entity, instant)."""
         return len(self._instants) + 1
-
-
-def _distinct(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
-    values: pa.Array[Any] = column.drop_null().unique()  # type: ignore[assignment]  # the stubs promise chunks
-    return values
-
-
-def _combined(codes: Int64s | None, column: pa.ChunkedArray[Any], known: pa.Array[Any]) -> Int64s:
-    """One number for each pair of a code and a key; UNKNOWN where the key is null, or either is not known."""
-    found: Int64s = pc.index_in(column, value_set=known).fill_null(UNKNOWN).to_numpy().astype(np.int64)
-    if codes is None:
-        return found
-    both = (codes != UNKNOWN) & (found != UNKNOWN)
-    return np.where(both, codes * max(len(known), 1) + found, UNKNOWN)
-
-
-def _positions(ascending: Int64s, wanted: Int64s) -> Int64s:
-    """Where each number stands in an ascending array; UNKNOWN where it does not."""
-    if not len(ascending):
-        return np.full(len(wanted), UNKNOWN)
-    at = np.searchsorted(ascending, wanted)
-    at[at == len(ascending)] = 0
-    return np.where(ascending[at] == wanted, at, UNKNOWN)

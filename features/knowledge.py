@@ -8,7 +8,8 @@ time before it came, and one from a clock that runs ahead is in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,15 @@ class Sight(NamedTuple):
     seen_us: Int64s
     ends: Int64s
 
-    def rows(self, since_us: Int64s | None) -> Ranges:
-        """Rows that lie from an instant (None: ever) up to, and without, ``seen_us``."""
-        low, high = self.history.ranges_before(self.codes, self.seen_us, since_us)
-        return Ranges(np.minimum(low, self.ends), np.minimum(high, self.ends))
+    def rows(self, starts_us: Iterable[Int64s | None]) -> list[Ranges]:
+        """Rows that lie from each of some instants (None: ever) up to, and without, ``seen_us``."""
+        before = partial(self.history.before, self.codes)
+        high = np.minimum(before(self.seen_us), self.ends)
+        ever = self.history.starts(self.codes)
+        return [Ranges(np.minimum(ever if since is None else before(since), high), high) for since in starts_us]
 
     def newest_us(self) -> Int64s:
-        """Newest event time that each observation knows of; `features.history.UNKNOWN` where there is none."""
+        """Newest event time that each observation knows of; `features.entities.UNKNOWN` where there is none."""
         return self.history.newest_us(Ranges(self.history.starts(self.codes), self.ends))
 
 
@@ -80,7 +83,8 @@ def sights(history: History, codes: Int64s, at_us: Int64s, knowledge: Knowledge,
         return
     begins = history.starts(codes)
     if reach.longest_us is not None:  # the newest known event stays, for it says that the entity is known
-        begins = np.maximum(begins, np.minimum(sight.rows(reach.starts_us(sight.seen_us)).low, known.ends - 1))
+        (within,) = sight.rows([reach.starts_us(sight.seen_us)])
+        begins = np.maximum(begins, np.minimum(within.low, known.ends - 1))
     lengths = (known.ends - begins)[broken]
     for part in np.split(broken, np.flatnonzero(np.diff(np.cumsum(lengths) // ROWS)) + 1):
         yield arrivals.without_gaps(_part(sight, part), begins[part], at_us[part])

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from features.errors import RequestError
 from features.plan import ColumnPlan, SourcePlan
 
 SCORES_TOPIC = "millstream.scores"
@@ -32,7 +33,18 @@ Positions: TypeAlias = Mapping[Partition, int]
 Knowledge: TypeAlias = Literal["as_true", "as_known"]
 """Which events count for an observation of the past: by event time alone, or those that had arrived by then."""
 
+Engine: TypeAlias = Literal["local", "dask"]
+"""Where a history is worked through: in this process, or on a Dask cluster."""
+
 NoteReason: TypeAlias = Literal["unknown_entity", "stale", "not_supplied", "as_of_behind_state"]
+
+
+def engine_of(name: str) -> Engine:
+    """The engine of that name; RequestError if there is none."""
+    engines: Mapping[str, Engine] = {"local": "local", "dask": "dask"}
+    if name in engines:
+        return engines[name]
+    raise RequestError("--engine", f"there is no engine {name!r}", "say local or dask")
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):

@@ -203,6 +203,19 @@ class MonitorSettings(Part):
     spot_check_keys: int = Field(default=20, ge=1, description="Entities of each such sample.")
 
 
+class DaskSettings(Part):
+    """The cluster of ``--engine dask``."""
+
+    address: str | None = Field(
+        default=None,
+        description="Address of a Dask scheduler, tcp://host:port; none: a cluster of processes on this machine.",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, description="Processes of the cluster on this machine; none: one a core."
+    )
+    timeout_s: float = Field(default=10.0, gt=0, description="How long the scheduler may take to answer.")
+
+
 class LogSettings(Part):
     """What is logged, and in which form."""
 
@@ -233,6 +246,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     scorer: ScorerSettings = ScorerSettings()
     monitor: MonitorSettings = MonitorSettings()
+    dask: DaskSettings = DaskSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -65,13 +65,14 @@ def join_events(plan: Plan, view: ViewPlan, tables: Mapping[str, pa.Table]) -> p
     plan, view
         A plan, and a view of it.
     tables
-        Events by topic, as `features.lake.Lake.read` gives them; more topics than the view has may be among them.
+        Events by topic, as `features.lake.Lake.read` gives them, with at least the columns that the view needs; more
+        topics than it has may be among them.
 
     Returns
     -------
     pyarrow.Table
-        Events in the order (log, partition, offset), with the columns of ``plan.source_of(view)``: of a view with one
-        topic the table as it was given.
+        Events in the order (log, partition, offset), with those columns of ``plan.source_of(view)`` that all have: of
+        a view with one topic the table as it was given.
 
     """
     if len(view.topics) == 1:
@@ -79,6 +80,7 @@ def join_events(plan: Plan, view: ViewPlan, tables: Mapping[str, pa.Table]) -> p
     source = plan.source_of(view)
     names = [*POSITION_COLUMNS, *(declared_name(column.name) for column in source.columns)]
     names += [mask.name for mask in source.masks]
+    names = [name for name in names if all(name in tables[topic].column_names for topic in view.topics)]
     logs = [log for topic in view.topics for log in _by_log(tables[topic])]
     logs.sort(key=lambda log: log[0])  # a log is of one topic, so none is cut
     parts = [tables[topic].slice(0, 0) for topic in view.topics] + [table for _, table in logs]

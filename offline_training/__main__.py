@@ -22,6 +22,7 @@ def train_command(
         bool,
         typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
     ] = False,
+    engine: Annotated[str, typer.Option(help="local: features are computed here. dask: on a Dask cluster.")] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Train a model from the lake, prove it, register it; make it champion if its gates pass.
@@ -31,6 +32,7 @@ def train_command(
     """
     # Heavy imports here, so that --help is quick.
     from features.domain import load_domain, project_name
+    from features.nouns import engine_of
     from features.plan_shelf import serving_plan
     from offline_training.training import train
 
@@ -45,6 +47,7 @@ def train_command(
             domain,
             model=model,
             knowledge="as_known" if as_known else "as_true",
+            engine=engine_of(engine),
             say=lambda step: typer.echo(step, err=True),
         )
     except MillstreamError as error:

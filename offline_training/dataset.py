@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.backfill import backfill
+from features.backfill import backfill, columns_used
 from features.domain import Domain
-from features.errors import DomainError, RequestError
-from features.nouns import FeatureValue, Knowledge
-from features.plan import Plan, ViewPlan
-from features.vector import Assembler, ViewValues
+from features.entities import UNKNOWN
+from features.errors import DomainError
+from features.nouns import Knowledge
+from features.plan import Plan, SourcePlan
+from features.vector import Assembler
 from features.view_events import join_events
-from offline_training.observations import LakeTables, Observations, observe
-
-_UNKNOWN = -1
+from offline_training.observations import EventTables, observe
+from offline_training.vectors import assemble_vectors
 
 
 class Dataset(NamedTuple):
@@ -36,8 +37,16 @@ class Dataset(NamedTuple):
     knowledge: Knowledge
 
 
+class EventLake(EventTables, Protocol):
+    """The part of the lake that training reads."""
+
+    def read(self, source: SourcePlan, *, columns: Collection[str]) -> pa.Table:
+        """Valid events of a topic, each once; of their declared columns these."""
+        ...
+
+
 def build_dataset(
-    lake: LakeTables,
+    lake: EventLake,
     plan: Plan,
     domain: Domain,
     model: str,
@@ -51,68 +60,62 @@ def build_dataset(
     what in truth happened, either way.
     """
     spec = domain.models[model]
-    _refuse_protected(plan, spec.service, spec.protected)
+    refuse_protected(plan, spec.service, spec.protected)
     assembler = Assembler(plan, spec.service, functions, spec.missing)
-    events = {source.topic: lake.read(source) for source in plan.sources}
-    observations = observe(
-        lake, plan, domain, model, lake_end_us=_lake_end_us(events), request_fields=assembler.request_fields
-    )
+    events = {
+        source.topic: lake.read(source, columns=columns_used(v for v in assembler.views if source.topic in v.topics))
+        for source in plan.sources
+    }
+    lake_end_us = newest_of(int(pc.max(t["event_us"]).as_py()) for t in events.values() if t.num_rows)
+    observations = observe(lake, plan, domain, model, lake_end_us=lake_end_us, request_fields=assembler.request_fields)
+    at_us = observations.at_us
     views = {
-        view.name: _view_rows(plan, view, join_events(plan, view, events), observations, knowledge)
+        view.name: backfill(
+            view,
+            plan.source_of(view),
+            join_events(plan, view, events),
+            observations.keys_of(view),
+            at_us,
+            knowledge,
+        )
         for view in assembler.views
     }
-    if knowledge == "as_known" and all(row.newest_us is None for rows in views.values() for row in rows):
+    if knowledge == "as_known":
+        refuse_unknown(any((columns.newest_us != UNKNOWN).any() for columns in views.values()))
+    rows, kept = assemble_vectors(assembler, at_us, observations.request, views)
+    return dataset_of(assembler.names, rows, observations.labels[kept], at_us[kept], len(at_us) - len(kept), knowledge)
+
+
+def dataset_of(
+    names: tuple[str, ...],
+    rows: np.ndarray,
+    labels: np.ndarray,
+    at_us: np.ndarray,
+    n_refused: int,
+    knowledge: Knowledge,
+) -> Dataset:
+    """A training set with its fingerprint; DomainError where it has no row."""
+    if not len(rows):
+        raise DomainError("model.yaml: missing", "refuses every observation", "relax the policy, or correct labels.sql")
+    return Dataset(names, rows, labels, at_us, n_refused, fingerprint(names, rows, labels, at_us), knowledge)
+
+
+def newest_of(times_us: Iterable[int]) -> int:
+    """Newest event time that the lake holds, from those of its parts."""
+    newest = max(times_us, default=None)
+    if newest is None:
+        raise DomainError("lake", "holds no event", "run `millstream replay` and a worker first")
+    return newest
+
+
+def refuse_unknown(known: bool) -> None:
+    """DomainError where no observation, as known, knows anything."""
+    if not known:
         raise DomainError(
             "lake",
             "holds no event that had arrived before an observation",
             "a history that was replayed arrived when it was replayed: train on it as true",
         )
-    return _assemble(assembler, observations, views, knowledge)
-
-
-def _view_rows(
-    plan: Plan, view: ViewPlan, events: pa.Table, observations: Observations, knowledge: Knowledge
-) -> list[ViewValues]:
-    """Finished values of one view, one entry an observation."""
-    keys = {key.name: observations.keys[key.name].to_numpy(zero_copy_only=False) for key in view.keys}
-    columns = backfill(view, plan.source_of(view), events, keys, observations.at_us, knowledge)
-    newest = [None if at_us == _UNKNOWN else at_us for at_us in columns.newest_us.tolist()]
-    features = [_with_nulls(columns.values[name], columns.valid[name]) for name in view.feature_names]
-    return [ViewValues(values, at_us) for values, at_us in zip(zip(*features, strict=True), newest, strict=True)]
-
-
-def _with_nulls(values: np.ndarray, valid: np.ndarray) -> list[FeatureValue]:
-    if valid.all():
-        return list(values.tolist())
-    return [value if ok else None for value, ok in zip(values.tolist(), valid.tolist(), strict=True)]
-
-
-def _assemble(
-    assembler: Assembler,
-    observations: Observations,
-    views: Mapping[str, Sequence[ViewValues]],
-    knowledge: Knowledge,
-) -> Dataset:
-    """Vectors row by row, by the scorer's own code."""
-    vectors: list[list[float]] = []
-    kept: list[int] = []
-    names, columns = list(views), list(views.values())
-    fields, supplied = list(observations.request), list(observations.request.values())
-    for i, as_of_us in enumerate(observations.at_us.tolist()):
-        request = {field: column[i] for field, column in zip(fields, supplied, strict=True)}
-        row = {name: column[i] for name, column in zip(names, columns, strict=True)}
-        try:
-            vectors.append(assembler.assemble(as_of_us, row, request).values)
-        except RequestError:
-            continue  # the scorer refuses such a request, so the model need not learn from it
-        kept.append(i)
-    if not kept:
-        raise DomainError("model.yaml: missing", "refuses every observation", "relax the policy, or correct labels.sql")
-    rows = np.array(vectors, dtype=np.float64)
-    labels, at_us = observations.labels[kept], observations.at_us[kept]
-    n_refused = len(observations.at_us) - len(kept)
-    print_ = fingerprint(assembler.names, rows, labels, at_us)
-    return Dataset(assembler.names, rows, labels, at_us, n_refused, print_, knowledge)
 
 
 def fingerprint(names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray) -> str:
@@ -123,15 +126,7 @@ def fingerprint(names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_u
     return digest.hexdigest()
 
 
-def _lake_end_us(events: Mapping[str, pa.Table]) -> int:
-    """Newest event time that the lake holds."""
-    newest = [int(table["event_us"].to_numpy().max()) for table in events.values() if table.num_rows]
-    if not newest:
-        raise DomainError("lake", "holds no event", "run `millstream replay` and a worker first")
-    return max(newest)
-
-
-def _refuse_protected(plan: Plan, service: str, protected: Sequence[str]) -> None:
+def refuse_protected(plan: Plan, service: str, protected: Sequence[str]) -> None:
     """DomainError where a feature of the service is computed from a protected column."""
     asked = {(ref.view, ref.feature) for ref in plan.service(service).features}
     used = {(view.name, f.name): {f.column} for view in plan.views for f in view.features}

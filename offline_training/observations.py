@@ -15,9 +15,8 @@ from features.domain import Domain
 from features.errors import DomainError
 from features.nouns import KeyValue
 from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
+from offline_training.training_table import LABEL, TIME
 
-EVENT_TIMESTAMP = "event_timestamp"
-LABEL = "label"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -32,12 +31,8 @@ _REQUEST_TYPES: Mapping[ColumnType, pa.DataType] = {
 }
 
 
-class LakeTables(Protocol):
-    """The part of the lake that training reads."""
-
-    def read(self, source: SourcePlan) -> pa.Table:
-        """Valid events of a topic, each once."""
-        ...
+class EventTables(Protocol):
+    """Events that can be asked in SQL."""
 
     def sql(self, sources: Sequence[SourcePlan]) -> Any:
         """A DuckDB connection with one view a topic."""
@@ -55,9 +50,22 @@ class Observations(NamedTuple):
     keys: Mapping[str, pa.Array[Any]]
     request: Mapping[str, Sequence[KeyValue | float | bool | None]]
 
+    def slice(self, begin: int, end: int) -> Observations:
+        """Those from ``begin`` to ``end`` - 1."""
+        return Observations(
+            self.at_us[begin:end],
+            self.labels[begin:end],
+            {name: column.slice(begin, end - begin) for name, column in self.keys.items()},
+            {name: column[begin:end] for name, column in self.request.items()},
+        )
+
+    def keys_of(self, view: ViewPlan) -> dict[str, np.ndarray]:
+        """Join keys of a view."""
+        return {key.name: self.keys[key.name].to_numpy(zero_copy_only=False) for key in view.keys}
+
 
 def observe(
-    lake: LakeTables,
+    tables: EventTables,
     plan: Plan,
     domain: Domain,
     model: str,
@@ -73,15 +81,15 @@ def observe(
     where = str(domain.repo / domain.models[model].labels)
     keys = _key_names(plan.views_of_service(domain.models[model].service))
     sql = domain.labels_sql(model).strip().rstrip(";")
-    order = ", ".join(f'"{name}"' for name in (EVENT_TIMESTAMP, *keys))
+    order = ", ".join(f'"{name}"' for name in (TIME, *keys))
     query = f"SELECT * FROM (\n{sql}\n) ORDER BY {order}"  # noqa: S608 - the domain's own SQL
-    with lake.sql(plan.sources) as connection:
+    with tables.sql(plan.sources) as connection:
         try:
             table = connection.sql(query, params={"lake_end": _instant(lake_end_us)}).to_arrow_table()
         except duckdb.Error as error:
             raise DomainError(where, f"does not run ({error})", "correct the SQL") from error
-    _require_rows(where, table, never_null=(EVENT_TIMESTAMP, LABEL, *keys), others=list(request_fields))
-    at_us = pc.cast(table[EVENT_TIMESTAMP], _INSTANT).cast(pa.int64()).to_numpy()
+    _require_rows(where, table, never_null=(TIME, LABEL, *keys), others=list(request_fields))
+    at_us = pc.cast(table[TIME], _INSTANT).cast(pa.int64()).to_numpy()
     late = int(np.sum(at_us + domain.models[model].horizon_us > lake_end_us))
     if late:
         raise DomainError(where, f"labels {late} rows whose horizon passes the lake's end", "compare with $lake_end")
@@ -108,9 +116,9 @@ def _require_rows(where: str, table: pa.Table, *, never_null: Sequence[str], oth
         raise DomainError(where, f"yields the columns {found}, the model needs {wanted}", "add or remove what differs")
     if table.num_rows == 0:
         raise DomainError(where, "yields no observation", "is the history longer than one label horizon?")
-    time_type = table[EVENT_TIMESTAMP].type
+    time_type = table[TIME].type
     if not pa.types.is_timestamp(time_type) or time_type.tz is None:
-        raise DomainError(f"{where}: {EVENT_TIMESTAMP}", f"is {time_type}", "make it TIMESTAMPTZ")
+        raise DomainError(f"{where}: {TIME}", f"is {time_type}", "make it TIMESTAMPTZ")
     for name in never_null:
         if table[name].null_count:
             raise DomainError(f"{where}: {name}", f"is null in {table[name].null_count} rows", "leave those rows out")

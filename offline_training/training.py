@@ -15,20 +15,19 @@ import onnxruntime
 from features.bundle import Bundle
 from features.clock import Clock, SystemClock
 from features.domain import Domain
-from features.lake import open_site_lake
 from features.model_file import ModelSpec
-from features.nouns import Knowledge
+from features.nouns import Engine, Knowledge
 from features.plan import Plan
-from features.plan_shelf import functions_of
 from features.settings import Settings
 from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.bundle_writer import code_version, instant, write_bundle
-from offline_training.dataset import Dataset, build_dataset
+from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.plots import draw_plots
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
 from offline_training.report import TrainingReport
+from offline_training.training_set import training_set
 
 
 class _Laps:
@@ -51,6 +50,7 @@ def train(
     *,
     model: str | None = None,
     knowledge: Knowledge = "as_true",
+    engine: Engine = "local",
     registry_uri: str | None = None,
     say: Say = lambda _: None,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
@@ -63,9 +63,7 @@ def train(
     registry.require_answer()
     laps.lap("start")
     say("computing the features of every labelled observation from the lake")
-    functions = functions_of(plan, state_dir)
-    lake = open_site_lake(settings, plan.project)
-    data = build_dataset(lake, plan, domain, name, functions, knowledge=knowledge)
+    data = training_set(settings, plan, domain, name, knowledge=knowledge, engine=engine)
     laps.lap("dataset")
     fitted = fit(data, spec, say)
     laps.lap("fit")

@@ -21,21 +21,40 @@ PLAN = Annotated[
     str | None,
     typer.Option("--plan", help="Hash of the plan to train for, before its roll-out; none: the serving one."),
 ]
+ENGINE = Annotated[
+    str,
+    typer.Option("--engine", help="local: features are computed here. dask: on a Dask cluster."),
+]
 ACTION = Annotated[str, typer.Argument(help="list: versions in the registry. sync: follow the registry (a process).")]
 
 
-def train(call: Invocation, model: MODEL = None, as_known: AS_KNOWN = False, plan: PLAN = None) -> Outcome:
+def train(
+    call: Invocation,
+    model: MODEL = None,
+    as_known: AS_KNOWN = False,
+    plan: PLAN = None,
+    engine: ENGINE = "local",
+) -> Outcome:
     """Train a model on the lake, prove it, publish it; champion once its gates pass, else exit 1."""
     import msgspec
 
     from deploy.served import wait_until_served
     from deploy.stack_file import is_supervised
+    from features.nouns import engine_of
     from features.plan_shelf import shelved_plan
     from offline_training.training import train as run_training
 
     knowledge: Knowledge = "as_known" if as_known else "as_true"
     made_for = call.serving_plan if plan is None else shelved_plan(call.state_dir, plan)
-    report = run_training(call.settings, made_for, call.domain, model=model, knowledge=knowledge, say=call.note)
+    report = run_training(
+        call.settings,
+        made_for,
+        call.domain,
+        model=model,
+        knowledge=knowledge,
+        engine=engine_of(engine),
+        say=call.note,
+    )
     if report.promoted and is_supervised(call.state_dir) and made_for.hash == call.serving_plan.hash:
         wait_until_served(call.settings.scorer, report.model, report.version)
     code = ExitCode.OK if report.promoted else ExitCode.FAILED

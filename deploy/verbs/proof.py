@@ -37,6 +37,10 @@ AS_KNOWN = Annotated[
         "--as-known/--as-true", help="With --out: features of events that had arrived by then, or of all before."
     ),
 ]
+ENGINE = Annotated[
+    str,
+    typer.Option("--engine", help="With --out: local, one file; dask: a folder of files, made on a Dask cluster."),
+]
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 
 
@@ -120,18 +124,25 @@ def backfill(
     rebuild: REBUILD = False,
     model: MODEL = None,
     as_known: AS_KNOWN = False,
+    engine: ENGINE = "local",
 ) -> Outcome:
     """Compute features from the lake: a training set as Parquet, or the states of the online store."""
     from features.errors import RequestError
+    from features.nouns import engine_of
 
     if to_online == (out is not None):
         raise RequestError("backfill", "has nowhere to write to", "say either --out FILE or --to-online")
     if out is not None:
-        from deploy.training_set import write_training_set
+        from offline_training.training_set import write_training_set
 
         knowledge: Knowledge = "as_known" if as_known else "as_true"
-        rows = write_training_set(call.settings, call.serving_plan, call.domain, model, out, knowledge)
+        name, _ = call.domain.model(model)
+        rows = write_training_set(
+            call.settings, call.serving_plan, call.domain, name, out, knowledge=knowledge, engine=engine_of(engine)
+        )
         return Outcome({"rows": rows, "file": str(out)}, f"{rows:,} observations: {out}")
+    if engine_of(engine) == "dask":
+        raise RequestError("--engine dask", "makes training sets, not states", "leave it out with --to-online")
     import asyncio
 
     from deploy.births import make_births

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from features.backfill import backfill
+from features.entities import UNKNOWN
 from features.feast_offline.entity_rows import EntityRows
-from features.history import UNKNOWN
 from features.nouns import Knowledge
 from features.plan import SourcePlan, ViewPlan
 

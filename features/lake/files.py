@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
@@ -40,6 +40,14 @@ class Place(NamedTuple):
     def folder(self) -> str:
         """Path below the lake's root."""
         return f"{self.topic}/{self.log}/{self.partition}"
+
+
+class Piece(NamedTuple):
+    """Offsets of a partition from ``first`` to ``next`` - 1; None: to the end."""
+
+    place: Place
+    first: int
+    next: int | None
 
 
 class LakeFile(NamedTuple):
@@ -157,14 +165,19 @@ class LakeFiles:
             self._known[key] = facts
         return facts
 
-    def read(self, file: LakeFile) -> tuple[FileFacts, pa.Table]:
-        """The whole file, every page checked against its checksum."""
+    def read(
+        self, file: LakeFile, pick: Callable[[FileFacts], Sequence[str] | None] = lambda _: None
+    ) -> tuple[FileFacts, pa.Table]:
+        """The whole file, or the columns that ``pick`` names; every page that is read is checked by its checksum."""
         with self._open(file) as source:
             with _reaching(file.path):
                 data = source.read_buffer()
             with _parsing(file.path):
-                table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
-        return _facts_of(table.schema, file), table
+                stored = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            facts = _facts_of(stored.schema_arrow, file)
+            columns = pick(facts)
+            with _parsing(file.path):
+                return facts, stored.read(None if columns is None else list(columns))
 
     def write(self, place: Place, facts: FileFacts, table: pa.Table) -> LakeFile:
         """Make a file; durable, and visible as a whole, when this returns."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from operator import lt
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +21,11 @@ from features.lake.check import Finding, check_place, gaps_of
 from features.lake.compaction import Compactor
 from features.lake.erasing import Eraser, OpenKey, cleaned, find_rows
 from features.lake.expiry import Expired, dropped_until_us, expire
-from features.lake.files import FileFacts, LakeFile, LakeFiles, Place, coverage
+from features.lake.files import FileFacts, LakeFile, LakeFiles, Piece, Place, coverage
 from features.lake.record_names import RecordNames, open_names
 from features.lake.rows import (
     LakeBatch,
+    columns_of,
     declared_name,
     decode_anew,
     pick_rows,
@@ -194,6 +195,7 @@ class Lake:
         upto: Mapping[Partition, int] | None = None,
         valid_only: bool = True,
         keep: Callable[[pa.Table], pa.Table] | None = None,
+        columns: Collection[str] | None = None,
     ) -> pa.Table:
         """Rows of a topic, each offset once, in the order (log, partition, offset).
 
@@ -208,6 +210,9 @@ class Lake:
             Leave dead letters out.
         keep
             Takes the wanted rows of each file's, so that no more than these and one file are in memory. None: all.
+        columns
+            Declared columns wanted, sent, derived or masked: of the others, and of ``value``, ``crc`` and
+            ``redrive_of``, nothing is in memory, nor read where a file was written under this declaration. None: all.
 
         Returns
         -------
@@ -222,15 +227,54 @@ class Lake:
             A file that is needed is cut short, damaged, foreign or renamed.
 
         """
+        pieces = [
+            Piece(place, 0, None if upto is None else upto.get((place.log, place.partition), -1) + 1)
+            for place in self._files.places(source.topic)
+        ]
+        return self._read(source, pieces, valid_only=valid_only, keep=keep, columns=columns)
+
+    def pieces(self, topic: str, rows: int) -> list[Piece]:
+        """What the lake covers of a topic, in pieces of whole files and about so many offsets, in the order of `read`.
+
+        Read one by one with `read_piece`, in other processes too, they make up what `read` gives now, whatever is
+        written meanwhile.
+        """
+        found: list[Piece] = []
+        for place in self._files.places(topic):
+            files = self._files.of(place)
+            cuts = [files[0].first] if files else []
+            for file in files:
+                if file.next - cuts[-1] > rows and file.first > cuts[-1]:
+                    cuts.append(file.first)
+            cuts += [max(file.next for file in files)] if files else []
+            found += [Piece(place, first, following) for first, following in pairwise(cuts)]
+        return found
+
+    def read_piece(self, source: SourcePlan, piece: Piece, columns: Collection[str] | None = None) -> pa.Table:
+        """The valid rows of a piece, as `read` gives them."""
+        return self._read(source, [piece], columns=columns)
+
+    def _read(
+        self,
+        source: SourcePlan,
+        pieces: Iterable[Piece],
+        *,
+        valid_only: bool = True,
+        keep: Callable[[pa.Table], pa.Table] | None = None,
+        columns: Collection[str] | None = None,
+    ) -> pa.Table:
+        """Rows of these pieces of a topic, one after the other."""
         decoder, pending = Decoder(source, self.schemas), self._eraser.erasures().pending()
-        tables = [table_schema(source).empty_table()]
-        for place in self._files.places(source.topic):
-            last = None if upto is None else upto.get((place.log, place.partition), -1)
-            use = partial(_uncovered, self._files, place, pending, decoder=decoder, last=last, keep=keep)
-            for table in self._files.use(place, use):  # filtered one by one: the whole is never in memory twice
-                kept = table.filter(pc.is_null(table.column("reason"))) if valid_only else table
-                tables.append(place_rows(kept, place.log, place.partition))
-        return with_masks(source, pa.concat_tables(tables).unify_dictionaries())
+        names = None if columns is None else columns_of(source, columns)
+        tables = [table_schema(source, names).empty_table()]
+        for piece in pieces:
+            use = partial(_uncovered, self._files, piece, pending, decoder=decoder, keep=keep, names=names)
+            for table in self._files.use(piece.place, use):  # filtered one by one: the whole is never in memory twice
+                reasons = table.column("reason")
+                some = valid_only and reasons.null_count < len(table)
+                kept = table.filter(pc.is_null(reasons)) if some else table
+                tables.append(place_rows(kept, piece.place.log, piece.place.partition))
+        return with_masks(source, pa.concat_tables(tables).unify_dictionaries(), columns)
 
     def read_erased(self, source: SourcePlan, erasures: Erasures) -> pa.Table:
         """Valid rows of a topic that these erasures leave out, as far as the lake's files still show them."""
@@ -238,7 +282,7 @@ class Lake:
         tables = [table_schema(source).empty_table()]
         for place in self._files.places(source.topic):
             rows = self._files.use(
-                place, partial(_uncovered, self._files, place, NO_ERASURES, decoder=decoder, last=None, keep=None)
+                place, partial(_uncovered, self._files, Piece(place, 0, None), NO_ERASURES, decoder=decoder)
             )
             found = (table.take(find_rows(erasures, place, table).rows) for table in rows)
             tables += [place_rows(table, place.log, place.partition) for table in found]
@@ -300,8 +344,8 @@ class Lake:
         connection = duckdb.connect(":memory:")
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
-            events = self.read(source)
             names = [column.name for column in source.stored]
+            events = self.read(source, columns=names)
             connection.register(
                 source.topic, events.select([declared_name(name) for name in names]).rename_columns(names)
             )
@@ -328,25 +372,30 @@ class Lake:
 
 def _uncovered(
     files: LakeFiles,
-    place: Place,
+    piece: Piece,
     pending: Erasures,
     listed: list[LakeFile],
     decoder: Decoder,
-    last: int | None,
-    keep: Callable[[pa.Table], pa.Table] | None,
+    keep: Callable[[pa.Table], pa.Table] | None = None,
+    names: Sequence[str] | None = None,
 ) -> list[pa.Table]:
-    """Of each file the offsets that those before it do not cover."""
-    ours, schema = decoder.source.records_hash, stored_schema(decoder.source)
+    """Of each file the offsets of a piece that those before it do not cover; of their columns those named, or all."""
+    ours, schema = decoder.source.records_hash, stored_schema(decoder.source, names)
+
+    def pick(facts: FileFacts) -> Sequence[str] | None:
+        return names if facts.source == ours and not len(pending) else None
+
     tables = []
-    covered = 0
+    covered = piece.first
     for file in listed:
-        if file.next <= covered or (last is not None and file.first > last):
+        if file.next <= covered or (piece.next is not None and file.first >= piece.next):
             continue
-        facts, stored = files.read(file)
-        begin, end = max(file.first, covered), file.next if last is None else min(file.next, last + 1)
-        rows = cleaned(pending, place, pick_rows(stored, begin, end))
+        facts, stored = files.read(file, pick)
+        begin, end = max(file.first, covered), file.next if piece.next is None else min(file.next, piece.next)
+        rows = cleaned(pending, piece.place, pick_rows(stored, begin, end))
         if len(rows):
             rows = rows.replace_schema_metadata(None) if facts.source == ours else decode_anew(decoder, rows)
+            rows = rows if names is None else rows.select(names)
             if rows.schema != schema:
                 raise LakeCorruptError(file.path, "does not have the columns of its declaration")
             tables.append(rows if keep is None else keep(rows))

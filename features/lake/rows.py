@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 from zlib import crc32
@@ -62,9 +62,21 @@ def arrow_type(column: ColumnPlan) -> pa.DataType:
     return _ARROW[column.type]
 
 
-def table_schema(source: SourcePlan) -> pa.Schema:
+def columns_of(source: SourcePlan, wanted: Collection[str]) -> list[str]:
+    """Columns of a file that must be read for some declared ones, in their order there."""
+    masked = {name for mask in source.masks if mask.name in wanted for name in (mask.column, mask.where)}
+    declared = [column.name for column in source.stored if column.name in masked or column.name in wanted]
+    return ["offset", "kafka_us", "event_us", "reason", *map(declared_name, declared)]
+
+
+def table_schema(source: SourcePlan, names: Sequence[str] | None = None) -> pa.Schema:
     """Columns of `Lake.read`."""
-    return pa.schema([pa.field("log", LOG_TYPE), pa.field("partition", pa.int32()), *stored_schema(source)])
+    return pa.schema([pa.field("log", LOG_TYPE), pa.field("partition", pa.int32()), *stored_schema(source, names)])
+
+
+def no_events(source: SourcePlan, wanted: Collection[str]) -> pa.Table:
+    """What `Lake.read` gives of no file, with these declared columns."""
+    return with_masks(source, table_schema(source, columns_of(source, wanted)).empty_table(), wanted)
 
 
 def to_table(source: SourcePlan, batch: LakeBatch) -> pa.Table:
@@ -120,9 +132,11 @@ def pick_rows(table: pa.Table, begin: int, end: int) -> pa.Table:
     return table.slice(low, max(high - low, 0))
 
 
-def with_masks(source: SourcePlan, table: pa.Table) -> pa.Table:
-    """Stored rows and the masked columns of a plan, which no file holds."""
+def with_masks(source: SourcePlan, table: pa.Table, wanted: Collection[str] | None = None) -> pa.Table:
+    """Stored rows and the masked columns of a plan, those wanted or all, which no file holds."""
     for mask in source.masks:
+        if wanted is not None and mask.name not in wanted:
+            continue
         values, counts = (table.column(declared_name(name)) for name in (mask.column, mask.where))
         table = table.append_column(mask.name, pc.if_else(counts, values, pa.scalar(None, values.type)))
     return table
@@ -134,8 +148,8 @@ def offsets_of(table: pa.Table) -> npt.NDArray[np.int64]:
     return offsets
 
 
-def stored_schema(source: SourcePlan) -> pa.Schema:
-    """Columns of a file."""
+def stored_schema(source: SourcePlan, names: Sequence[str] | None = None) -> pa.Schema:
+    """Columns of a file; those named, or all."""
     fields: list[pa.Field[Any]] = [
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("kafka_us", pa.int64(), nullable=False),
@@ -146,7 +160,7 @@ def stored_schema(source: SourcePlan) -> pa.Schema:
         pa.field("redrive_of", pa.string()),
         *(pa.field(declared_name(column.name), arrow_type(column)) for column in source.stored),
     ]
-    return pa.schema(fields)
+    return pa.schema([field for field in fields if names is None or field.name in names])
 
 
 def checksums(offsets: Sequence[int], kafka_us: Sequence[int], values: Sequence[bytes | None]) -> pa.Array[Any]:

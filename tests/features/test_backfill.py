@@ -136,17 +136,23 @@ def test_the_oracle_knows_every_aggregate() -> None:
 
 
 @pytest.mark.parametrize("kind", KEYS)
-@given(sent=st.lists(sent_events, max_size=40), observed=observations)
+@given(sent=st.lists(sent_events, max_size=40), observed=observations, portion_rows=st.sampled_from([15, 100]))
 @settings(max_examples=12)
-def test_backfill_equals_the_definition(kind: str, sent: list[Sent], observed: list[tuple[str, int, int]]) -> None:
-    """Every cell, bit for bit: strictly before, tails on hops, nulls, unknown entities, sums beyond 2^53."""
+def test_backfill_equals_the_definition(
+    kind: str, sent: list[Sent], observed: list[tuple[str, int, int]], portion_rows: int
+) -> None:
+    """Every cell, bit for bit: strictly before, tails on hops, nulls, unknown entities, sums beyond 2^53.
+
+    Whether entities are worked on one by one, some at a time, or all at once.
+    """
     view = view_on(KEYS[kind])
     at_us = np.array([at for _, _, at in observed], np.int64)
     keys = {
         "device": np.array([device for device, _, _ in observed], object),
         "port": np.array([port for _, port, _ in observed], np.int64),
     }
-    columns = backfill(view, SOURCE, as_lake(sent), {name: keys[name] for name in KEYS[kind]}, at_us)
+    asked = {name: keys[name] for name in KEYS[kind]}
+    columns = backfill(view, SOURCE, as_lake(sent), asked, at_us, threads=2, portion_rows=portion_rows)
     values, newest_us = oracle(
         view, SOURCE, as_sent(sent), {name: keys[name].tolist() for name in keys}, at_us.tolist()
     )

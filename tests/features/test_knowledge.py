@@ -46,7 +46,7 @@ def columns_as_known(
 ) -> ViewColumns:
     view = view_on(tuple(keys), **how)
     events = arrived(as_lake([event for event, _ in arrivals]), arrivals)
-    return backfill(view, SOURCE, events, keys, np.array(at_us, np.int64), "as_known")
+    return backfill(view, SOURCE, events, keys, np.array(at_us, np.int64), "as_known", portion_rows=20)
 
 
 @pytest.mark.parametrize("windows", [WINDOWS, BOUNDED], ids=["since ever", "bounded"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from features.decode import Decoder
 from features.errors import LakeCorruptError, UnavailableError
-from features.lake import Lake, LakeBatch, open_lake
+from features.lake import Lake, LakeBatch, declared_name, open_lake
 from features.lake.compaction import FAN_IN
 from features.plan import ColumnPlan, SourcePlan
 
@@ -499,3 +499,29 @@ def test_a_lake_opens_by_url(tmp_path: Path) -> None:
     """A file URL is a local folder: written with fsync and rename."""
     append(open_lake(f"file://{tmp_path}"), 0, 3)
     assert offsets(open_lake(str(tmp_path))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("wanted", [[], ["units"], ["value", "ok", "device"]])
+def test_columns_that_are_not_wanted_are_left_out(lake: Lake, wanted: list[str]) -> None:
+    """The rows are the same, under this declaration and under another; the raw values are not there."""
+    for first in range(0, 100, 20):
+        append(lake, first, first + 20)
+    other = msgspec.structs.replace(SOURCE, max_ahead_us=1)
+    for source in (SOURCE, other):
+        whole, part = lake.read(source), lake.read(source, columns=wanted)
+        named = [declared_name(column.name) for column in SOURCE.columns if column.name in wanted]
+        assert part.column_names == ["log", "partition", "offset", "kafka_us", "event_us", "reason", *named]
+        assert part.equals(whole.select(part.column_names))
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=12), st.integers(1, 30))
+@settings(max_examples=30)
+def test_pieces_make_up_the_topic(written: list[tuple[int, int]], rows: int) -> None:
+    """Whatever files overlap, each offset is in one piece, from the same file, in the same order."""
+    lake = Lake(pafs._MockFileSystem(), "bucket/lake")
+    for at, (first, n) in enumerate(written):
+        lake.append(SOURCE, (LOG, OTHER_LOG)[at % 2], at % 3, batch(range(first, first + n)))
+    pieces = lake.pieces("readings", rows)
+    whole = lake.read(SOURCE)
+    read = [lake.read_piece(SOURCE, piece) for piece in pieces]
+    assert (pa.concat_tables(read).to_pylist() if read else []) == whole.to_pylist()

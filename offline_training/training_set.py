@@ -1,0 +1,56 @@
+"""The training set of a model, from the lake of a site, by the engine that is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from features.dask_cluster import open_cluster
+from features.dask_fold import site_of
+from features.domain import Domain
+from features.lake import open_site_lake
+from features.nouns import Engine, Knowledge
+from features.plan import Plan
+from features.plan_shelf import functions_of
+from features.settings import Settings
+from offline_training.dask_dataset import Written, read_dataset, write_dataset
+from offline_training.dataset import Dataset, build_dataset
+from offline_training.training_table import training_table
+
+
+def training_set(
+    settings: Settings, plan: Plan, domain: Domain, model: str, *, knowledge: Knowledge, engine: Engine
+) -> Dataset:
+    """Build it for a fit in this process."""
+    if engine == "local":
+        functions = functions_of(plan, settings.state_dir(plan.project))
+        lake = open_site_lake(settings, plan.project)
+        return build_dataset(lake, plan, domain, model, functions, knowledge=knowledge)
+    with TemporaryDirectory(dir=settings.state_dir(plan.project).absolute(), prefix=".train-") as folder:
+        rows = Path(folder) / "rows"
+        written = _on_cluster(settings, plan, domain, model, rows, knowledge)
+        return read_dataset(rows, written.n_refused, knowledge)
+
+
+def write_training_set(
+    settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, *, knowledge: Knowledge, engine: Engine
+) -> int:
+    """Write it as a Parquet file, or by Dask as a folder of them; how many rows it has."""
+    if engine == "dask":
+        return _on_cluster(settings, plan, domain, model, out, knowledge).n_rows
+    data = training_set(settings, plan, domain, model, knowledge=knowledge, engine=engine)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.with_suffix(".tmp")
+    pq.write_table(training_table(data.names, data.rows, data.labels, data.at_us, knowledge), fresh)
+    fresh.replace(out)
+    return len(data.labels)
+
+
+def _on_cluster(settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, knowledge: Knowledge) -> Written:
+    functions: dict[str, Any] = dict(functions_of(plan, settings.state_dir(plan.project)))
+    site = site_of(settings, plan.project)
+    with open_cluster(settings.dask) as client:
+        return write_dataset(client, site, plan, domain, model, functions, out, knowledge=knowledge)

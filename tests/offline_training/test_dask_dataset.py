@@ -1,0 +1,104 @@
+"""A training set made by a real cluster of two processes is the local one, bit for bit and row for row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+
+from features.dask_cluster import open_cluster
+from features.dask_fold import site_of
+from features.errors import DomainError, LakeCorruptError, RequestError
+from features.nouns import Knowledge, engine_of
+from features.settings import DaskSettings
+from features.transforms import load_transforms
+from offline_training.dask_dataset import Sizes, read_dataset, write_dataset
+from offline_training.training_set import training_set, write_training_set
+from tests.offline_training.small_domain import LABELS, SmallDomain, small_domain
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from offline_training.dask_dataset import Written
+
+SMALL = Sizes(piece_rows=100, part_rows=80, range_rows=50)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Client]:
+    """Two worker processes."""
+    with open_cluster(DaskSettings(workers=2)) as client:
+        yield client
+
+
+def write(client: Client, small: SmallDomain, out: Path, knowledge: Knowledge = "as_true") -> Written:
+    functions = load_transforms(small.domain.repo, sha256=small.plan.transforms_sha256)
+    site = site_of(small.settings, "machines")
+    return write_dataset(
+        client, site, small.plan, small.domain, "standstill", functions, out, knowledge=knowledge, sizes=SMALL
+    )
+
+
+@pytest.mark.parametrize("knowledge", ["as_true", "as_known"])
+def test_both_engines_make_the_same_rows(tmp_path: Path, cluster: Client, knowledge: Knowledge) -> None:
+    """In several files, read by workers and written by them; some rows are refused by the policy."""
+    labels = LABELS.replace("1.0 * (day % 3)", "nullif(1.0 * (day % 3), 0)")
+    missing = {"features": {"rhythm:idle_share": "fail"}}
+    small = small_domain(tmp_path, arrive_within_s=5 * 86_400, labels=labels, missing=missing)
+    written = write(cluster, small, tmp_path / "rows", knowledge)
+    local = training_set(small.settings, small.plan, small.domain, "standstill", knowledge=knowledge, engine="local")
+    spread = read_dataset(tmp_path / "rows", written.n_refused, knowledge)
+    assert spread.rows.tobytes() == local.rows.tobytes()
+    assert spread.fingerprint == local.fingerprint
+    assert (spread.names, spread.n_refused) == (local.names, local.n_refused)
+    assert written.n_refused > 0
+    files = sorted(path.name for path in (tmp_path / "rows").iterdir())
+    assert files == [f"part-{number:05}.parquet" for number in range(len(files))]
+    assert len(files) > 1
+    assert pq.read_schema(tmp_path / "rows" / files[0]).metadata[b"millstream.knowledge"] == knowledge.encode()
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".rows")} == set()
+
+
+def test_both_ways_to_a_training_set_know_the_cluster_at_an_address(tmp_path: Path, cluster: Client) -> None:
+    """A fit gets the rows in memory, a caller a folder; nothing else stays in the state folder."""
+    small = small_domain(tmp_path)
+    dask = DaskSettings(address=cluster.scheduler.address)
+    settings = small.settings.model_copy(update={"dask": dask})
+    state_dir = settings.state_dir("machines")
+    before = sorted(state_dir.iterdir())
+    sets = [
+        training_set(settings, small.plan, small.domain, "standstill", knowledge="as_true", engine=engine)
+        for engine in map(engine_of, ("local", "dask"))
+    ]
+    assert sets[0].fingerprint == sets[1].fingerprint
+    out = tmp_path / "rows"
+    n = write_training_set(settings, small.plan, small.domain, "standstill", out, knowledge="as_true", engine="dask")
+    assert n == len(sets[0].rows) == pq.ParquetDataset(out).read().num_rows
+    assert sorted(state_dir.iterdir()) == before
+
+
+def test_what_is_there_is_not_written_over(tmp_path: Path, cluster: Client) -> None:
+    """The folder is refused before any work."""
+    small = small_domain(tmp_path)
+    with pytest.raises(RequestError, match="is there already"):
+        write(cluster, small, tmp_path)
+
+
+def test_a_history_that_arrived_late_is_refused_and_nothing_stays(tmp_path: Path, cluster: Client) -> None:
+    """As the local engine refuses it."""
+    small = small_domain(tmp_path)
+    with pytest.raises(DomainError, match="train on it as true"):
+        write(cluster, small, tmp_path / "out" / "rows", "as_known")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_error_of_a_worker_reaches_the_caller_as_it_is(tmp_path: Path, cluster: Client) -> None:
+    """A damaged lake file is a corrupt artefact, named, whoever reads it."""
+    small = small_domain(tmp_path)
+    file = next(Path(small.settings.lake_url("machines")).rglob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(LakeCorruptError, match="is cut short or damaged"):
+        write(cluster, small, tmp_path / "rows")
