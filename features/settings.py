@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.errors import SettingsError
@@ -160,7 +160,11 @@ class WorkerSettings(Part):
         default=9101, ge=0, le=65535, description="Port of the worker's pages /metrics, /healthz, /readyz, /positions."
     )
     web_port: int = Field(default=6066, ge=0, le=65535, description="Port of Faust's own pages; 0 switches them off.")
-    cache_entities: int = Field(default=200_000, ge=1, description="States of entities that a worker keeps in memory.")
+    cache_bytes: ByteSize = Field(
+        default=ByteSize(512 * 2**20),
+        ge=1,
+        description="Memory for the states that a worker keeps, such as 512MiB, in equal parts for its views.",
+    )
     chunk_entities: int = Field(default=100, ge=1, description="Entities that are written to the store in one call.")
     stall_s: float = Field(
         default=60.0,

@@ -265,7 +265,7 @@ def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[
 
 def _writers(plan: Plan, store: StateStore, worker: WorkerSettings, metrics: WorkerMetrics) -> dict[str, ViewWriter]:
     """One writer a view, by its name."""
-    share = max(1, worker.cache_entities // max(1, len(plan.views)))
+    share = max(1, worker.cache_bytes // max(1, len(plan.views)))
     return {
         view.name: ViewWriter(
             view,
@@ -273,7 +273,7 @@ def _writers(plan: Plan, store: StateStore, worker: WorkerSettings, metrics: Wor
             project=plan.project,
             store=store,
             metrics=metrics,
-            cache_entities=share,
+            cache_bytes=share,
             chunk_entities=worker.chunk_entities,
         )
         for view in plan.views

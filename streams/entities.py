@@ -17,12 +17,14 @@ class Entity:
     while events are folded in.
     """
 
-    __slots__ = ("era", "key", "stored")
+    __slots__ = ("counted", "era", "key", "stored")
 
     def __init__(self, key: bytes, stored: bytes, era: int) -> None:
         self.key = key
         self.stored = stored
         self.era = era
+        self.counted = 0
+        """The bytes that a cache counts it with while it is in there."""
 
     @property
     def n_bytes(self) -> int:
@@ -33,12 +35,25 @@ class Entity:
 _ENTITY_BYTES: Final = sys.getsizeof(Entity(b"", b"", 0)) + 2 * sys.getsizeof(b"")
 
 
-class EntityCache:
-    """The entities used last, by the values of their join keys."""
+PLACE_BYTES: Final = 250
+"""What an entity's place in a cache takes: its link, and the values of its join keys."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+
+class EntityCache:
+    """The entities used last, by the values of their join keys, in a bounded part of memory.
+
+    Parameters
+    ----------
+    max_bytes
+        How much they may take in all; the one used last stays in any case.
+
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._entities: OrderedDict[Hashable, Entity] = OrderedDict()
+        self.n_bytes = 0
+        """How much they take."""
 
     def __len__(self) -> int:
         return len(self._entities)
@@ -51,15 +66,22 @@ class EntityCache:
         return entity
 
     def put(self, key: Hashable, entity: Entity) -> None:
-        """Keep it as the one used last, and forget the one used longest ago when there are too many."""
-        self._entities[key] = entity
-        self._entities.move_to_end(key)
-        if len(self._entities) > self._size:
-            self._entities.popitem(last=False)
+        """Keep it, as large as it is now, as the one used last; forget those used longest ago that have no room."""
+        entities = self._entities
+        before = entities.get(key)
+        entities[key] = entity
+        entities.move_to_end(key)
+        self.n_bytes -= 0 if before is None else before.counted
+        entity.counted = PLACE_BYTES + entity.n_bytes
+        self.n_bytes += entity.counted
+        while self.n_bytes > self._max_bytes and len(entities) > 1:
+            _, forgotten = entities.popitem(last=False)
+            self.n_bytes -= forgotten.counted
 
     def clear(self) -> None:
         """Forget all."""
         self._entities.clear()
+        self.n_bytes = 0
 
 
 class Grouping:

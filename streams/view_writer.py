@@ -94,7 +94,7 @@ class ViewWriter:
         project: str,
         store: StateStore,
         metrics: WorkerMetrics,
-        cache_entities: int,
+        cache_bytes: int,
         chunk_entities: int,
     ) -> None:
         self.view = view
@@ -103,7 +103,7 @@ class ViewWriter:
         self._feeds = {source.topic: Feed(Grouping(view, source), open_kernel(view, source)) for source in sources}
         self._grouping, self._kernel = self._feeds[view.topic]
         self._layout = KeyLayout(project, view.keys)
-        self._cache = EntityCache(cache_entities)
+        self._cache = EntityCache(cache_bytes)
         self._store = store
         self._chunk_entities = chunk_entities
         self._reach = Reach(view)
@@ -114,6 +114,7 @@ class ViewWriter:
         self._conflicts = metrics.conflicts.labels(view.name)
         self._read = metrics.states_read.labels(view.name)
         self._cached = metrics.cached.labels(view.name)
+        self._cached_bytes = metrics.cached_bytes.labels(view.name)
 
     def begin(self, birth: str, erasures: Erasures = NO_ERASURES) -> None:
         """Write to this birth from now on, in knowledge of these erasures, and trust no state from before."""
@@ -143,6 +144,7 @@ class ViewWriter:
             await asyncio.gather(*in_flight, return_exceptions=True)
         await self._settle(conflicts, events, check)
         self._cached.set(len(self._cache))
+        self._cached_bytes.set(self._cache.n_bytes)
 
     async def _loaded(self, groups: dict[Hashable, list[int]]) -> Any:
         """Chunks of (touched, entity), with the states of unknown entities read some chunks ahead."""
@@ -206,7 +208,7 @@ class ViewWriter:
         topic, partition, offsets, event_us, rows = events
         kernel, reach = self._feeds[topic].kernel, self._reach
         apply_many, encode, fields = kernel.apply_many, kernel.encode, kernel.fields
-        time_of = event_us.__getitem__
+        cache, time_of = self._cache, event_us.__getitem__
         longest_us = reach.longest_us
         writes = []
         held_already = 0
@@ -226,6 +228,7 @@ class ViewWriter:
             write = StateWrite(entity.key, head_of(entity.stored), encoded, fields(state))
             writes.append(Pending(touched, write, fenced, late))
             entity.stored = encoded
+            cache.put(touched.group, entity)
         self._fenced.inc(held_already)
         return writes
 

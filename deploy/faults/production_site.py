@@ -34,7 +34,7 @@ from features.succession import withdraw_births
 
 FEWEST, MOST = 2, 4
 """Workers of the first group, outside of a fault."""
-CACHED: Final = 300
+CACHE_BYTES: Final = 300_000
 """States in a worker's memory: few, so that most are read from the store."""
 CHUNK: Final = 50
 POLL_S: Final = 0.05
@@ -282,7 +282,7 @@ class ProductionSite(Site):
         return False
 
     def _spawned(self, name: str, plan: Plan) -> WorkerProcess:
-        worker = self.new_worker(name, plan, cache_entities=CACHED, chunk_entities=CHUNK)
+        worker = self.new_worker(name, plan, cache_bytes=CACHE_BYTES, chunk_entities=CHUNK)
         self._running.callback(worker.kill)
         worker.spawn()
         return worker

@@ -24,7 +24,7 @@ def test_a_replica_that_lags_takes_over(tmp_path: Path) -> None:
     """Its states and progress are old together: the worker reads the rest again, and all is right."""
     with RedisSentinel(tmp_path / "redis", FOR_LONG_MS) as guarded, fault_world(tmp_path) as world:
         begin(world, guarded.settings)
-        worker = world.worker(cache_entities=20)
+        worker = world.worker(cache_bytes=20_000)
         worker.start()
         world.send(6_000)
         world.confirmed(6_000)
@@ -47,7 +47,7 @@ def test_a_cluster_goes_on_where_its_slowest_shard_stands(tmp_path: Path) -> Non
     """One of three masters forgets its last writes: reading begins at the least progress. Moved slots are reborn."""
     with RedisCluster(tmp_path / "redis") as cluster, fault_world(tmp_path) as world:
         begin(world, cluster.settings)
-        worker = world.worker(cache_entities=20)
+        worker = world.worker(cache_bytes=20_000)
         worker.start()
         world.send(6_000)
         world.confirmed(6_000)

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from pydantic import ByteSize
+
 from features.agreement import agree_on_erasures
 from features.bootstrap import birth_of, start_offset
 from features.clock import FrozenClock
@@ -66,7 +68,9 @@ class MemoryLake:
 class Worker:
     """One worker: an engine with a connection of its own, and the place where it stands in each partition."""
 
-    def __init__(self, world: World, *, flush_ms: int = 0, cache_entities: int = 100, chunk_entities: int = 3) -> None:
+    def __init__(
+        self, world: World, *, flush_ms: int = 0, cache_bytes: int = 100_000, chunk_entities: int = 3
+    ) -> None:
         self.world = world
         self.store = MemoryStore(world.shards)
         self.letters: list[DeadLetter] = []
@@ -77,7 +81,7 @@ class Worker:
             plan=world.plan,
             store=self.store,
             lake=world.lake,
-            worker=WorkerSettings(cache_entities=cache_entities, chunk_entities=chunk_entities),
+            worker=WorkerSettings(cache_bytes=ByteSize(cache_bytes), chunk_entities=chunk_entities),
             lake_settings=LakeSettings(flush_ms=flush_ms),
             metrics=self.metrics,
             watermarks=self.watermarks,

@@ -71,7 +71,7 @@ async def follow(world: World, workers: list[Worker], story: list[Any], flush_ms
                 except TermOverError:
                     worker.standing = {}
             case "kill":
-                workers[how[0]] = Worker(world, flush_ms=flush_ms, cache_entities=2, chunk_entities=2)
+                workers[how[0]] = Worker(world, flush_ms=flush_ms, cache_bytes=4_000, chunk_entities=2)
             case "flush" if worker.standing:
                 try:
                     await worker.engine.flush(everything=True)
@@ -105,7 +105,7 @@ def test_whatever_happens_every_event_counts_once(
     world = World(PLANS[fed_by], records_of, n_shards=n_shards)
 
     async def tell(world: World) -> None:
-        workers = [Worker(world, flush_ms=flush_ms), Worker(world, flush_ms=flush_ms, cache_entities=3)]
+        workers = [Worker(world, flush_ms=flush_ms), Worker(world, flush_ms=flush_ms, cache_bytes=6_000)]
         await follow(world, workers, story, flush_ms)
         for worker in workers:
             worker.standing = {}

@@ -54,7 +54,7 @@ def test_stored_states_finish_to_what_sql_says(
     world = World(PLANS[fed_by], records_of, n_shards=n_shards)
 
     async def tell(world: World) -> None:
-        workers = [Worker(world), Worker(world, cache_entities=3)]
+        workers = [Worker(world), Worker(world, cache_bytes=6_000)]
         await follow(world, workers, story, 0)
         for worker in workers:
             worker.standing = {}

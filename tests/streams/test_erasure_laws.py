@@ -92,7 +92,7 @@ def test_whatever_happens_what_is_forgotten_stays_so(
     world = World(PLANS[fed_by], records_of, n_shards=n_shards)
 
     async def tell(world: World) -> None:
-        workers = [Worker(world, flush_ms=flush_ms), Worker(world, flush_ms=flush_ms, cache_entities=3)]
+        workers = [Worker(world, flush_ms=flush_ms), Worker(world, flush_ms=flush_ms, cache_bytes=6_000)]
         for before, meanwhile, account, *how in story:
             await follow(world, workers, before, flush_ms)
             await asyncio.gather(follow(world, workers, meanwhile, flush_ms), forget(world, account, *how))
