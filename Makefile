@@ -36,6 +36,7 @@ $(INSTALLED): requirements.lock pyproject.toml setup.py $(COMPILED)
 	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes --only-binary :all: -r $(VENV)/uv.txt
 	@echo "installing the packages of requirements.lock into $(VENV)" >&2
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@rm -rf build features/compiled/*.so
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

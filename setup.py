@@ -13,7 +13,6 @@ MODULES = cythonize(
     build_dir="build",
     compiler_directives={
         "language_level": "3",
-        "boundscheck": False,
         "cdivision": True,
         "initializedcheck": False,
         "wraparound": False,

@@ -4,12 +4,11 @@ A window of integers is merged here, sums in 128 bits; cells are merged, and wha
 the functions that Python uses.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.string cimport memcpy
 
 from cpython.array cimport array
 
+from features.compiled.feast_messages cimport double_message, integer_message, timestamp_message
 from features.compiled.int64s cimport (
     ADD,
     FAR,
@@ -45,7 +44,7 @@ cdef struct Value:
     long long integer
     double number
 
-cdef enum Function:
+cdef enum Function:  # those that end in a count or in one quotient
     COUNT
     SUM
     LEAST
@@ -214,7 +213,7 @@ cdef class Finisher:
                 fields[2 * i + 1] = as_feast(&values[i], objects)
         finally:
             PyMem_Free(values)
-        fields[2 * self.n_values + 1] = timestamp(newest_us)
+        fields[2 * self.n_values + 1] = timestamp_message(newest_us)
         return fields
 
     cdef bint compute(self, state, object asked_us, Value *values, list objects) except -1:
@@ -338,39 +337,9 @@ cdef inline object as_object(Value *value, list objects):
 
 
 cdef inline object as_feast(Value *value, list objects):
-    """Feast's ``Value`` message: see `features.feast_layout.encode_value`."""
-    cdef char message[11]
-    cdef char *end
+    """Feast's ``Value`` message of it."""
     if value.kind == DOUBLE:
-        message[0] = 0x29
-        memcpy(message + 1, &value.number, 8)
-        return PyBytes_FromStringAndSize(message, 9)
+        return double_message(value.number)
     if value.kind == INTEGER:
-        message[0] = 0x20
-        end = put_varint(message + 1, <unsigned long long>value.integer)
-        return PyBytes_FromStringAndSize(message, end - message)
+        return integer_message(value.integer)
     return b"" if value.kind == NULL_VALUE else encode_value(objects[value.integer])
-
-
-cdef inline object timestamp(long long us):
-    """Protobuf ``Timestamp``: see `features.feast_layout.encode_timestamp`."""
-    cdef char message[22]
-    cdef char *end = message
-    cdef long long seconds = floored(us, 1_000_000), rest = us - seconds * 1_000_000
-    if seconds:
-        end[0] = 0x08
-        end = put_varint(end + 1, <unsigned long long>seconds)
-    if rest:
-        end[0] = 0x10
-        end = put_varint(end + 1, <unsigned long long>(rest * 1_000))
-    return PyBytes_FromStringAndSize(message, end - message)
-
-
-cdef inline char *put_varint(char *at, unsigned long long number) noexcept:
-    """Protobuf varint; where it ends."""
-    while number > 0x7F:
-        at[0] = <char>(number & 0x7F | 0x80)
-        at += 1
-        number >>= 7
-    at[0] = <char>number
-    return at + 1

@@ -20,7 +20,7 @@ from features.compiled.int64s cimport (
     of,
 )
 
-cdef enum Lift:
+cdef enum Lift:  # as in features/kernel.py
     ONE = 0
     VALUE = 1
     TIME = 2
@@ -195,7 +195,7 @@ cdef class Folder:
             if not fits(offsets[index], &offset):
                 break
             if offset > position:
-                if not self.lift(rows[index], event_us[index], row, &at_us):
+                if not self.lift(tuple(rows[index]), event_us[index], row, &at_us):
                     break
                 if not begun:
                     memcpy(tip, row, n * 8)

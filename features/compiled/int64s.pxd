@@ -17,7 +17,7 @@ cdef extern from *:
     long long PyLong_AsLongLongAndOverflow(object number, int *overflow) except? -1
 
 
-cdef enum Code:
+cdef enum Code:  # as in features/ring.py
     ADD = 0
     MIN = 1
     MAX = 2
