@@ -77,7 +77,7 @@ def fold_on_cluster(
     client: Client,
     site: LakeSite,
     source: SourcePlan,
-    pieces: Sequence[Piece],
+    pieces: Sequence[tuple[SourcePlan, Piece]],
     views: Sequence[ViewPlan],
     asked: Asked,
     spread: Spread,
@@ -91,10 +91,12 @@ def fold_on_cluster(
         The cluster.
     site
         The lake, as its workers reach it.
-    source, pieces
-        The source, and what the lake holds of it (`features.lake.Lake.pieces`).
+    source
+        What the views' events look like.
+    pieces
+        What the lake holds of them (`features.lake.Lake.pieces`), in order, and the declaration to read each by.
     views
-        Views of one and the same entity that it feeds.
+        Views of one and the same entity and the same events.
     asked
         All observations.
     spread
@@ -111,9 +113,10 @@ def fold_on_cluster(
     from dask import delayed
 
     keys, columns = views[0].keys, columns_used(views)
-    n_parts = max(1, -(-sum((piece.next or 0) - piece.first for piece in pieces) // spread.part_rows))
+    n_parts = max(1, -(-sum((piece.next or 0) - piece.first for _, piece in pieces) // spread.part_rows))
     splits = [
-        delayed(split_piece, nout=n_parts, pure=False)(site, source, piece, columns, keys, n_parts) for piece in pieces
+        delayed(split_piece, nout=n_parts, pure=False)(site, declared, piece, columns, keys, n_parts)
+        for declared, piece in pieces
     ]
     ranges: list[list[Any]] = [[] for _ in spread.bounds[1:]]
     for number, mine in _split_asked(source, keys, asked, n_parts):
@@ -136,7 +139,7 @@ def split_piece(
     n_parts: int,
 ) -> list[pa.Table]:
     """The valid events of a piece of the lake, by part, in order; those of no entity are left out."""
-    events = _of_history(site.open().read_piece(source, piece, columns))
+    events = _of_history(site.open().read_piece(source, piece, columns), columns)
     numbers = part_numbers([events.column(declared_name(key.name)) for key in keys], n_parts)
     order, cuts = _by_part(numbers, n_parts)
     ordered = events.take(order).combine_chunks()
@@ -152,7 +155,8 @@ def fold_part(
     knowledge: Knowledge,
 ) -> list[Folded]:
     """Features of the observations of one part, by range of observations."""
-    table = pa.concat_tables([_of_history(no_events(source, columns_used(views))), *events])
+    used = columns_used(views)
+    table = pa.concat_tables([_of_history(no_events(source, used), used), *events])
     columns = {
         view.name: backfill(view, source, table, asked.keys, asked.at_us, knowledge, threads=1) for view in views
     }
@@ -172,9 +176,9 @@ def join_folded(views: Sequence[ViewPlan], folded: Sequence[Folded], begin: int,
     return columns
 
 
-def _of_history(events: pa.Table) -> pa.Table:
-    """Rows without what a backfill does not look at; their order tells positions."""
-    return events.drop_columns(["log", "partition", "offset", "reason"])
+def _of_history(events: pa.Table, columns: set[str]) -> pa.Table:
+    """Rows with what a backfill looks at; their order stands for their positions."""
+    return events.select(["event_us", "kafka_us", *sorted(map(declared_name, columns))])
 
 
 def _split_asked(

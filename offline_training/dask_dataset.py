@@ -198,7 +198,8 @@ def _write_parts(
     for group in _alike(views):
         asked = Asked(np.arange(n), observations.keys_of(group[0]), observations.at_us)
         source = recipe.plan.source(group[0].topic)
-        folded = fold_on_cluster(client, site, source, pieces[source.topic], group, asked, spread, knowledge)
+        read = [(source, piece) for piece in pieces[source.topic]]
+        folded = fold_on_cluster(client, site, source, read, group, asked, spread, knowledge)
         for of_range, parts in zip(ranges, folded, strict=True):
             of_range += parts
     (shared,) = client.scatter([recipe], hash=False, broadcast=True)

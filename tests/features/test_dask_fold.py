@@ -76,7 +76,7 @@ def test_parts_of_a_history_give_the_bits_of_the_whole(
     at_us = np.array([at for _, _, at in observed], np.int64)
     bounds = np.append(np.arange(0, n, range_rows), n)
     asked = Asked(np.arange(n), keys, at_us)
-    pieces = lake.pieces(SOURCE.topic, piece_rows)
+    pieces = [(source_of(), piece) for piece in lake.pieces(SOURCE.topic, piece_rows)]
     ranges = fold_on_cluster(
         HereClient(),
         site,
