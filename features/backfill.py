@@ -131,6 +131,7 @@ def backfill(
                 columns.put(some[sight.which], _finish(view, source, sight))
 
     work = portions(entities.of_rows, asked, portion_rows)
+    work.sort(key=lambda portion: len(portion.events), reverse=True)  # so that no thread is alone with the largest
     with ThreadPoolExecutor(min(threads or pa.cpu_count(), max(len(work), 1))) as pool:
         deque(pool.map(fill, work), maxlen=0)
     return columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -41,9 +42,10 @@ def open_cluster(settings: DaskSettings) -> Iterator[Client]:
         raise RequestError(
             "--engine dask", "needs Dask's scheduler, which is not installed", "pip install 'millstream[dask]'"
         ) from None
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # each connection would be a line on the user's screen
     if settings.address is None:
         with (
-            LocalCluster(n_workers=settings.workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=settings.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
