@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from deploy.instants import parse_instant
-from features.bootstrap import birth_of
-from features.feast_layout import entity_key, state_field
 from features.plan import load_plan
 from features.redis_reader import RedisReader
 from features.settings import load_settings
@@ -132,27 +129,6 @@ def test_the_loop_runs_and_survives_a_restart(millstream: Millstream) -> None:
         lambda: run("status", expect=None)["healthy"], deadline_s=60.0, what="the workers to take up the new births"
     )
     assert features_of(run, customers) == after
-
-    # A state that is not the fold of its events: found by what was scored on it, and healed.
-    swap_states(run, *customers[:2])
-    run("score", "--customer", customers[0], "--as-of", AS_OF)
-    wait_until(lambda: run("verify", expect=None)["mismatched"], deadline_s=60.0, what="the score to be in the lake")
-    healed = run("verify", "--repair", expect=1)
-    assert {mismatch["entity"]["customer_id"] for mismatch in healed["mismatches"]} == {customers[0]}
-    assert healed["repaired"] > 0
-    assert features_of(run, customers[:1]) == {customers[0]: after[customers[0]]}
-
-
-def swap_states(run: Millstream, one: str, other: str) -> None:
-    """Put the state of another customer in the place of one's."""
-    settings, plan = load_settings(project="bookshop", var=run.var), load_plan(run.var / "bookshop" / "plan.json")
-    (view,) = plan.views
-    reader = RedisReader(plan.project, settings.store)
-    field = state_field(view.name, birth_of(reader.read_certificate(), view).id)
-    reader.close()
-    mine, theirs = (entity_key(plan.project, view.keys, [customer]) for customer in (one, other))
-    with redis.Redis(host=settings.store.host, port=settings.store.port, db=settings.store.database) as store:
-        store.hset(mine, field, store.hget(theirs, field))
 
 
 def serves(run: Millstream) -> bool:
