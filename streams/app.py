@@ -34,8 +34,9 @@ class Taker(Protocol):
 
 
 class ConsumerAlone(BootStrategy):  # type: ignore[misc]  # Faust is untyped
-    """Starts no producer: the worker announces through one of its own, and Faust's would end the process at its start
-    when the broker is away.
+    """Starts no producer.
+
+    The worker announces through one of its own, and Faust's would end the process where the broker is away at its start.
     """
 
     enable_kafka_producer = False
