@@ -36,7 +36,7 @@ class Taker(Protocol):
 class ConsumerAlone(BootStrategy):  # type: ignore[misc]  # Faust is untyped
     """Starts no producer.
 
-    The worker announces through one of its own, and Faust's would end the process where the broker is away at its start.
+    The worker announces through one of its own, and Faust's would end the process if the broker is away then.
     """
 
     enable_kafka_producer = False
