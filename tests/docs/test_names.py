@@ -163,8 +163,56 @@ def test_the_readme_links_every_page() -> None:
 
 def test_every_fault_names_its_test() -> None:
     """The tests that `make test-faults` runs are those of the table of operations."""
-    named = re.findall(r"`(tests/[\w/]+\.py::test_\w+)`", (DOCS / "operations.md").read_text())
+    named = re.findall(r"`(tests/[\w/]+\.py::test_\w+)`", section_of("operations.md", "What happens when"))
     assert sorted(fault_tests()) == sorted(set(named))
+
+
+def section_of(page: str, heading: str) -> str:
+    """What stands below a heading of the second level, up to the next one."""
+    return (DOCS / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+PROCEDURES = [
+    (cells[0], re.findall(r"`millstream ([^`]+)`", cells[1]), *re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", cells[2])[0])
+    for line in section_of("operations.md", "Procedures").splitlines()
+    if len(cells := line.strip("| ").split(" | ")) == 3 and "::" in cells[2]
+]
+"""Link, commands, and the file and name of the test, of each procedure."""
+
+
+def test_every_runbook_is_a_procedure_with_a_test() -> None:
+    """Each heading of the runbooks stands in the table."""
+    headings = re.findall(r"^### (.+)$", section_of("operations.md", "Runbooks"), re.MULTILINE)
+    linked = {re.sub(r"^\[(.+)\]\(.*$", r"\1", link) for link, *_ in PROCEDURES}
+    assert headings
+    assert set(headings) <= linked
+
+
+@pytest.mark.parametrize(("link", "commands", "file", "test"), PROCEDURES)
+def test_a_procedure_is_carried_out_by_its_test(link: str, commands: list[str], file: str, test: str) -> None:
+    """The words of each command stand in one call of the test, or of its file's fixtures, or in a block that is run."""
+    if file == "tests/docs/test_blocks.py":
+        calls = [block.text.split() for block in blocks_of(DOCS / "operations.md") if block.tag == "sh run"]
+    else:
+        calls = calls_in(ROOT / file) + calls_in(ROOT / "tests/faults/conftest.py")
+    for command in commands:
+        words = [word for word in command.split() if not word.isupper()]
+        assert any(contains(call, words) for call in calls), f"{link}: {command} is not run by {test}"
+
+
+def calls_in(file: Path) -> list[list[str]]:
+    """The literal words of every call."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return [
+        [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+        for call in calls
+    ]
+
+
+def contains(call: list[str], words: list[str]) -> bool:
+    """Whether the words stand in a call, in their order."""
+    rest = iter(call)
+    return all(word in rest for word in words)
 
 
 def fault_tests() -> Iterator[str]:
