@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def sent(records_of: list[list[Record]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+@pytest.mark.usefixtures("every_kernel")
 @given(partitions(), steps, st.integers(1, 2), st.integers(1, 30 * HOUR_US))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_stored_states_finish_to_what_sql_says(
