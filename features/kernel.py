@@ -4,6 +4,8 @@ A state is the fold of the set of valid events at or below its positions. Each e
 (`features.aggregates.accumulator`); rows merge by commutative monoids into tiles, one per hop, so that no order,
 batch or crash shows. Events at exactly the newest time stand aside in the tip, because a window covers what is
 strictly before the instant that it is seen at.
+
+This is the reference; `features.kernels` opens the kernel that runs, whose hot loops may be compiled.
 """
 
 from __future__ import annotations

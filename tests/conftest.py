@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from deploy.production_servers import kafka_is_installed, redis_is_installed
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer
+from features import kernels
 from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
 NO_FAIL_OVER_MS = 600_000
@@ -108,3 +109,11 @@ def skipped_in(config: pytest.Config) -> int:
     """How many tests were skipped."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return len(reporter.stats.get("skipped", [])) if isinstance(reporter, pytest.TerminalReporter) else 0
+
+
+@pytest.fixture(params=kernels.KERNELS, scope="module")
+def every_kernel(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs a test once with each kernel as the one that is opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "KERNEL", request.param)
+        yield request.param

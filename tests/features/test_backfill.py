@@ -160,6 +160,7 @@ def test_backfill_equals_the_definition(
     assert columns.newest_us.tolist() == [-1 if newest is None else newest for newest in newest_us]
 
 
+@pytest.mark.usefixtures("every_kernel")
 @given(sent=st.lists(sent_events, max_size=40), later_us=st.lists(st.integers(0, 150), min_size=1, max_size=6))
 @settings(max_examples=50)
 def test_backfill_equals_the_stream(sent: list[Sent], later_us: list[int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def as_sent(sent: list[dict[str, Any]]) -> pa.Table:
         return connection.sql(IN_SQL).to_arrow_table()
 
 
+@pytest.mark.usefixtures("every_kernel")
 @given(st.lists(rows, max_size=30), st.lists(st.tuples(st.sampled_from("ab?"), st.integers(0, 300)), max_size=6))
 @settings(max_examples=15)
 def test_both_executions_say_what_sql_says(sent: list[dict[str, Any]], asked: list[tuple[str, int]]) -> None:

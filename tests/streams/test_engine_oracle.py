@@ -45,6 +45,7 @@ def sent(world: World) -> pa.Table:
 
 
 @pytest.mark.parametrize("fed_by", PLANS)
+@pytest.mark.usefixtures("every_kernel")
 @given(partitions(), steps, st.integers(1, 2), st.integers(1, 30 * HOUR_US))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_stored_states_finish_to_what_sql_says(
