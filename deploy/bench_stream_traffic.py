@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from confluent_kafka import Producer
+from msgspec import structs
 
 from features.errors import BrokerUnavailableError
 from features.feast_layout import FeastRow, KeyLayout
 from features.kernel import ViewKernel
-from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
+from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, FeatureRef, Plan, ServicePlan, SourcePlan, ViewPlan
 from features.redis_link import open_link
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
@@ -62,8 +64,25 @@ VIEW: Final = ViewPlan(
     hash="be9c45f2ea3be9c4",
 )
 PLAN: Final = Plan(
-    project="bench", sources=(SOURCE,), views=(VIEW,), request_features=(), services=(), transforms_sha256=""
+    project="bench",
+    sources=(SOURCE,),
+    views=(VIEW,),
+    request_features=(),
+    services=(
+        ServicePlan(
+            name="bench",
+            features=tuple(FeatureRef(view=VIEW.name, feature=name, kind="stream") for name in VIEW.feature_names),
+        ),
+    ),
+    transforms_sha256=hashlib.sha256(b"").hexdigest(),
 )
+
+
+def plan_on(topic: str) -> Plan:
+    """The same plan, reading another topic."""
+    return structs.replace(
+        PLAN, sources=(structs.replace(SOURCE, topic=topic),), views=(structs.replace(VIEW, topic=topic),)
+    )
 
 
 def zipf_accounts(n_events: int, n_accounts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -73,13 +92,42 @@ def zipf_accounts(n_events: int, n_accounts: int, generator: np.random.Generator
     return generator.permutation(n_accounts)[ranks]
 
 
+def uniform_accounts(n_events: int, n_accounts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Who spends where all spend alike."""
+    return generator.integers(0, n_accounts, n_events)
+
+
+def single_account(n_events: int, n_accounts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """One account, drawn from all, has every event."""
+    return np.full(n_events, generator.integers(0, n_accounts))
+
+
 def account_id(number: int) -> str:
     """Name of an account."""
     return f"account-{number:06d}"
 
 
-def send_events(bootstrap_servers: str, accounts: npt.NDArray[np.int64], now_us: int) -> None:
-    """Send one event for each, up to now, an account's always to one partition; return once all are taken."""
+def event_value(number: int, at_us: int, amount: float) -> bytes:
+    """An event as it stands in the topic."""
+    at = datetime.fromtimestamp(at_us / 1e6, UTC).isoformat()
+    return f'{{"account_id":"{account_id(number)}","spent_at":"{at}","amount":{amount}}}'.encode()
+
+
+def event_amount(index: int) -> float:
+    """What the event of that index is worth."""
+    return (index * 37 % 20_000) / 100
+
+
+def encode_events(accounts: npt.NDArray[np.int64], now_us: int) -> list[bytes]:
+    """One event for each, spread over the hour up to now."""
+    step_us, began_us = SPAN_US // len(accounts), now_us - SPAN_US
+    return [event_value(number, began_us + i * step_us, event_amount(i)) for i, number in enumerate(accounts.tolist())]
+
+
+def send_events(
+    bootstrap_servers: str, accounts: npt.NDArray[np.int64], values: Sequence[bytes], topic: str = TOPIC
+) -> None:
+    """Send an account's events always to one partition; return once all are taken."""
     failed: list[object] = []
     producer = Producer(
         {
@@ -90,14 +138,10 @@ def send_events(bootstrap_servers: str, accounts: npt.NDArray[np.int64], now_us:
             "log_level": 0,
         }
     )
-    step_us = SPAN_US // len(accounts)
-    began_us = now_us - SPAN_US
-    for i, number in enumerate(accounts.tolist()):
-        at = datetime.fromtimestamp((began_us + i * step_us) / 1e6, UTC).isoformat()
-        value = f'{{"account_id":"{account_id(number)}","spent_at":"{at}","amount":{(i * 37 % 20_000) / 100}}}'
+    for i, (number, value) in enumerate(zip(accounts.tolist(), values, strict=True)):
         producer.produce(
-            TOPIC,
-            value.encode(),
+            topic,
+            value,
             partition=number % PARTITIONS,
             on_delivery=lambda error, _: failed.append(error) if error else None,
         )
@@ -107,7 +151,7 @@ def send_events(bootstrap_servers: str, accounts: npt.NDArray[np.int64], now_us:
         raise BrokerUnavailableError("broker", f"{len(failed)} events were not taken")
 
 
-async def fill_store(settings: StoreSettings, n_accounts: int, now_us: int, log: str) -> int:
+async def fill_store(settings: StoreSettings, n_accounts: int, now_us: int, log: str, topic: str = TOPIC) -> int:
     """Give every account a state whose tiles are all full, and certify; the mean size of a state in bytes."""
     kernel, layout, row = ViewKernel(VIEW, SOURCE), KeyLayout(PLAN.project, VIEW.keys), FeastRow(VIEW)
     templates = list(_templates(kernel, row, now_us - SPAN_US))
@@ -119,14 +163,14 @@ async def fill_store(settings: StoreSettings, n_accounts: int, now_us: int, log:
             chunks = [accounts[at : at + CHUNK] for at in range(begin, begin + 10 * CHUNK, CHUNK)]
             await asyncio.gather(*(_fill(store, layout, templates, chunk) for chunk in chunks if chunk))
         await store.write_birth(Birth(view=VIEW.name, view_hash=VIEW.hash, id=BIRTH, cut={}, serving=True))
-        await store.adopt_log(AdoptedLog(topic=TOPIC, log=log, start={}))
+        await store.adopt_log(AdoptedLog(topic=topic, log=log, start={}))
     finally:
         await store.close()
-    await _settle(settings)
+    await settle(settings)
     return sum(len(state) for state, _ in templates) // len(templates)
 
 
-async def _settle(settings: StoreSettings) -> None:
+async def settle(settings: StoreSettings) -> None:
     """Wait until the store has rewritten its file after the filling, which no worker would meet."""
     link = await open_link(settings)
     try:

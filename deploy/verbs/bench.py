@@ -12,10 +12,13 @@ from deploy.invocation import Invocation, Outcome
 WHAT = Annotated[str, typer.Argument(help="stream, score, backfill, aggregates, store or faults.")]
 SEED = Annotated[int | None, typer.Option("--seed", help="faults: which events and faults, and in which order.")]
 MINUTES = Annotated[float | None, typer.Option("--minutes", help="faults: how long; thirty hold a hundred faults.")]
+PEERS = Annotated[bool, typer.Option("--peers", help="stream: against other frameworks, on Apache Kafka and Redis.")]
 BENCHES = ("stream", "score", "backfill", "aggregates", "store", "faults")
+TAKES = {"peers": "stream", "seed": "faults", "minutes": "faults"}
+"""Which bench an option belongs to."""
 
 
-def bench(call: Invocation, what: WHAT, seed: SEED = None, minutes: MINUTES = None) -> Outcome:
+def bench(call: Invocation, what: WHAT, *, peers: PEERS = False, seed: SEED = None, minutes: MINUTES = None) -> Outcome:
     """Measure a part against its bar, with servers, data and model of its own; exit 1 when the bar is missed."""
     from importlib import import_module
 
@@ -23,13 +26,13 @@ def bench(call: Invocation, what: WHAT, seed: SEED = None, minutes: MINUTES = No
 
     if what not in BENCHES:
         raise RequestError("bench", f"there is no bench {what!r}", f"there are {', '.join(BENCHES)}")
-    options: dict[str, Any] = {
-        name: value for name, value in {"seed": seed, "minutes": minutes}.items() if value is not None
-    }
-    if options and what != "faults":
-        raise RequestError(f"--{min(options)}", f"bench {what} takes no such option", "leave it out")
+    given = {"peers": peers or None, "seed": seed, "minutes": minutes}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if TAKES[name] != what:
+            raise RequestError(f"--{name}", f"bench {what} takes no such option", "leave it out")
     call.note(f"running bench {what}; leave the machine alone meanwhile")
-    if what == "faults":
+    if what in TAKES.values():
         options["note"] = call.note
     figures = getattr(import_module(f"deploy.bench_{what}"), f"bench_{what}")(**options)
     width = max(len(name) for name in figures)

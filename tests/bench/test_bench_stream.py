@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.bench_stream import BAR, bench_stream
+from deploy.bench_stream import BAR, bench_alone
 
 
 @pytest.mark.servers
 @pytest.mark.slow
 def test_a_small_run_gives_every_figure() -> None:
     """With broker, store, states and events of its own, which it stops and removes."""
-    figures = bench_stream(n_events=3_000, n_events_plain=500, n_accounts=250)
+    figures = bench_alone(n_events=3_000, n_events_plain=500, n_accounts=250)
 
     assert figures["events"] == 3_000
     assert figures["events_per_second"] > 0

@@ -1,19 +1,33 @@
 """The yardstick of the stream's bench: Faust as it comes, with an agent that does nothing, in a process of its own.
 
-``python -m deploy.bench_plain_faust BROKER TOPIC N`` reads N events and prints how many it took a second, as JSON.
+``python -m deploy.stream_bench.plain_faust BROKER TOPIC N`` prints how many of N events it took a second, as JSON.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from deploy.peers.faust_app import open_app, run_app
+from deploy.stream_bench.worker import import_path
+
+DEADLINE_S: Final = 300.0
+
+
+def plain_faust_speed(bootstrap_servers: str, topic: str, n_events: int) -> float:
+    """Events a second of an agent that does nothing."""
+    command = (sys.executable, "-m", __name__, bootstrap_servers, topic, str(n_events))
+    environment = {**os.environ, "PYTHONPATH": import_path()}
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=True
+    )
+    return float(json.loads(done.stdout[done.stdout.rindex(b"{") :])["events_per_second"])
 
 
 def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
