@@ -1,0 +1,49 @@
+"""``make performance``: every bench, one after the other, and ``docs/performance.md`` from what they answered.
+
+``python -m deploy.performance`` runs them all; with names it runs those, and takes the others' last answers, which
+are kept in ``var/performance``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.machine import describe_machine
+from deploy.performance_page import TITLES, performance_page
+from features.errors import RequestError
+
+KEPT: Final = Path("var/performance")
+PAGE: Final = Path("docs/performance.md")
+OPTIONS: Final = {"stream": ("--peers",)}
+DEADLINE_S: Final = 3_600.0
+
+
+def main(benches: Sequence[str]) -> None:
+    """Run these, and write the page."""
+    unknown = set(benches) - set(TITLES)
+    if unknown:
+        raise RequestError("performance", f"there is no bench {min(unknown)!r} in it", f"there are {', '.join(TITLES)}")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for bench in benches or TITLES:
+        (KEPT / f"{bench}.json").write_text(json.dumps(ask(bench), indent=1))
+    answers = {path.stem: json.loads(path.read_text()) for path in sorted(KEPT.glob("*.json"))}
+    PAGE.write_text(performance_page(describe_machine(), f"{datetime.now(UTC):%Y-%m-%d}", answers))
+
+
+def ask(bench: str) -> dict[str, Any]:
+    """What a bench answers, whether or not it reaches its bar; where it fails, the reason."""
+    command = (sys.executable, "-m", "millstream", "bench", bench, *OPTIONS.get(bench, ()), "--json")
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=DEADLINE_S, text=True, check=False)
+    lines = done.stdout.strip().splitlines()
+    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return answer if "passed" in answer else {"reason": f"it ended with exit code {done.returncode}"}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

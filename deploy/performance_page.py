@@ -1,0 +1,163 @@
+"""``docs/performance.md``, made from what the benches answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+NOTICE: Final = "<!-- Made by `make performance` from the benches' answers: do not edit. -->"
+OPENING: Final = """\
+# Performance
+
+`make performance` runs every bench and writes this page; nothing here is typed by hand. Each figure stands beside what
+it was measured against, taken in the same run: ratios travel to other machines, absolute figures do not. The benches
+are described in [operations](operations.md#benches).
+"""
+TITLES: Final = {
+    "stream": "Stream: from topic to store",
+    "score": "Scorer",
+    "backfill": "Backfill",
+    "aggregates": "Aggregates",
+    "store": "Memory of a million entities",
+}
+"""The sections, in order, and the bench that each is of."""
+MINE: Final = "**Millstream**"
+TRAFFIC: Final = {"zipf": "Zipf(1.1)", "uniform": "uniform", "single_key": "one account"}
+AIM_NAMES: Final = {
+    "zipf_events_per_second": "events/s per worker core, Zipf",
+    "uniform_events_per_second": "events/s per worker core, uniform",
+    "freshness_p50_ms": "freshness p50, ms",
+    "freshness_p99_ms": "freshness p99, ms",
+}
+
+
+def performance_page(machine: Mapping[str, str], taken_on: str, answers: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page. ``answers`` are by bench; one that failed has a ``reason`` and nothing else."""
+    lines = [NOTICE, OPENING, "## The machine", "", f"Taken on {taken_on}.", ""]
+    lines += [*table(("what", "which"), machine.items()), ""]
+    for bench, title in TITLES.items():
+        lines += [f"## {title}", ""]
+        answer = answers.get(bench, {"reason": "it was not asked for"})
+        if "reason" in answer:
+            lines += [f"Not measured: {answer['reason']}.", ""]
+        elif bench == "stream":
+            lines += stream_section(answer)
+        else:
+            lines += plain_section(bench, answer)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def stream_section(answer: Mapping[str, Any]) -> Iterator[str]:
+    """The worker among its peers."""
+    sections = {"zipf": answer, "uniform": answer["uniform"], "single_key": answer["single_key"]}
+    yield from (f"`millstream bench stream --peers`: {answer['method']}. {answer['traffic']}.", "")
+    heads = (f"events/s, {name}" for name in TRAFFIC.values())
+    yield from table(
+        ("", *heads, "Millstream is faster by, Zipf / uniform", "freshness p50 / p99, ms"), speeds(sections)
+    )
+    yield from (
+        "",
+        f"Faust with an agent that does nothing takes {answer['plain_faust_events_per_second']:,} events/s.",
+    )
+    yield from ("Freshness is from produce to readable, in an open loop at half of each one's own peak.", "")
+    yield from ("### Aims", "", *table(("aim", "at", "reached"), aims(answer["aims"])), "")
+    yield from stages(answer["cpu_us_per_event"])
+    memory = answer["bytes_per_entity"]
+    yield from ("### Bytes an entity", "", f"All tiles full: a state of {memory['state']:,} bytes takes")
+    yield from (
+        f"{memory['store']:,} in the store, Feast's fields among them, and {memory['worker']:,} in a worker.",
+        "",
+    )
+    yield from ("### Did not run", "", *absent(answer["did_not_run"]), "")
+
+
+def speeds(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """A row each: the worker, then peers from the fastest on."""
+    zipf = sections["zipf"]
+    mine = [f"**{section['events_per_second']:,}**" for section in sections.values()]
+    yield (MINE, *mine, "", freshness(zipf.get("freshness")))
+    by_name: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for traffic, section in sections.items():
+        for peer in section["peers"]:
+            by_name.setdefault(peer["name"], {})[traffic] = peer
+    for name, found in by_name.items():
+        yield (
+            name,
+            *(f"{found[traffic]['events_per_second']:,}" if traffic in found else "–" for traffic in sections),
+            " / ".join(
+                f"{found[traffic]['ratio']:g} ×" if traffic in found else "–" for traffic in ("zipf", "uniform")
+            ),
+            freshness(found.get("zipf", {}).get("freshness")),
+        )
+
+
+def freshness(found: Mapping[str, Any] | None) -> str:
+    """Both percentiles, or none."""
+    return f"{found['p50_ms']} / {found['p99_ms']}" if found else "–"
+
+
+def aims(found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """A row an aim."""
+    for name, aim in found.items():
+        sign = "≤" if name.endswith("_ms") else "≥"
+        yield AIM_NAMES[name], f"{sign} {aim['aim']:,}", "yes" if aim["reached"] else "no"
+
+
+def stages(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Where the time goes, worker first, servers below."""
+    yield from (
+        "### Where the time goes",
+        "",
+        "Microseconds of processor time an event, by stage of the worker, in runs of",
+    )
+    speeds = " and ".join(f"{run['events_per_second']:,} ({TRAFFIC[name]})" for name, run in found.items())
+    yield from (f"their own that are watched, which slows them a little: {speeds} events/s.", "")
+    runs = list(found.values())
+    names = dict.fromkeys(name for run in runs for name in run["worker_us"])
+    rows = [(name, *(f"{run['worker_us'].get(name, 0.0):.2f}" for run in runs)) for name in names]
+    rows += [("**worker**", *(f"**{sum(run['worker_us'].values()):.2f}**" for run in runs))]
+    rows += [(f"{name} server", *(f"{run['servers_us'][name]:.2f}" for run in runs)) for name in runs[0]["servers_us"]]
+    yield from table(("stage", *(TRAFFIC[name] for name in found)), rows)
+    yield ""
+
+
+def absent(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Why a peer has no figure."""
+    if not found:
+        yield "Every peer ran."
+        return
+    rows = [(each["name"], TRAFFIC.get(each["what"], each["what"]), each["reason"]) for each in found]
+    yield from table(("who", "what", "reason"), rows)
+
+
+def plain_section(bench: str, answer: Mapping[str, Any]) -> Iterator[str]:
+    """Figures by name, then those that are of many things as a table of their own."""
+    yield from (f"`millstream bench {bench}`: {answer['traffic']}.", "")
+    told = {name: value for name, value in answer.items() if name not in {"traffic", "machine", "cores"}}
+    single = [(words(name), show(value)) for name, value in told.items() if not isinstance(value, Mapping)]
+    yield from (*table(("figure", "value"), single), "")
+    many = {name: value for name, value in told.items() if isinstance(value, Mapping)}
+    heads = list(dict.fromkeys(name for value in many.values() for name in value))
+    if heads:
+        rows = [(f"`{name}`", *(show(value.get(head, "–")) for head in heads)) for name, value in many.items()]
+        yield from (*table(("", *map(words, heads)), rows), "")
+
+
+def words(name: str) -> str:
+    """A key of an answer as people write it."""
+    return name.replace("_per_second", "/s").replace("_", " ")
+
+
+def show(value: object) -> str:
+    """A value as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table."""
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '/').replace(chr(10), ' ') for cell in row)} |"
