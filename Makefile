@@ -68,6 +68,10 @@ check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, d
 	@$(BIN)/python -m deploy.reference_pages --check
 	@$(BIN)/pytest --quiet -m 'not servers' tests/docs
 
+.PHONY: performance
+performance: fetch ## Run every bench and write docs/performance.md (some of them: ARGS="stream score")
+	@$(BIN)/python -m deploy.performance $(ARGS)
+
 .PHONY: format
 format: $(INSTALLED) ## Format the code, mend what lint can, write the generated pages anew
 	@$(BIN)/ruff check --fix --quiet $(CODE) || true
