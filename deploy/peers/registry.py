@@ -12,6 +12,10 @@ MODULES: Final = (
     "faust_take",
     "faust_tables",
     "feast_push",
+    "kafka_streams",
+    "flink",
+    "bytewax",
+    "quix",
 )
 """Modules of this package that hold a class of a peer each. They are loaded without the framework that they run."""
 

@@ -1,0 +1,54 @@
+"""Java peers: built by Maven from the sources beside this file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from features.errors import UnavailableError
+
+SOURCES: Final = Path(__file__).parent / "java"
+DEADLINE_S: Final = 600.0
+HEAP: Final = ("-Xms2g", "-Xmx2g")
+QUIET: Final = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+
+
+def build(peer: str, folder: Path, project: str) -> None:
+    """Compile a project, and gather its jars, below a folder; the next time, look.
+
+    Raises
+    ------
+    UnavailableError
+        There is no Java or no Maven, or the jars cannot be had.
+
+    """
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            raise UnavailableError(peer, f"needs {program} on PATH; run `make servers`")
+    stamp, wanted = folder / "built", _fingerprint(project)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    command = ("mvn", "-q", "-B", "-f", str(SOURCES / project), "prepare-package", f"-Dto={folder.resolve()}")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    if done.returncode:
+        raise UnavailableError(peer, f"cannot be built: {done.stdout.strip()[-500:]}")
+    stamp.write_text(wanted)
+
+
+def java(folder: Path, main: str, *arguments: str) -> Sequence[str]:
+    """The command that runs what was built."""
+    path = os.pathsep.join([str(folder / "classes"), str(folder / "jars" / "*")])
+    return ("java", *HEAP, QUIET, "-cp", path, main, *arguments)
+
+
+def _fingerprint(project: str) -> str:
+    """Changes with the project and with every source."""
+    found = hashlib.sha256((SOURCES / project).read_bytes())
+    for source in sorted(SOURCES.rglob("*.java")):
+        found.update(source.read_bytes())
+    return found.hexdigest()
