@@ -58,6 +58,10 @@ test: fetch check ## Check, then run the whole test suite with real servers
 test-faults: $(INSTALLED) ## Run the fault tests alone
 	@$(BIN)/pytest -m faults $(ARGS)
 
+.PHONY: test-peers
+test-peers: fetch ## Hold every peer of the stream's bench to the same results (downloads their frameworks)
+	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, documents
 	@$(BIN)/ruff format --check $(CODE)

@@ -16,7 +16,6 @@ class Bytewax(Peer):
     """Bytewax, from Kafka source to a sink of its own."""
 
     name = "Bytewax, tiles in stateful_batch"
-    share = 0.5
 
     def prepare(self, folder: Path) -> None:
         """Its environment."""

@@ -14,7 +14,9 @@ from features.errors import UnavailableError
 
 SOURCES: Final = Path(__file__).parent / "java"
 DEADLINE_S: Final = 600.0
-HEAP: Final = ("-Xms2g", "-Xmx2g")
+MACHINE: Final = ("-Xms2g", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For one core and a run of seconds: the second compiler takes more of it than its code then gives back (measured over
+the first 400,000 events: 4.3 µs of processor time an event without it, 7.2 with it)."""
 QUIET: Final = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 
@@ -43,7 +45,7 @@ def build(peer: str, folder: Path, project: str) -> None:
 def java(folder: Path, main: str, *arguments: str) -> Sequence[str]:
     """The command that runs what was built."""
     path = os.pathsep.join([str(folder / "classes"), str(folder / "jars" / "*")])
-    return ("java", *HEAP, QUIET, "-cp", path, main, *arguments)
+    return ("java", *MACHINE, QUIET, "-cp", path, main, *arguments)
 
 
 def _fingerprint(project: str) -> str:

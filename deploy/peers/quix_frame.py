@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
+from array import array
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -11,8 +11,9 @@ from uuid import uuid4
 from quixstreams import Application, State
 from quixstreams.sinks import BatchingSink, SinkBatch
 
+from deploy.peers.packed_tiles import fold, new_account, newest_us, results
 from deploy.peers.spending import decode, named_source
-from deploy.peers.tiles import DONE_KEY, Account, open_store, to_hash, to_key
+from deploy.peers.tiles import DONE_KEY, open_store, to_hash, to_key
 
 COMMIT_S: Final = 0.1
 POLL_S: Final = 0.01
@@ -27,22 +28,22 @@ class RedisSink(BatchingSink):  # type: ignore[misc]  # not installed where type
 
     def write(self, batch: SinkBatch) -> None:
         """See `BatchingSink.write`."""
-        newest: dict[str, Account] = dict(item.value for item in batch)
+        changed: dict[str, array[float]] = dict(item.value for item in batch)
         pipeline = self._store.pipeline(transaction=False)
-        for account_id, account in newest.items():
-            pipeline.hset(to_key(account_id), mapping=to_hash(account.results(), account.newest_us))
+        for account_id, cells in changed.items():
+            pipeline.hset(to_key(account_id), mapping=to_hash(results(cells), newest_us(cells)))
         pipeline.incrby(DONE_KEY, batch.size)
         pipeline.execute()
 
 
-def fold(value: bytes, state: State) -> tuple[str, Account]:
+def spend(value: bytes, state: State) -> tuple[str, array[float]]:
     """Fold an event into its account's tiles."""
     event = decode(value)
     held = state.get_bytes(event.account_id)
-    account: Account = Account(event.at_us) if held is None else pickle.loads(held)  # noqa: S301 - its own bytes
-    account.add(event.at_us, event.amount)
-    state.set_bytes(event.account_id, pickle.dumps(account, pickle.HIGHEST_PROTOCOL))
-    return event.account_id, account
+    cells = new_account(event.at_us) if held is None else array("d", held)
+    fold(cells, event.at_us, event.amount)
+    state.set_bytes(event.account_id, cells.tobytes())
+    return event.account_id, cells
 
 
 def build_application(folder: Path) -> Any:
@@ -61,7 +62,7 @@ def build_application(folder: Path) -> Any:
         loglevel="WARNING",
     )
     topic = application.topic(source.topic, key_deserializer="bytes", value_deserializer="bytes")
-    application.dataframe(topic).apply(fold, stateful=True).sink(RedisSink())
+    application.dataframe(topic).apply(spend, stateful=True).sink(RedisSink())
     return application
 
 
