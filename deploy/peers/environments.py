@@ -33,6 +33,7 @@ def install(peer: str, folder: Path, requirements: Path) -> None:
     wanted = hashlib.sha256(f"{sys.version}{PROJECT}{requirements.read_text()}".encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
+    stamp.unlink(missing_ok=True)
     uv = _uv(peer)
     _run(peer, uv, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", PYTHONS, str(folder / "venv"))
     pip = (

@@ -13,6 +13,7 @@ from typing import Final
 from features.errors import UnavailableError
 
 SOURCES: Final = Path(__file__).parent / "java"
+PROGRAMS: Final = ("java", "javac", "mvn")
 DEADLINE_S: Final = 600.0
 MACHINE: Final = ("-Xms2g", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """For one core and a run of seconds: the second compiler takes more of it than its code then gives back (measured over
@@ -26,15 +27,18 @@ def build(peer: str, folder: Path, project: str) -> None:
     Raises
     ------
     UnavailableError
-        There is no Java or no Maven, or the jars cannot be had.
+        There is no Java, no compiler of it or no Maven, or the jars cannot be had.
 
     """
-    for program in ("java", "mvn"):
+    for program in PROGRAMS:
         if shutil.which(program) is None:
             raise UnavailableError(peer, f"needs {program} on PATH; run `make servers`")
     stamp, wanted = folder / "built", _fingerprint(project)
     if stamp.exists() and stamp.read_text() == wanted:
         return
+    stamp.unlink(missing_ok=True)
+    for stale in ("classes", "jars"):
+        shutil.rmtree(folder / stale, ignore_errors=True)
     command = ("mvn", "-q", "-B", "-f", str(SOURCES / project), "prepare-package", f"-Dto={folder.resolve()}")
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     if done.returncode:

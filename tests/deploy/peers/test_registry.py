@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from deploy.bench_stream_traffic import account_id, event_amount, event_value
+from deploy.peers import maven
 from deploy.peers.registry import MODULES, load_peer
 from deploy.peers.tiles import FIELDS, Tiles, to_key
 from deploy.stream_bench.comparison import KEPT
@@ -26,6 +28,7 @@ N_EVENTS = 2_000
 N_ACCOUNTS = 100
 DAY_US = 86_400_000_000
 SPAN_US = 9 * DAY_US
+IN_JAVA = {"flink", "kafka_streams"}
 INSTALLED_FOR_IT = {"bytewax", "flink", "quix"}
 HAVE_NO_TILES = {"faust_tables", "feast_push"}  # whole windows by the time of the record; Feast's own layout
 PEERS = [
@@ -67,6 +70,8 @@ def spendings() -> Sequence[Spending]:
 @pytest.mark.parametrize("module", PEERS)
 def test_a_peer_writes_what_the_tiles_give(site: BenchSite, spendings: Sequence[Spending], module: str) -> None:
     """The hash of every account holds its twelve results and its newest event time, whoever wrote it."""
+    if module in IN_JAVA and not all(map(shutil.which, maven.PROGRAMS)):
+        pytest.skip(f"needs {', '.join(maven.PROGRAMS)}: make servers")
     tiles, kept = Tiles(), KEPT / module
     for number, at_us, amount in spendings:
         tiles.add(account_id(number), at_us, amount)
