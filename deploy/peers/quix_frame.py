@@ -15,7 +15,7 @@ from deploy.peers.packed_tiles import fold, new_account, newest_us, results
 from deploy.peers.spending import decode, named_source
 from deploy.peers.tiles import DONE_KEY, open_store, to_hash, to_key
 
-COMMIT_S: Final = 0.1
+COMMIT_S: Final = 0.03
 POLL_S: Final = 0.01
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,14 @@ def bench(call: Invocation, what: WHAT, *, peers: PEERS = False, seed: SEED = No
         options["note"] = call.note
     module = f"bench_{what.replace('-', '_')}"
     figures = getattr(import_module(f"deploy.{module}"), module)(**options)
+    return Outcome(figures, shown(figures, peers=peers), ExitCode.OK if figures["passed"] else ExitCode.FAILED)
+
+
+def shown(figures: Mapping[str, Any], *, peers: bool) -> str:
+    """Figures for people: with peers as tables, as on the page of all benches."""
+    if peers:
+        from deploy.performance_page import stream_section
+
+        return "\n".join(stream_section(figures))
     width = max(len(name) for name in figures)
-    lines = [f"{name:<{width}}  {value}" for name, value in figures.items()]
-    return Outcome(figures, "\n".join(lines), ExitCode.OK if figures["passed"] else ExitCode.FAILED)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in figures.items())

@@ -68,9 +68,7 @@ class MemoryLake:
 class Worker:
     """One worker: an engine with a connection of its own, and the place where it stands in each partition."""
 
-    def __init__(
-        self, world: World, *, flush_ms: int = 0, cache_bytes: int = 100_000, chunk_entities: int = 3
-    ) -> None:
+    def __init__(self, world: World, *, flush_ms: int = 0, cache_bytes: int = 100_000, chunk_entities: int = 3) -> None:
         self.world = world
         self.store = MemoryStore(world.shards)
         self.letters: list[DeadLetter] = []

@@ -9,7 +9,7 @@ import org.apache.flink.api.connector.sink2.WriterInitContext;
 
 /** Writes accounts once a tick. */
 final class RedisSink implements Sink<Account> {
-    private static final long TICK_MS = 1;
+    private static final long TICK_MS = 2;
     private static final int MOST_WAITING = 5_000;
 
     private final String address;

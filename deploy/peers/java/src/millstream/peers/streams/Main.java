@@ -3,6 +3,7 @@ package millstream.peers.streams;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
+import java.util.UUID;
 import millstream.peers.tiles.Event;
 import millstream.peers.tiles.RedisPipeline;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -18,8 +19,8 @@ import org.apache.kafka.streams.processor.api.Record;
 
 /** Kafka Streams with hand-written tiles in its Processor API; one stream thread, because the bench gives it one core. */
 public final class Main {
-    private static final Duration TICK = Duration.ofMillis(Integer.getInteger("tick", 1));
-    private static final int MOST_WAITING = Integer.getInteger("most", 5_000);
+    private static final Duration TICK = Duration.ofMillis(2);
+    private static final int MOST_WAITING = 5_000;
 
     private Main() {}
 
@@ -39,14 +40,14 @@ public final class Main {
 
     private static Properties settings(String broker, String folder) {
         Properties settings = new Properties();
-        settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "peer-" + java.util.UUID.randomUUID());
+        settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "peer-" + UUID.randomUUID());
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, broker);
         settings.put(StreamsConfig.STATE_DIR_CONFIG, folder);
         settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
         settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
         settings.put(StreamsConfig.POLL_MS_CONFIG, TICK.toMillis()); // punctuators run between polls only
         settings.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 10_000);
-        settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, Integer.getInteger("poll", 2_000));
+        settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 2_000);
         settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         settings.put(ConsumerConfig.CHECK_CRCS_CONFIG, false);
         return settings;
