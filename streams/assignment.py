@@ -61,7 +61,7 @@ class Assignment:
         self.joined = False
         self.changed = asyncio.Event()
         self._max_rows_waiting = max_rows_waiting
-        self._rows_waiting = self._batches_waiting = 0
+        self._rows_waiting = 0
         self._room = asyncio.Event()
 
     def assign(self, partitions: Collection[tuple[str, int]]) -> None:
@@ -105,24 +105,18 @@ class Assignment:
         return list(dict.fromkeys(found))
 
     def take_up(self, n_rows: int) -> None:
-        """Count the rows of a batch that was handed to the engine."""
+        """Count rows that were handed to the engine."""
         self._rows_waiting += n_rows
-        self._batches_waiting += 1
 
     def put_down(self, n_rows: int, term: int) -> None:
         """Count rows that the engine is done with."""
         if term == self.term:
             self._rows_waiting -= n_rows
-            self._batches_waiting -= 1
             self._room.set()
 
     async def room(self, timeout_s: float) -> bool:
-        """Wait until the engine is near enough to take more rows; False when it is not within that time.
-
-        That is when it has its last batch in hand. What comes meanwhile gathers at the client, so batches grow with
-        the time that one takes, and many small ones never stand in line.
-        """
-        while self._rows_waiting >= self._max_rows_waiting or self._batches_waiting > 1:
+        """Wait until the engine is near enough to take more rows; False when it is not within that time."""
+        while self._rows_waiting >= self._max_rows_waiting:
             self._room.clear()
             try:
                 await asyncio.wait_for(self._room.wait(), timeout_s)
@@ -150,6 +144,6 @@ class Assignment:
 
     def _renew(self) -> None:
         self.term += 1
-        self._rows_waiting = self._batches_waiting = 0
+        self._rows_waiting = 0
         self._room.set()
         self.changed.set()

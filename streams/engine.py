@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from features.clock import Clock
 from features.decode import Decoded, Decoder
@@ -29,9 +29,6 @@ from streams.watermarks import Watermarks
 
 DECODE_ROWS = 2_000
 """Rows decoded before others may run."""
-
-ROWS_AHEAD = 2
-"""How many files' rows of one partition may wait for a lake that is slower than the states."""
 
 Check = Callable[[], None]
 Announce = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -65,15 +62,6 @@ class Feed:
         self.source = source
         self.decoder = Decoder(source, schemas)
         self.writers = tuple(writers)
-
-
-class Taken(NamedTuple):
-    """Rows of one partition on their way to the lake; all their states are confirmed."""
-
-    feed: Feed
-    log: str
-    partition: int
-    rows: LakeBatch
 
 
 class Engine:
@@ -126,7 +114,7 @@ class Engine:
         return tuple(self._feeds)
 
     async def process(self, batch: Batch, check: Check) -> None:
-        """Confirm the states of a batch; its rows are written when they are taken.
+        """Confirm the states of a batch, and its rows in the lake when they are due.
 
         ``check`` is called between chunks and raises to end the batch early. After any error, all that was not
         confirmed is forgotten, and ``begin`` must come next.
@@ -139,46 +127,16 @@ class Engine:
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the rows that are due (or all) to the lake, and mark progress; never beside ``process``."""
-        taken = self.take_rows(everything=everything)
-        await self.write_rows(taken)
-        await self.mark(taken)
-
-    def take_rows(self, *, everything: bool = False) -> list[Taken]:
-        """The rows that are due (or all), out of the ledgers; never beside ``process``, so their states are confirmed.
-
-        They are to be written and then marked, before any others are taken.
-        """
-        now_s = time.monotonic()
-        return [
-            Taken(self._feeds[topic], log, partition, ledger.take(now_s))
-            for (topic, log, partition), ledger in self._ledgers.items()
-            if (due_at := ledger.due_at) is not None and (everything or due_at <= now_s)
-        ]
-
-    async def write_rows(self, taken: Sequence[Taken]) -> None:
-        """Make rows durable in the lake; this may run beside ``process``, for it waits on the disk."""
         try:
-            for feed, log, partition, rows in taken:
-                with self._metrics.flush_seconds.labels(feed.source.topic).time():
-                    await asyncio.to_thread(self._lake.append, feed.source, log, partition, rows)
+            for (topic, log, partition), ledger in list(self._ledgers.items()):
+                due_at = ledger.due_at
+                if due_at is not None and (everything or due_at <= time.monotonic()):
+                    feed = self._feeds[topic]
+                    taken = await self._to_lake(feed, log, partition, ledger)
+                    await self._commit(feed, log, partition, taken)
         except BaseException:
             self.forget()
             raise
-
-    async def mark(self, taken: Sequence[Taken]) -> None:
-        """Mark progress behind rows that are in the lake; never beside ``process``, nor after another ``begin``."""
-        try:
-            for feed, log, partition, rows in taken:
-                await self._commit(feed, log, partition, rows)
-        except BaseException:
-            self.forget()
-            raise
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the lake is so far behind that no more batches should be processed before rows are taken."""
-        most = ROWS_AHEAD * self._lake_settings.flush_rows
-        return any(len(ledger) >= most for ledger in self._ledgers.values())
 
     def next_flush_at(self) -> float | None:
         """When `flush` will have something to do, by the monotonic clock; None while nothing waits."""
@@ -188,15 +146,25 @@ class Engine:
         feed = self._feeds[batch.topic]
         began = time.perf_counter()
         decoded = await self._decode(feed, batch)
-        check()  # rows of a term that has ended meanwhile must not stand behind those that were forgotten with it
         if self._erasures.records:
             place = (batch.log, batch.partition)
             self._erasures.erase_batch(feed.source, place, batch.offsets, batch.values, decoded)
-        self._ledger(batch).add(batch, decoded)
+        ledger = self._ledger(batch)
+        ledger.add(batch, decoded)
+        due_at = ledger.due_at
+        flushing = None
+        if due_at is not None and due_at <= time.monotonic():  # beside the states, for it waits on the disk
+            flushing = asyncio.create_task(self._to_lake(feed, batch.log, batch.partition, ledger))
         events = Events(batch.topic, (batch.log, batch.partition), batch.offsets, decoded.event_us, decoded.columns)
-        for writer in feed.writers:
-            await writer.write(events, check)
+        try:
+            for writer in feed.writers:
+                await writer.write(events, check)
+        finally:
+            if flushing is not None:
+                await asyncio.wait([flushing])
         self._count(batch, decoded, time.perf_counter() - began)
+        if flushing is not None:
+            await self._commit(feed, batch.log, batch.partition, flushing.result())
 
     async def _decode(self, feed: Feed, batch: Batch) -> Decoded:
         wanted = feed.decoder.wanted(batch.values, batch.kafka_us)
@@ -222,6 +190,12 @@ class Engine:
             settings = self._lake_settings
             ledger = self._ledgers[key] = Ledger(flush_rows=settings.flush_rows, flush_s=settings.flush_ms / 1_000)
         return ledger
+
+    async def _to_lake(self, feed: Feed, log: str, partition: int, ledger: Ledger) -> LakeBatch:
+        taken = ledger.take(time.monotonic())
+        with self._metrics.flush_seconds.labels(feed.source.topic).time():
+            await asyncio.to_thread(self._lake.append, feed.source, log, partition, taken)
+        return taken
 
     async def _commit(self, feed: Feed, log: str, partition: int, taken: LakeBatch) -> None:
         """Mark progress behind rows whose states and lake file are confirmed; announce the dead among them."""

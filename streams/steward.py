@@ -107,7 +107,7 @@ class Steward:
     async def tend(self) -> None:
         """One look: reconnect after a failure, begin a new term, start the lanes that wait."""
         lanes = self._lanes
-        async with self._intake.stillness(), asyncio.timeout(DEADLINE_S):  # nothing straddles two connections or terms
+        async with self._intake.lock, asyncio.timeout(DEADLINE_S):  # no batch may straddle two connections or two terms
             term = lanes.term
             if lanes.failure is not None:
                 self._intake.engine.forget()  # or its progress might reach a store that has lost the states

@@ -126,7 +126,6 @@ class Worker:
             return False
         try:
             await self.engine.process(batch, check)
-            await self.engine.flush()
             self.standing[partition] = batch.next_offset
         except (StoreUnavailableError, ErasureMissedError, OSError):
             self.standing = {}

@@ -28,10 +28,7 @@ class ScriptedEngine:
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.flush_at: float | None = None
-        self.flushed = self.marked = 0
-        self.is_full = False
-        self.disk = asyncio.Event()
-        self.disk.set()
+        self.flushed = 0
 
     async def process(self, batch: Batch, check: Callable[[], None]) -> None:
         self.seen.append(batch)
@@ -41,22 +38,10 @@ class ScriptedEngine:
             raise self.error
 
     async def flush(self, *, everything: bool = False) -> None:
-        self.take_rows(everything=everything)
-        await self.write_rows()
-        await self.mark()
-
-    def take_rows(self, *, everything: bool = False) -> None:
         self.flush_at = None
-        self.is_full = False
-
-    async def write_rows(self, _taken: object = None) -> None:
         self.flushed += 1
-        await self.disk.wait()
         if self.error is not None:
             raise self.error
-
-    async def mark(self, _taken: object = None) -> None:
-        self.marked += 1
 
     def next_flush_at(self) -> float | None:
         return self.flush_at
@@ -165,49 +150,6 @@ async def test_what_is_due_is_flushed_by_itself() -> None:
     await intake.take(batch_of(lanes, 2))
     await wait_until_async(lambda: lanes.problems()[:1] == ["disk full"])
     flusher.cancel()
-
-
-async def test_batches_go_on_while_the_disk_is_waited_for() -> None:
-    """Progress is marked once it has answered, and not at all where the term has ended meanwhile."""
-    engine = ScriptedEngine()
-    intake, lanes, _ = intake_of(engine)
-    flusher = asyncio.create_task(intake.run_flusher())
-    for n_marked in (1, 1):
-        engine.disk.clear()
-        engine.flush_at = 0.0
-        first = lanes.lanes[TOPIC, 0].applied or 0
-        flushed = engine.flushed
-        await intake.take(batch_of(lanes, first))
-        await wait_until_async(lambda flushed=flushed: engine.flushed == flushed + 1)  # type: ignore[misc]
-        await intake.take(batch_of(lanes, first + 2))
-        assert lanes.lanes[TOPIC, 0].applied == first + 4
-        assert engine.marked == n_marked - 1 + (first > 0)
-        if first:
-            lanes.restart()
-        engine.disk.set()
-        async with intake.stillness():
-            assert engine.marked == n_marked
-    flusher.cancel()
-
-
-async def test_a_lake_that_is_far_behind_holds_batches_back() -> None:
-    """Until rows are taken for it, or the term ends and the batch is dropped."""
-    engine = ScriptedEngine()
-    intake, lanes, _ = intake_of(engine)
-    engine.is_full = True
-    held = asyncio.create_task(intake.take(batch_of(lanes)))
-    await asyncio.sleep(0)
-    assert engine.seen == []
-    engine.flush_at = 0.0
-    flusher = asyncio.create_task(intake.run_flusher())
-    await held
-    assert len(engine.seen) == 1
-    flusher.cancel()
-    engine.is_full = True
-    held = asyncio.create_task(intake.take(batch_of(lanes, 2)))
-    lanes.restart()
-    await held
-    assert len(engine.seen) == 1
 
 
 async def test_a_drain_is_bounded() -> None:
