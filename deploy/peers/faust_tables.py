@@ -51,24 +51,27 @@ def main(folder: Path) -> None:
     from deploy.peers.faust_app import open_app, run_app
     from deploy.peers.spending import decode, named_source
     from deploy.peers.tiles import SECOND_US, WINDOWS_US, open_async_store, to_hash, to_key
+    from streams.logs import KafkaLogs
 
     source, store = named_source(), open_async_store()
-    app = open_app(f"faust-tables-{source.topic}", source.broker, folder, store="memory://")
-    app.conf.topic_allow_declare = True
+    name = f"faust-tables-{source.topic}"
+    # made beforehand: Faust starts before the broker shows the topics that it declares, finds no partitions, and ends
+    KafkaLogs(source.broker).create([f"{name}-spending-{window}-changelog" for window in WINDOWS_US], PARTITIONS)
+    app = open_app(name, source.broker, folder, store="memory://")
     tables = [
-        app.Table(f"spending-{name}", default=partial(full, length // hop), partitions=PARTITIONS).hopping(
+        app.Table(f"spending-{window}", default=partial(full, length // hop), partitions=PARTITIONS).hopping(
             length / SECOND_US, hop / SECOND_US, expires=length / SECOND_US
         )
-        for name, (length, hop) in WINDOWS_US.items()
+        for window, (length, hop) in WINDOWS_US.items()
     ]
 
     async def take(stream: Any) -> None:
         async for event in stream.events():
             spending = decode(event.value)
             windows = [table[spending.account_id] for table in tables]
-            for window in windows:
-                window.apply(fold, spending.amount, event)
-            results = list(chain.from_iterable(window.current(event) for window in windows))
+            for each in windows:
+                each.apply(fold, spending.amount, event)
+            results = list(chain.from_iterable(each.current(event) for each in windows))
             pipeline = store.pipeline(transaction=False)
             pipeline.hset(to_key(spending.account_id), mapping=to_hash(results, spending.at_us))
             pipeline.incrby(DONE_KEY, 1)

@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     from deploy.peers.tiles import Tiles, open_async_store
 
     source, store, tiles = named_source(), open_async_store(), Tiles()
-    app = open_app("faust-take", source.broker, folder)
+    app = open_app(f"faust-take-{source.topic}", source.broker, folder)
 
     async def take(stream: Any) -> None:
         async for values in stream.take(BATCH, within=WITHIN_S):

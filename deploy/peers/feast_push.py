@@ -73,7 +73,9 @@ def main(folder: Path) -> None:
 
     os.chdir(folder)
     feast, source, store, tiles = open_feast(folder), named_source(), open_store(), Tiles()
-    consumer = Consumer({"bootstrap.servers": source.broker, "group.id": "feast-push", "auto.offset.reset": "earliest"})
+    consumer = Consumer(
+        {"bootstrap.servers": source.broker, "group.id": f"feast-push-{source.topic}", "auto.offset.reset": "earliest"}
+    )
     consumer.subscribe([source.topic])
     while True:
         newest_us: dict[str, int] = {}

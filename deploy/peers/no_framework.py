@@ -36,7 +36,7 @@ def main() -> None:
     consumer = Consumer(
         {
             "bootstrap.servers": source.broker,
-            "group.id": "no-framework",
+            "group.id": f"no-framework-{source.topic}",  # a group of its own waits for no member that is gone
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "fetch.queue.backoff.ms": 1,

@@ -141,8 +141,8 @@ class Comparison:
             load, worker = self._start_worker(running, traffic, f"{traffic}-stages", path)
             n_events = len(load.values)
             wait_for(worker, 1, worker.first_write_s)
-            began = wait_for(worker, round(n_events * WARM_UP), DEADLINE_S)
-            before, servers_before, began_s = read_stages(path), self._servers_s(), time.perf_counter()
+            began, began_s = wait_for(worker, round(n_events * WARM_UP), DEADLINE_S)
+            before, servers_before = read_stages(path), self._servers_s()
             if began > n_events * (1 - WARM_UP):  # too few events to look at a part of them
                 before, began, began_s = {}, 0, worker.started_s
             wait_for(worker, n_events, DEADLINE_S)

@@ -21,21 +21,24 @@ def measure_speed(contestant: Contestant, n_events: int) -> float:
     against it as well.
     """
     wait_for(contestant, 1, contestant.first_write_s)
-    began, began_s = wait_for(contestant, max(1, round(n_events * WARM_UP)), DEADLINE_S), time.perf_counter()
+    began, began_s = wait_for(contestant, max(1, round(n_events * WARM_UP)), DEADLINE_S)
     if began > n_events * (1 - WARM_UP):
         began, began_s = 0, contestant.started_s
     wait_for(contestant, n_events, DEADLINE_S)
     return (n_events - began) / (time.perf_counter() - began_s)
 
 
-def wait_for(contestant: Contestant, n_events: int, deadline_s: float) -> int:
-    """How many are done once these are; NotServingError when the process ends or takes longer."""
+def wait_for(contestant: Contestant, n_events: int, deadline_s: float) -> tuple[int, float]:
+    """How many are done once these are, and when that was asked; NotServingError where it ends or takes longer."""
     process, deadline = contestant.process, time.monotonic() + deadline_s
-    while (done := contestant.done()) < n_events:
+    while True:
+        asked_s = time.perf_counter()
+        done = contestant.done()
+        if done >= n_events:
+            return done, asked_s
         if not process.is_running:
             raise NotServingError(process.name, f"ended after {done} events; {process.log_end()}")
         if time.monotonic() > deadline:
             problem = f"wrote {done} of {n_events} events in {deadline_s:.0f} s; {process.log_end()}"
             raise NotServingError(process.name, problem)
         time.sleep(POLL_S)
-    return done
