@@ -10,8 +10,9 @@ KERNELS: dict[str, type[ViewKernel]] = {"python": ViewKernel}
 
 try:
     from features.compiled_kernel import CompiledKernel
-except ModuleNotFoundError:  # installed without a C compiler
-    pass
+except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
+    if not str(error.name).startswith("features.compiled"):
+        raise
 else:
     KERNELS["compiled"] = CompiledKernel
 

@@ -21,7 +21,8 @@ pack: Callable[[Sequence[bytes]], bytes] = pack_in_python
 
 try:
     from features.compiled.packing import pack_words
-except ModuleNotFoundError:  # installed without a C compiler
-    pass
+except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
+    if not str(error.name).startswith("features.compiled"):
+        raise
 else:
     pack = pack_words

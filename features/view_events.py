@@ -89,7 +89,7 @@ def join_events(plan: Plan, view: ViewPlan, tables: Mapping[str, pa.Table]) -> p
 
 def _by_log(table: pa.Table) -> list[tuple[str, pa.Table]]:
     """The rows of each log, which stand together."""
-    counted = pc.value_counts(table.column("log").cast(pa.string()))
-    logs, lengths = counted.field("values").to_pylist(), counted.field("counts").to_numpy()
+    counted = pc.value_counts(table.column("log").unify_dictionaries())
+    logs, lengths = counted.field("values").cast(pa.string()).to_pylist(), counted.field("counts").to_numpy()
     begins = np.cumsum(lengths) - lengths
     return [(str(log), table.slice(int(at), int(n))) for log, at, n in zip(logs, begins, lengths, strict=True)]

@@ -129,7 +129,11 @@ def fingerprint(names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_u
 def refuse_protected(plan: Plan, service: str, protected: Sequence[str]) -> None:
     """DomainError where a feature of the service is computed from a protected column."""
     asked = {(ref.view, ref.feature) for ref in plan.service(service).features}
-    used = {(view.name, f.name): {f.column} for view in plan.views for f in view.features}
+    used = {
+        (view.name, f.name): set().union(*(plan.source(topic).origins(f.column) for topic in view.topics))
+        for view in plan.views
+        for f in view.features
+    }
     for feature in plan.request_features:
         if (feature.view, feature.name) in asked:
             inputs = [used.get((p.view or "", p.name), {p.name}) for p in feature.parameters]

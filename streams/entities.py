@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Sequence
+from sys import getsizeof
 from typing import Any, Final
 
 from features.plan import SourcePlan, ViewPlan
@@ -32,11 +32,11 @@ class Entity:
         return _ENTITY_BYTES + len(self.key) + len(self.stored)
 
 
-_ENTITY_BYTES: Final = sys.getsizeof(Entity(b"", b"", 0)) + 2 * sys.getsizeof(b"")
+_ENTITY_BYTES: Final = getsizeof(Entity(b"", b"", 0)) + 2 * getsizeof(b"")
 
 
-PLACE_BYTES: Final = 250
-"""What an entity's place in a cache takes: its link, and the values of its join keys."""
+PLACE_BYTES: Final = 190
+"""What an entity's place in a cache takes beside the values of its join keys."""
 
 
 class EntityCache:
@@ -72,7 +72,7 @@ class EntityCache:
         entities[key] = entity
         entities.move_to_end(key)
         self.n_bytes -= 0 if before is None else before.counted
-        entity.counted = PLACE_BYTES + entity.n_bytes
+        entity.counted = PLACE_BYTES + getsizeof(key) + entity.n_bytes
         self.n_bytes += entity.counted
         while self.n_bytes > self._max_bytes and len(entities) > 1:
             _, forgotten = entities.popitem(last=False)

@@ -111,7 +111,7 @@ def wire(
 
 
 def await_broker(logs: KafkaLogs, lanes: Assignment) -> None:
-    """Return once the broker answers; Faust would end the process without one."""
+    """Return once the broker answers: who looks at readiness is told until then that it does not."""
     while True:
         try:
             logs.describe(["millstream"])
@@ -152,7 +152,7 @@ def neighbour_down(
 
 
 def calm_collector() -> None:
-    """Look for cyclic garbage rarely: states are many and make none, and walking them cost an eighth of the time."""
+    """Look for cyclic garbage rarely: batches make much that lives for a moment, and no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -86,11 +86,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
             try:
                 await super().on_start()
             except KafkaError as error:
-                log.warning("waiting for the broker", error=repr(error))
+                self._say(f"broker: {error!r}")
                 await self._consumer.stop()
                 await self.sleep(BROKER_RETRY_S)
             else:
                 return
+
+    def _say(self, problem: str) -> None:
+        """Once in the log, and in readiness until the steward begins."""
+        lanes = self.app.lanes
+        if lanes.failure != problem:
+            log.warning("waiting for the broker", error=problem)
+        lanes.failure = problem
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

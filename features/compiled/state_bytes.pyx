@@ -18,7 +18,7 @@ from features.state import VERSION, State, log_bytes, log_text
 cdef enum:
     HEAD = 15
     POSITION = 28
-    MOST_POSITIONS = 64
+    MOST_POSITIONS = 0xFFFF
 
 cdef array COLUMN = array("q")
 

@@ -20,6 +20,8 @@ HALF_LIFE = "half_life"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MICROSECOND = timedelta(microseconds=1)
+LONGEST_WINDOW = timedelta(days=3_660_000)
+"""Ten thousand years; instants have 64 bits."""
 
 
 class HalfLives:
@@ -145,6 +147,8 @@ def _compile_window(where: str, aggregation: Any) -> tuple[int | None, int | Non
         return None, None
     if window <= timedelta(0):
         raise DomainError(f"{where}: time_window", f"is {window}", "give a positive length, or None for since ever")
+    if window > LONGEST_WINDOW:
+        raise DomainError(f"{where}: time_window", f"of {window} is longer than time is", "use None for since ever")
     if slide < timedelta(0) or slide > window:
         raise DomainError(
             f"{where}: slide_interval", f"of {slide} does not lie within the window of {window}", "shorten it"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.refold import ROW, fold_records, join_events
+from features.refold import ROW, fold_records, join_records
 from features.verify import verify
 from tests.features.test_verify import DAY_US, JUDGE, SOURCE, VIEW, World
 
@@ -42,7 +42,7 @@ def test_no_record_at_all_is_folded_to_nothing(world: World) -> None:
 def test_the_join_carries_what_the_view_reads_and_no_raw_records(world: World) -> None:
     """Order, time, and the columns that are aggregated; each event once a record, at or below its positions."""
     record = world.records[-1]
-    joined = join_events([record, record], VIEW, world.lake.read(SOURCE))
+    joined = join_records([record, record], VIEW, world.lake.read(SOURCE))
     assert joined.column_names == [ROW.name, "log", "partition", "offset", "event_us", "level"]
     own = [i for i, value in enumerate(world.values) if f'"{record.entity["device"]}"'.encode() in value]
     assert joined.column("offset").to_pylist() == own + own

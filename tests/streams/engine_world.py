@@ -30,7 +30,7 @@ from streams.batch import Batch, to_batch
 from streams.engine import Engine
 from streams.metrics import WorkerMetrics
 from streams.watermarks import Watermarks
-from tests.streams.shop import BIRTH, LOGS, START_US, Record
+from tests.streams.shop import LOGS, START_US, Record, birth_id
 
 KEY = b"secret of the site"
 
@@ -111,7 +111,7 @@ class Worker:
                 certificate=certificate,
                 progress=progress,
                 lake_end=self.world.lake.end(topic, log, partition),
-                views=self.world.plan.views,
+                views=self.world.plan.views_of(topic),
                 topic=topic,
                 log=log,
                 partition=partition,
@@ -167,7 +167,9 @@ class World:
         for source in self.plan.sources:
             await store.adopt_log(AdoptedLog(topic=source.topic, log=LOGS[source.topic], start={}))
         for view in self.plan.views:
-            await store.write_birth(Birth(view=view.name, view_hash=view.hash, id=BIRTH, cut={}, serving=True))
+            await store.write_birth(
+                Birth(view=view.name, view_hash=view.hash, id=birth_id(view.name), cut={}, serving=True)
+            )
         self.n_certified = max(shard.n_writes for shard in self.shards.shards)
 
     def batch(self, partition: int, offset: int, n_records: int) -> Batch | None:
@@ -181,7 +183,7 @@ class World:
 
     def stored(self, view: str) -> dict[bytes, bytes]:
         """Every state of a view in the store."""
-        field = state_field(view, BIRTH)
+        field = state_field(view, birth_id(view))
         return {
             key: fields[field]
             for shard in self.shards.shards

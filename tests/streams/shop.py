@@ -30,6 +30,11 @@ SOURCE = SourcePlan(
 )
 
 
+def birth_id(view: str) -> str:
+    """The birth of a view where several have one."""
+    return f"{BIRTH}-{view}"
+
+
 WEB_TOPIC = "web_sales"
 WEB_SOURCE = SourcePlan(
     topic=WEB_TOPIC,

@@ -16,7 +16,7 @@ from streams import engine as engine_module
 from streams.batch import REDRIVE_HEADER
 from streams.intake import TermOverError
 from tests.streams.engine_world import Worker, World
-from tests.streams.shop import BIRTH, HOUR_US, LOG, SOURCE, START_US, Record, Sale, plan, records, value, view
+from tests.streams.shop import HOUR_US, LOG, SOURCE, START_US, Record, Sale, birth_id, plan, records, value, view
 from tests.waiting import wait_until_async
 
 SPEND = view()
@@ -46,7 +46,7 @@ async def test_rows_of_a_failed_batch_never_count_as_flushed() -> None:
         await worker.engine.process(batch, lambda: None)
     await worker.store.connect()
     await worker.engine.flush(everything=True)
-    assert world.shards.progress() == marked == {(BIRTH, LOG, 0): 2}
+    assert world.shards.progress() == marked == {(birth_id(view().name), LOG, 0): 2}
     assert worker.engine.next_flush_at() is None
 
 
@@ -102,7 +102,7 @@ async def test_the_first_batch_is_flushed_at_once_and_the_next_when_its_time_com
     await worker.step(0, 3)
     await worker.step(0, 3)
     assert len(world.lake.rows) == 3
-    assert world.shards.progress() == {(BIRTH, LOG, 0): 3}
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 3}
     due_at = worker.engine.next_flush_at()
     assert due_at is not None
     await worker.engine.flush()
@@ -110,7 +110,7 @@ async def test_the_first_batch_is_flushed_at_once_and_the_next_when_its_time_com
     await wait_until_async(lambda: time.monotonic() >= due_at)
     await worker.engine.flush()
     assert len(world.lake.rows) == 9
-    assert world.shards.progress() == {(BIRTH, LOG, 0): 9}
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 9}
     assert worker.engine.next_flush_at() is None
 
 

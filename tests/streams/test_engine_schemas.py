@@ -15,7 +15,7 @@ from features.nouns import DeadLetter
 from features.plan import AvroRecords, Plan
 from tests.schema_registry import SchemaRegistry, running_registry
 from tests.streams.engine_world import Worker, World
-from tests.streams.shop import BIRTH, HOUR_US, LOG, SOURCE, START_US, Record, plan, value, view
+from tests.streams.shop import HOUR_US, LOG, SOURCE, START_US, Record, birth_id, plan, value, view
 
 FIRST: dict[str, Any] = {
     "type": "record",
@@ -94,7 +94,7 @@ async def test_while_the_registry_is_down_nothing_is_lost_or_refused() -> None:
         await worker.finish()
     in_json = World(plan(), [[Record(i, ARRIVED_MS, value("a", sold(0), 1.25)) for i in range(3)]])
     assert world.stored("spend") == in_json.folded("spend")
-    assert world.shards.progress() == {(BIRTH, LOG, 0): 3}
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 3}
     assert worker.letters == list[DeadLetter]()
 
 

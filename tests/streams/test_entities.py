@@ -14,7 +14,7 @@ def entity(key: bytes) -> Entity:
     return Entity(key, b"", 0)
 
 
-ONE_BYTES = PLACE_BYTES + entity(b"a").n_bytes
+ONE_BYTES = PLACE_BYTES + sys.getsizeof("a") + entity(b"a").n_bytes
 """What a cache counts such an entity with."""
 
 
