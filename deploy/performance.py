@@ -7,6 +7,7 @@ are kept in ``var/performance``.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -39,10 +40,23 @@ def main(benches: Sequence[str]) -> None:
 def ask(bench: str) -> dict[str, Any]:
     """What a bench answers, whether or not it reaches its bar; where it fails, the reason."""
     command = (sys.executable, "-m", "millstream", "bench", bench, *OPTIONS.get(bench, ()), "--json")
-    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=DEADLINE_S, text=True, check=False)
-    lines = done.stdout.strip().splitlines()
+    taken_on = f"{datetime.now(UTC):%Y-%m-%d}"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            said, _ = running.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGINT)  # not killed: it has servers to stop
+            running.communicate()
+            return {"reason": f"it had not ended after {DEADLINE_S:.0f} s", "taken_on": taken_on}
+        except KeyboardInterrupt:
+            running.wait()  # it was interrupted too, and stops its servers
+            raise
+    lines = said.strip().splitlines()
     answer: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    return answer if "passed" in answer else {"reason": f"it ended with exit code {done.returncode}"}
+    if "passed" not in answer:
+        problem = answer.get("error", {}).get("message", f"it ended with exit code {running.returncode}")
+        answer = {"reason": problem.rstrip(".")}
+    return {**answer, "taken_on": taken_on}
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ def performance_page(machine: Mapping[str, str], taken_on: str, answers: Mapping
     for bench, title in TITLES.items():
         lines += [f"## {title}", ""]
         answer = answers.get(bench, {"reason": "it was not asked for"})
+        if "taken_on" in answer:
+            lines += [f"Taken on {answer['taken_on']}.", ""]
         if "reason" in answer:
             lines += [f"Not measured: {answer['reason']}.", ""]
         elif bench == "stream":
@@ -132,8 +134,11 @@ def absent(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 def plain_section(bench: str, answer: Mapping[str, Any]) -> Iterator[str]:
     """Figures by name, then those that are of many things as a table of their own."""
-    yield from (f"`millstream bench {bench}`: {answer['traffic']}.", "")
-    told = {name: value for name, value in answer.items() if name not in {"traffic", "machine", "cores"}}
+    traffic = answer["traffic"]
+    by_traffic = traffic if isinstance(traffic, Mapping) else {}
+    yield from (f"`millstream bench {bench}`: {', '.join(by_traffic) or traffic}.", "")
+    left_out = {"traffic", "machine", "cores", "taken_on"}
+    told = {**{name: value for name, value in answer.items() if name not in left_out}, **by_traffic}
     single = [(words(name), show(value)) for name, value in told.items() if not isinstance(value, Mapping)]
     yield from (*table(("figure", "value"), single), "")
     many = {name: value for name, value in told.items() if isinstance(value, Mapping)}
@@ -152,6 +157,8 @@ def show(value: object) -> str:
     """A value as people write it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{show(name)}: {show(each)}" for name, each in value.items())
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 

@@ -184,6 +184,8 @@ class ProductionSite(Site):
         self.until(lambda: not self.traffic.is_alive(), "all traffic sent", deadline_s)
         self.traffic.finish(0.0)
         self.settle()
+        answered = self.questions.n_answered
+        self.until(lambda: self.questions.n_answered > answered, "the scorer to answer again")
         self.questions.end()
         self.await_records()
 

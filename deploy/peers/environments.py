@@ -69,6 +69,9 @@ def _uv(peer: str) -> str:
 
 def _run(peer: str, *command: str) -> None:
     environment = {**os.environ, "UV_SYSTEM_CERTS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(peer, f"cannot be installed within {DEADLINE_S:.0f} s") from None
     if done.returncode:
         raise UnavailableError(peer, f"cannot be installed: {done.stderr.strip()[-500:]}")

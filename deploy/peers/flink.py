@@ -19,6 +19,6 @@ class Flink(Peer):
         """Compile it."""
         maven.build(self.name, folder, "flink.xml")
 
-    def command(self, folder: Path, scratch: Path) -> Sequence[str]:  # noqa: ARG002 - of the contract
+    def command(self, folder: Path, scratch: Path) -> Sequence[str]:
         """See `Peer.command`."""
-        return maven.java(folder, "millstream.peers.flink.Main")
+        return maven.java(folder, scratch, "millstream.peers.flink.Main")

@@ -20,4 +20,4 @@ class KafkaStreams(Peer):
 
     def command(self, folder: Path, scratch: Path) -> Sequence[str]:
         """See `Peer.command`."""
-        return maven.java(folder, "millstream.peers.streams.Main", str(scratch))
+        return maven.java(folder, scratch, "millstream.peers.streams.Main", str(scratch))

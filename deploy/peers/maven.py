@@ -40,16 +40,19 @@ def build(peer: str, folder: Path, project: str) -> None:
     for stale in ("classes", "jars"):
         shutil.rmtree(folder / stale, ignore_errors=True)
     command = ("mvn", "-q", "-B", "-f", str(SOURCES / project), "prepare-package", f"-Dto={folder.resolve()}")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(peer, f"cannot be built within {DEADLINE_S:.0f} s") from None
     if done.returncode:
         raise UnavailableError(peer, f"cannot be built: {done.stdout.strip()[-500:]}")
     stamp.write_text(wanted)
 
 
-def java(folder: Path, main: str, *arguments: str) -> Sequence[str]:
-    """The command that runs what was built."""
+def java(folder: Path, scratch: Path, main: str, *arguments: str) -> Sequence[str]:
+    """The command that runs what was built; what it leaves behind it leaves in ``scratch``."""
     path = os.pathsep.join([str(folder / "classes"), str(folder / "jars" / "*")])
-    return ("java", *MACHINE, QUIET, "-cp", path, main, *arguments)
+    return ("java", *MACHINE, QUIET, f"-Djava.io.tmpdir={scratch}", "-cp", path, main, *arguments)
 
 
 def _fingerprint(project: str) -> str:

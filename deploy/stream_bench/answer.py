@@ -85,8 +85,9 @@ def section(events_per_second: int, peers: Sequence[Mapping[str, Any]]) -> dict[
 
 
 def is_ahead(figures: Mapping[str, Any]) -> bool:
-    """Whether the worker is faster than every peer that ran."""
-    return all(figures["events_per_second"] > peer["events_per_second"] for peer in figures["peers"])
+    """Whether the worker is faster than every peer that ran, and any did."""
+    peers = figures["peers"]
+    return bool(peers) and all(figures["events_per_second"] > peer["events_per_second"] for peer in peers)
 
 
 def aims(figures: Mapping[str, Any]) -> dict[str, Any]:

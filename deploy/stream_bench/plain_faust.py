@@ -16,23 +16,27 @@ from typing import Any, Final
 
 from deploy.peers.faust_app import open_app, run_app
 from deploy.stream_bench.worker import import_path
+from features.errors import NotServingError
 
 DEADLINE_S: Final = 300.0
 
 
 def plain_faust_speed(bootstrap_servers: str, topic: str, n_events: int) -> float:
     """Events a second of an agent that does nothing."""
-    command = (sys.executable, "-m", __name__, bootstrap_servers, topic, str(n_events))
     environment = {**os.environ, "PYTHONPATH": import_path()}
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=True
-    )
+    with tempfile.TemporaryDirectory(prefix="millstream-plain-faust-") as folder:
+        command = (sys.executable, "-m", __name__, bootstrap_servers, topic, str(n_events), folder)
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, timeout=DEADLINE_S, check=True)
+        except subprocess.CalledProcessError as error:
+            raise NotServingError("plain Faust", error.stderr.decode(errors="replace").strip()[-500:]) from None
+        except subprocess.TimeoutExpired:
+            raise NotServingError("plain Faust", f"did not read {n_events} events in {DEADLINE_S:.0f} s") from None
     return float(json.loads(done.stdout[done.stdout.rindex(b"{") :])["events_per_second"])
 
 
-def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
+def main(bootstrap_servers: str, topic: str, n_events: int, folder: Path) -> None:
     """Read that many events, then end the process."""
-    folder = Path(tempfile.mkdtemp(prefix="millstream-plain-faust-"))
     app = open_app("plain-faust", bootstrap_servers, folder)
 
     async def take_nothing(events: Any) -> None:
@@ -51,4 +55,4 @@ def main(bootstrap_servers: str, topic: str, n_events: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))

@@ -31,8 +31,10 @@ MODULES: Final = {
     "features.quantise": "decode",
     "streams.entities": "group",
     "features.kernel": "kernel",
+    "features.compiled_kernel": "kernel",
     "features.feast_layout": "finish and encode",
     "features.redis_link": "store",
+    "features.redis_words": "store",
     "features.redis_store": "store",
     "features.redis_replies": "store",
     "features.lake": "lake",
@@ -46,8 +48,11 @@ MODULES: Final = {
 }
 """The longest name that a module begins with counts; a module without one belongs to whoever called it."""
 FUNCTIONS: Final = {
-    ("features.kernel", "finish"): "finish and encode",
-    ("features.kernel", "encode"): "finish and encode",
+    **{
+        (module, name): "finish and encode"
+        for module in ("features.kernel", "features.compiled_kernel")
+        for name in ("finish", "fields", "encode")
+    },
     ("streams.view_writer", "_write"): "store",
     ("streams.view_writer", "_read_missing"): "store",
     ("streams.engine", "_to_lake"): "lake",

@@ -43,8 +43,9 @@ def test_ratios_are_to_each_peer_and_to_the_fastest() -> None:
 
 
 def test_ahead_is_faster_than_every_peer() -> None:
-    """As fast is not ahead."""
+    """As fast is not ahead, and nobody is ahead of nobody."""
     assert is_ahead(section(81, [SLOW_PEER, FAST_PEER]))
+    assert not is_ahead(section(81, []))
     assert not is_ahead(section(80, [SLOW_PEER, FAST_PEER]))
 
 
@@ -109,7 +110,7 @@ class EvenLoop:
         self._sent: list[Followed] = []
 
     def send_due(self) -> None:
-        pass
+        self.n_sent = len(self._sent)
 
     def send_next(self) -> Followed:
         self._sent.append(Followed("a", len(self._sent) + 1, time.perf_counter()))
@@ -126,6 +127,18 @@ def test_freshness_is_from_sent_to_read() -> None:
     taken_ms = follow(loop, loop.newest_us, 0.2)  # type: ignore[arg-type]  # a fake
     assert taken_ms
     assert min(taken_ms) >= 4.0
+
+
+def test_events_that_come_during_a_pause_count_too() -> None:
+    """Who stands still for a fifth of the time has not one slow event but a fifth of them."""
+    loop = EvenLoop(0.0)
+    began_s = time.perf_counter()
+
+    def newest_us(account_id: str) -> int:
+        return 0 if 0.4 < time.perf_counter() - began_s < 0.6 else loop.newest_us(account_id)
+
+    taken_ms = follow(loop, newest_us, 1.0)  # type: ignore[arg-type]  # a fake
+    assert 0.15 < sum(ms > 5.0 for ms in taken_ms) / len(taken_ms) < 0.35
 
 
 def test_percentiles_are_of_all_that_was_followed() -> None:
@@ -149,6 +162,9 @@ def test_a_part_of_a_load_is_its_beginning() -> None:
         (["streams.engine:_process", "features.decode:decode", "json.decoder:scan"], "decode"),
         (["features.kernel:apply_many", "features.ring:roll"], "kernel"),
         (["features.kernel:finish", "features.aggregates.sum:finish"], "finish and encode"),
+        (["streams.view_writer:_fold_chunk", "features.compiled_kernel:apply_many"], "kernel"),
+        (["streams.view_writer:_fold_chunk", "features.compiled_kernel:encode"], "finish and encode"),
+        (["streams.view_writer:_fold_chunk", "features.compiled_kernel:fields"], "finish and encode"),
         (["threading:run", "features.lake.files:write", "pathlib:open"], "lake"),
         (["threading:run"], "other"),
     ],

@@ -191,6 +191,7 @@ def test_every_runbook_is_a_procedure_with_a_test() -> None:
 @pytest.mark.parametrize(("link", "commands", "file", "test"), PROCEDURES)
 def test_a_procedure_is_carried_out_by_its_test(link: str, commands: list[str], file: str, test: str) -> None:
     """The words of each command stand in one call of the test, or of its file's fixtures, or in a block that is run."""
+    assert f"def {test}(" in (ROOT / file).read_text(), f"{link}: there is no {test} in {file}"
     if file == "tests/docs/test_blocks.py":
         calls = [block.text.split() for block in blocks_of(DOCS / "operations.md") if block.tag == "sh run"]
     else:
