@@ -74,9 +74,11 @@ class ProductionSite(Site):
         """Workers that ended by themselves, by exit code."""
         self._n_workers = 0
 
-    @property
-    def admin(self) -> AdminClient:
-        """A new one each time: librdkafka 2 never finds a group's coordinator again once its broker was restarted."""
+    def new_admin(self) -> AdminClient:
+        """A client for one errand: librdkafka 2 never finds a group's coordinator again once its broker was restarted.
+
+        Hold it until the answer is there, which ends with it.
+        """
         return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     @property
@@ -154,7 +156,8 @@ class ProductionSite(Site):
     def add_partitions(self, n: int) -> None:
         """Give the topic some partitions more, and send to all of them."""
         before = self.partitions
-        self.admin.create_partitions([NewPartitions(self.topic, before + n)])[self.topic].result(ADMIN_S)
+        admin = self.new_admin()
+        admin.create_partitions([NewPartitions(self.topic, before + n)])[self.topic].result(ADMIN_S)
 
         def shown() -> bool:
             return self.logs.describe([self.topic])[self.topic].partitions == before + n
@@ -279,7 +282,7 @@ class ProductionSite(Site):
             info = self.logs.describe([self.topic]).get(self.topic)
             if info is None or info.log != log:
                 return True
-            admin = self.admin
+            admin = self.new_admin()
             admin.delete_topics([self.topic])[self.topic].result(ADMIN_S)
         return False
 
