@@ -19,7 +19,7 @@ def inject(site: ProductionSite, chance: random.Random) -> None:  # noqa: ARG001
     group = group_name(site.plan)
 
     def deleted() -> bool:
-        admin = site.admin
+        admin = site.new_admin()
         try:
             admin.delete_consumer_groups([group])[group].result(DEADLINE_S)
         except TimeoutError:  # its coordinator is being found, or loads what it knows
