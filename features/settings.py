@@ -165,6 +165,11 @@ class WorkerSettings(Part):
         ge=1,
         description="Memory for the states that a worker keeps, such as 512MiB, in equal parts for its views.",
     )
+    coalesce_feast_fields: bool = Field(
+        default=False,
+        description="Write Feast's own fields of an entity once for each lake file, before progress is marked, and not"
+        " with each state: what Feast's clients see is older by that. Scorers look at states.",
+    )
     chunk_entities: int = Field(default=100, ge=1, description="Entities that are written to the store in one call.")
     stall_s: float = Field(
         default=60.0,

@@ -203,6 +203,8 @@ class Engine:
         letters = dead_letters(topic, log, partition, taken) if taken.decoded.reasons else []
         if letters:  # before the mark: a crash between the two announces them again
             await self._announce(letters)
+        for writer in feed.writers:
+            await writer.refresh()
         marks = {(writer.birth, log, partition): taken.next_offset for writer in feed.writers}
         await self._store.write_progress(marks)
         self._metrics.lake_rows.labels(topic).inc(len(taken.offsets))
@@ -249,6 +251,7 @@ def _writers(plan: Plan, store: StateStore, worker: WorkerSettings, metrics: Wor
             metrics=metrics,
             cache_bytes=share,
             chunk_entities=worker.chunk_entities,
+            coalesce_feast_fields=worker.coalesce_feast_fields,
         )
         for view in plan.views
     }

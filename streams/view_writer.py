@@ -96,6 +96,7 @@ class ViewWriter:
         metrics: WorkerMetrics,
         cache_bytes: int,
         chunk_entities: int,
+        coalesce_feast_fields: bool = False,
     ) -> None:
         self.view = view
         self.birth = ""
@@ -106,6 +107,9 @@ class ViewWriter:
         self._cache = EntityCache(cache_bytes)
         self._store = store
         self._chunk_entities = chunk_entities
+        self._coalesces = coalesce_feast_fields
+        self._lagging: dict[Hashable, Entity] = {}
+        """Entities whose states may be ahead of Feast's fields."""
         self._reach = Reach(view)
         self._fenced = metrics.fenced.labels(view.name)
         self._too_late = metrics.too_late.labels(view.name)
@@ -121,6 +125,7 @@ class ViewWriter:
         self.birth = birth
         self._eras = erasures.eras_of([key.name for key in self.view.keys])
         self._cache.clear()
+        self._lagging.clear()
 
     async def write(self, events: Events, check: Callable[[], None]) -> None:
         """Fold a batch in; return once every state is confirmed. ``check`` raises to end it between two chunks."""
@@ -145,6 +150,31 @@ class ViewWriter:
         await self._settle(conflicts, events, check)
         self._cached.set(len(self._cache))
         self._cached_bytes.set(self._cache.n_bytes)
+
+    async def refresh(self) -> None:
+        """Write Feast's fields where states went ahead of them; progress may be marked only then.
+
+        After a crash before the mark the events are read again, and who holds them already lags again. Where another
+        writer has gone on, its events are not marked either, and the fields are its own to write.
+        """
+        lagging, self._lagging = list(self._lagging.values()), {}
+        size = self._chunk_entities
+        for begin in range(0, len(lagging), size * CHUNKS_IN_FLIGHT):
+            some = lagging[begin : begin + size * CHUNKS_IN_FLIGHT]
+            tasks = [asyncio.create_task(self._refresh(some[at : at + size])) for at in range(0, len(some), size)]
+            try:
+                for task in tasks:
+                    await task
+            finally:
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _refresh(self, entities: Sequence[Entity]) -> None:
+        writes = [
+            StateWrite(entity.key, head_of(entity.stored), entity.stored, self._kernel.fields(state))
+            for entity in entities
+            if (state := self._state(entity)).newest_us is not None
+        ]
+        await self._store.write_states(self.view.name, self.birth, writes)
 
     async def _loaded(self, groups: dict[Hashable, list[int]]) -> Any:
         """Chunks of (touched, entity), with the states of unknown entities read some chunks ahead."""
@@ -217,6 +247,8 @@ class ViewWriter:
             before_us = state.newest_us
             applied = apply_many(state, partition, offsets, event_us, rows, indexes)
             fenced, late = len(indexes) - applied, 0
+            if self._coalesces:
+                self._lagging[touched.group] = entity
             if not applied:
                 held_already += fenced
                 continue
@@ -225,7 +257,8 @@ class ViewWriter:
             if longest_us is not None and min(map(time_of, indexes)) < newest_us - longest_us:
                 late = reach.count_too_late(before_us, map(time_of, indexes[fenced:]))  # the fence cuts off the first
             encoded = encode(state)
-            write = StateWrite(entity.key, head_of(entity.stored), encoded, fields(state))
+            shown = () if self._coalesces else fields(state)
+            write = StateWrite(entity.key, head_of(entity.stored), encoded, shown)
             writes.append(Pending(touched, write, fenced, late))
             entity.stored = encoded
             cache.put(touched.group, entity)

@@ -15,7 +15,7 @@ from features.clock import FrozenClock
 from features.decode import Decoder
 from features.erasure import Erasure, Erasures, hash_entity
 from features.errors import ErasureMissedError, StoreUnavailableError
-from features.feast_layout import entity_key, state_field
+from features.feast_layout import entity_key, field_name, state_field, timestamp_field
 from features.formats.schemas import MemoryShelf, SchemaBook
 from features.kernels import open_kernel
 from features.lake import LakeBatch
@@ -68,7 +68,15 @@ class MemoryLake:
 class Worker:
     """One worker: an engine with a connection of its own, and the place where it stands in each partition."""
 
-    def __init__(self, world: World, *, flush_ms: int = 0, cache_bytes: int = 100_000, chunk_entities: int = 3) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        flush_ms: int = 0,
+        cache_bytes: int = 100_000,
+        chunk_entities: int = 3,
+        coalesces: bool = False,
+    ) -> None:
         self.world = world
         self.store = MemoryStore(world.shards)
         self.letters: list[DeadLetter] = []
@@ -79,7 +87,9 @@ class Worker:
             plan=world.plan,
             store=self.store,
             lake=world.lake,
-            worker=WorkerSettings(cache_bytes=ByteSize(cache_bytes), chunk_entities=chunk_entities),
+            worker=WorkerSettings(
+                cache_bytes=ByteSize(cache_bytes), chunk_entities=chunk_entities, coalesce_feast_fields=coalesces
+            ),
             lake_settings=LakeSettings(flush_ms=flush_ms),
             metrics=self.metrics,
             watermarks=self.watermarks,
@@ -190,6 +200,25 @@ class World:
             for key, fields in shard.hashes.items()
             if field in fields
         }
+
+    def shown(self, view_name: str) -> dict[bytes, dict[bytes, bytes]]:
+        """Feast's fields of a view in the store, by entity."""
+        view = self.plan.view(view_name)
+        names = [field_name(view.name, feature) for feature in view.feature_names]
+        names.append(timestamp_field(view.name))
+        return {
+            key: {name: shard.hashes[key][name] for name in names if name in shard.hashes[key]}
+            for shard in self.shards.shards
+            for key in shard.hashes
+            if state_field(view_name, birth_id(view_name)) in shard.hashes[key]
+        }
+
+    def to_be_shown(self, view_name: str) -> dict[bytes, dict[bytes, bytes]]:
+        """What they must be: those of the states that the law gives."""
+        view = self.plan.view(view_name)
+        kernel = open_kernel(view, self.plan.source_of(view))
+        fields = {key: kernel.fields(kernel.decode(state)) for key, state in self.folded(view_name).items()}
+        return {key: dict(zip(each[::2], each[1::2], strict=True)) for key, each in fields.items()}
 
     def folded(self, view_name: str) -> dict[bytes, bytes]:
         """What the law says they must be: the fold of all valid events that are not erased, one at a time, in order."""

@@ -46,7 +46,9 @@ step = st.one_of(
 steps = st.lists(step, min_size=6, max_size=30)
 
 
-async def follow(world: World, workers: list[Worker], story: list[Any], flush_ms: int) -> None:
+async def follow(
+    world: World, workers: list[Worker], story: list[Any], flush_ms: int, *, coalesces: bool = False
+) -> None:
     """Let it happen."""
     for event, *how in story:
         worker = workers[how[0]]
@@ -71,7 +73,9 @@ async def follow(world: World, workers: list[Worker], story: list[Any], flush_ms
                 except TermOverError:
                     worker.standing = {}
             case "kill":
-                workers[how[0]] = Worker(world, flush_ms=flush_ms, cache_bytes=4_000, chunk_entities=2)
+                workers[how[0]] = Worker(
+                    world, flush_ms=flush_ms, cache_bytes=4_000, chunk_entities=2, coalesces=coalesces
+                )
             case "flush" if worker.standing:
                 try:
                     await worker.engine.flush(everything=True)
@@ -96,17 +100,23 @@ PLANS = {"one topic": plan("shop", view()), "two topics": plan_of_two_topics(vie
 
 @pytest.mark.faults
 @pytest.mark.parametrize("fed_by", PLANS)
-@given(partitions(), steps, st.sampled_from([0, 3_600_000]), st.integers(1, 2))
+@given(partitions(), steps, st.sampled_from([0, 3_600_000]), st.integers(1, 2), st.booleans())
 @LAWS
 def test_whatever_happens_every_event_counts_once(
-    fed_by: str, records_of: list[list[Record]], story: list[Any], flush_ms: int, n_shards: int
+    fed_by: str, records_of: list[list[Record]], story: list[Any], flush_ms: int, n_shards: int, coalesces: bool
 ) -> None:
-    """Any split, two writers, lost connections, forgetful stores, kills: the same bits as one event at a time."""
+    """Any split, two writers, lost connections, forgetful stores, kills: the same bits as one event at a time.
+
+    Feast's fields are those of the states, also where workers coalesce them.
+    """
     world = World(PLANS[fed_by], records_of, n_shards=n_shards)
 
     async def tell(world: World) -> None:
-        workers = [Worker(world, flush_ms=flush_ms), Worker(world, flush_ms=flush_ms, cache_bytes=6_000)]
-        await follow(world, workers, story, flush_ms)
+        workers = [
+            Worker(world, flush_ms=flush_ms, coalesces=coalesces),
+            Worker(world, flush_ms=flush_ms, cache_bytes=6_000, coalesces=coalesces),
+        ]
+        await follow(world, workers, story, flush_ms, coalesces=coalesces)
         for worker in workers:
             worker.standing = {}
             await worker.finish()
@@ -114,6 +124,7 @@ def test_whatever_happens_every_event_counts_once(
     run(world, tell)
     for each in world.plan.views:
         assert world.stored(each.name) == world.folded(each.name)
+        assert world.shown(each.name) == world.to_be_shown(each.name)
     assert world.lake.rows == {
         (*place[1:], record.offset): record.value
         for place, records in zip(world.places, records_of, strict=True)
