@@ -30,7 +30,16 @@ from features.model_file import ModelSpec
 from features.nouns import Knowledge
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
-from offline_training.dataset import Dataset, dataset_of, newest_of, refuse_protected, refuse_unknown
+from offline_training.dataset import (
+    Dataset,
+    LeftOut,
+    count_cut_off,
+    dataset_of,
+    newest_of,
+    refuse_empty,
+    refuse_protected,
+    refuse_unknown,
+)
 from offline_training.observations import Observations, observe
 from offline_training.training_table import LABEL, TIME, training_table
 from offline_training.vectors import assemble_vectors
@@ -70,7 +79,14 @@ class Recipe(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a training set, or a file of it, holds; ``known`` says whether some observation knew any event."""
+    """What was written, and what was not."""
+
+    n_rows: int
+    left_out: LeftOut
+
+
+class Part(NamedTuple):
+    """What one file holds; ``known`` says whether some observation knew any event."""
 
     n_rows: int
     n_refused: int
@@ -128,17 +144,20 @@ def write_dataset(
             lake_end_us=lake_end_us,
             request_fields=assembler.request_fields,
         )
+        n_cut_off = count_cut_off(lake, assembler.views, observations)
+        observations = observations.slice(n_cut_off, len(observations.at_us))
         (scratch / "rows").mkdir()
-        written = _write_parts(client, site, recipe, pieces, observations, scratch / "rows", knowledge, sizes)
+        parts = _write_parts(client, site, recipe, pieces, observations, scratch / "rows", knowledge, sizes)
         if knowledge == "as_known":
-            refuse_unknown(written.known)
+            refuse_unknown(any(part.known for part in parts))
+        refuse_empty(n_rows := sum(part.n_rows for part in parts))
         (scratch / "rows").rename(out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return written
+    return Written(n_rows, LeftOut(sum(part.n_refused for part in parts), n_cut_off))
 
 
-def read_dataset(folder: Path, n_refused: int, knowledge: Knowledge) -> Dataset:
+def read_dataset(folder: Path, left_out: LeftOut, knowledge: Knowledge) -> Dataset:
     """A training set that a cluster wrote, for a fit in this process."""
     table = pq.ParquetDataset(folder).read()
     names = tuple(name for name in table.column_names if name not in {TIME, LABEL})
@@ -146,7 +165,7 @@ def read_dataset(folder: Path, n_refused: int, knowledge: Knowledge) -> Dataset:
     for i, name in enumerate(names):
         rows[:, i] = table[name].to_numpy()
     at_us = table[TIME].cast(pa.int64()).to_numpy()
-    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, n_refused, knowledge)
+    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge)
 
 
 def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: Path) -> int:
@@ -187,7 +206,7 @@ def _write_parts(
     folder: Path,
     knowledge: Knowledge,
     sizes: Sizes,
-) -> Written:
+) -> list[Part]:
     """Have workers fold every view, and write the vectors of each range of observations."""
     from dask import delayed
 
@@ -206,8 +225,7 @@ def _write_parts(
         (some,) = client.scatter([observations.slice(begin, end)], hash=False)
         path = folder / f"part-{number:05}.parquet"
         tasks.append(delayed(write_part, pure=False)(shared, views, ranges[number], some, begin, path, knowledge))
-    parts = _gathered(client, tasks)
-    return Written(sum(p.n_rows for p in parts), sum(p.n_refused for p in parts), any(p.known for p in parts))
+    return _gathered(client, tasks)
 
 
 def write_part(
@@ -218,7 +236,7 @@ def write_part(
     begin: int,
     path: Path,
     knowledge: Knowledge,
-) -> Written:
+) -> Part:
     """Write the vectors of one range of observations, which begins with that number."""
     n, assembler = len(observations.at_us), recipe.assembler()
     columns = join_folded(views, folded, begin, begin + n)
@@ -226,7 +244,7 @@ def write_part(
     table = training_table(assembler.names, rows, observations.labels[kept], observations.at_us[kept], knowledge)
     pq.write_table(table, path)
     known = any(bool((part.newest_us != UNKNOWN).any()) for part in columns.values())
-    return Written(len(kept), n - len(kept), known)
+    return Part(len(kept), n - len(kept), known)
 
 
 def _alike(views: Sequence[ViewPlan]) -> list[list[ViewPlan]]:

@@ -32,21 +32,21 @@ def training_set(
     with TemporaryDirectory(dir=settings.state_dir(plan.project).absolute(), prefix=".train-") as folder:
         rows = Path(folder) / "rows"
         written = _on_cluster(settings, plan, domain, model, rows, knowledge)
-        return read_dataset(rows, written.n_refused, knowledge)
+        return read_dataset(rows, written.left_out, knowledge)
 
 
 def write_training_set(
     settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, *, knowledge: Knowledge, engine: Engine
-) -> int:
-    """Write it as a Parquet file, or by Dask as a folder of them; how many rows it has."""
+) -> Written:
+    """Write it as a Parquet file, or by Dask as a folder of them."""
     if engine == "dask":
-        return _on_cluster(settings, plan, domain, model, out, knowledge).n_rows
+        return _on_cluster(settings, plan, domain, model, out, knowledge)
     data = training_set(settings, plan, domain, model, knowledge=knowledge, engine=engine)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_suffix(".tmp")
     pq.write_table(training_table(data.names, data.rows, data.labels, data.at_us, knowledge), fresh)
     fresh.replace(out)
-    return len(data.labels)
+    return Written(len(data.labels), data.left_out)
 
 
 def _on_cluster(settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, knowledge: Knowledge) -> Written:

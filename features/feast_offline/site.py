@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from features.errors import DomainError, RequestError
 from features.lake import Lake, open_site_lake
-from features.lake_reach import looks_back_us
+from features.lake_reach import cut_off, dropped_until_us
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import applied_plan
 from features.settings import Settings, load_settings
@@ -73,14 +73,10 @@ class Site:
 
     def refuse_dropped(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
         """RequestError where a view, seen at these instants, looks back on records that retention has dropped."""
-        found = [self.lake.dropped_until_us(topic) for topic in view.topics]
-        until_us = max((each for each in found if each is not None), default=None)
-        if until_us is None:
-            return
-        n_cut_off = int((at_us - looks_back_us(view) <= until_us).sum())
+        n_cut_off = int(cut_off(self.lake, view, at_us).sum())
         if n_cut_off:
             topics = " and ".join(view.topics)
-            dropped = datetime.fromtimestamp(until_us / 1_000_000, UTC).isoformat()
+            dropped = datetime.fromtimestamp((dropped_until_us(self.lake, view) or 0) / 1_000_000, UTC).isoformat()
             raise RequestError(
                 f"view {view.name}",
                 f"looks back on dropped records in {n_cut_off} rows: those of {topics} are kept since {dropped}",
