@@ -7,11 +7,10 @@ by piece, and spills what does not fit.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
+from glob import escape
 from itertools import groupby, pairwise
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import duckdb
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.dask_cluster import compute_all
 from features.dask_fold import PART_ROWS, PIECE_ROWS, Asked, Folded, LakeSite, Spread, fold_on_cluster, join_folded
 from features.domain import Domain
 from features.entities import UNKNOWN
@@ -41,6 +41,7 @@ from offline_training.dataset import (
     refuse_unknown,
 )
 from offline_training.observations import Observations, observe
+from offline_training.scratch import scratch_folder
 from offline_training.training_table import LABEL, TIME, training_table
 from offline_training.vectors import assemble_vectors
 
@@ -104,8 +105,8 @@ class ParquetTables:
         connection = duckdb.connect(":memory:", config={"temp_directory": str(self._folder / "spilled")})
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
-            files = str(self._folder / source.topic / "*.parquet")
-            connection.read_parquet(files, hive_partitioning=False).create_view(source.topic)
+            files = Path(escape(str(self._folder / source.topic)), "*.parquet")
+            connection.read_parquet(str(files), hive_partitioning=False).create_view(source.topic)
         return connection
 
 
@@ -131,8 +132,7 @@ def write_dataset(
     assembler = recipe.assembler()
     refuse_protected(plan, recipe.spec.service, recipe.spec.protected)
     out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(dir=out.parent.absolute(), prefix=f".{out.name}."))
-    try:
+    with scratch_folder(out.parent) as scratch:
         lake = site.open()
         pieces = {source.topic: lake.pieces(source.topic, sizes.piece_rows) for source in plan.sources}
         lake_end_us = _export(client, site, plan, pieces, scratch / "events")
@@ -152,8 +152,6 @@ def write_dataset(
             refuse_unknown(any(part.known for part in parts))
         refuse_empty(n_rows := sum(part.n_rows for part in parts))
         (scratch / "rows").rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return Written(n_rows, LeftOut(sum(part.n_refused for part in parts), n_cut_off))
 
 
@@ -181,7 +179,7 @@ def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: 
             delayed(export_piece, pure=False)(site, source, piece, folder / source.topic / f"{number:06}.parquet")
             for number, piece in enumerate(pieces[source.topic], 1)
         ]
-    return newest_of(newest for newest in _gathered(client, tasks) if newest is not None)
+    return newest_of(newest for newest in compute_all(client, tasks) if newest is not None)
 
 
 def export_piece(site: LakeSite, source: SourcePlan, piece: Piece, path: Path) -> int | None:
@@ -216,16 +214,15 @@ def _write_parts(
     ranges: list[list[Any]] = [[] for _ in spread.bounds[1:]]
     for group in _alike(views):
         asked = Asked(np.arange(n), observations.keys_of(group[0]), observations.at_us)
-        folded = fold_on_cluster(client, site, recipe.plan, pieces, group, asked, spread, knowledge)
+        folded = fold_on_cluster(site, recipe.plan, pieces, group, asked, spread, knowledge)
         for of_range, parts in zip(ranges, folded, strict=True):
             of_range += parts
-    (shared,) = client.scatter([recipe], hash=False, broadcast=True)
-    tasks = []
+    shared, tasks = delayed(recipe, traverse=False), []
     for number, (begin, end) in enumerate(pairwise(spread.bounds.tolist())):
-        (some,) = client.scatter([observations.slice(begin, end)], hash=False)
+        some = delayed(observations.slice(begin, end), traverse=False)
         path = folder / f"part-{number:05}.parquet"
         tasks.append(delayed(write_part, pure=False)(shared, views, ranges[number], some, begin, path, knowledge))
-    return _gathered(client, tasks)
+    return compute_all(client, tasks)
 
 
 def write_part(
@@ -254,9 +251,3 @@ def _alike(views: Sequence[ViewPlan]) -> list[list[ViewPlan]]:
         return view.topics, tuple(key.name for key in view.keys)
 
     return [list(group) for _, group in groupby(sorted(views, key=what), key=what)]
-
-
-def _gathered(client: Client, tasks: Sequence[Any]) -> list[Any]:
-    """Results of delayed tasks; the first error that one of them raised."""
-    results: list[Any] = client.gather(client.compute(list(tasks)))
-    return results

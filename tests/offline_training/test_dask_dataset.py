@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dask
 import pyarrow.parquet as pq
 import pytest
 
-from features.dask_cluster import open_cluster
+from features.dask_cluster import compute_all, open_cluster
 from features.dask_fold import site_of
-from features.errors import DomainError, LakeCorruptError, RequestError
+from features.errors import DomainError, LakeCorruptError, RequestError, UnavailableError
 from features.lake import open_lake
 from features.nouns import Knowledge, engine_of
 from features.settings import DaskSettings
@@ -61,7 +65,7 @@ def test_both_engines_make_the_same_rows(tmp_path: Path, cluster: Client, knowle
     assert files == [f"part-{number:05}.parquet" for number in range(len(files))]
     assert len(files) > 1
     assert pq.read_schema(tmp_path / "rows" / files[0]).metadata[b"millstream.knowledge"] == knowledge.encode()
-    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".rows")} == set()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["repo", "rows", "var"]
 
 
 def test_both_ways_to_a_training_set_know_the_cluster_at_an_address(tmp_path: Path, cluster: Client) -> None:
@@ -85,15 +89,15 @@ def test_both_ways_to_a_training_set_know_the_cluster_at_an_address(tmp_path: Pa
 
 
 def test_neither_engine_trains_on_rows_that_look_back_on_dropped_records(tmp_path: Path, cluster: Client) -> None:
-    """Both leave out the same, and say how many."""
-    small = windowed_domain(tmp_path)
+    """Both leave out the same, and say how many; also in a folder whose name has brackets."""
+    small, out = windowed_domain(tmp_path), tmp_path / "of[1]" / "rows"
     drop_oldest(small)
-    written = write(cluster, small, tmp_path / "rows")
+    written = write(cluster, small, out)
     functions = load_transforms(small.domain.repo)
     lake = open_lake(small.settings.lake_url("machines"))
     local = build_dataset(lake, small.plan, small.domain, "standstill", functions)
     assert (written.n_rows, written.left_out) == (len(local.rows), local.left_out)
-    assert read_dataset(tmp_path / "rows", written.left_out, "as_true").fingerprint == local.fingerprint
+    assert read_dataset(out, written.left_out, "as_true").fingerprint == local.fingerprint
     assert local.left_out.cut_off > 0
 
 
@@ -104,6 +108,45 @@ def test_a_policy_that_refuses_all_leaves_no_folder(tmp_path: Path, cluster: Cli
     with pytest.raises(DomainError, match="refuses every observation"):
         write(cluster, small, tmp_path / "rows")
     assert not (tmp_path / "rows").exists()
+
+
+def test_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) -> None:
+    """Killed in the midst of the last step, with folded columns and observations in its memory."""
+    small, killed = small_domain(tmp_path), tmp_path / "killed"
+    (idle_share,) = load_transforms(small.domain.repo).values()
+
+    def deadly(*parameters: float | None) -> float | None:
+        with suppress(FileExistsError):
+            killed.touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+        value: float | None = idle_share(*parameters)
+        return value
+
+    site = site_of(small.settings, "machines")
+    local = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    with open_cluster(DaskSettings(workers=2)) as client:
+        write_dataset(
+            client,
+            site,
+            small.plan,
+            small.domain,
+            "standstill",
+            {"idle_share": deadly},
+            tmp_path / "rows",
+            sizes=SMALL,
+        )
+    assert killed.exists()
+    assert read_dataset(tmp_path / "rows", local.left_out, "as_true").fingerprint == local.fingerprint
+
+
+def test_a_task_that_kills_all_workers_ends_the_run() -> None:
+    """With an error of a neighbour, which may be another time, in the place of Dask's own."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        open_cluster(DaskSettings(workers=1)) as client,
+        pytest.raises(UnavailableError, match="dask: the cluster lost the work"),
+    ):
+        compute_all(client, [dask.delayed(os._exit, pure=False)(9)])
 
 
 def test_what_is_there_is_not_written_over(tmp_path: Path, cluster: Client) -> None:
