@@ -133,8 +133,8 @@ class _Retrieval(NamedTuple):
         return _Part(lambda: self._stream_columns(planned, view.projection.join_key_map), outputs)
 
     def _stream_columns(self, view: ViewPlan, renamed: Mapping[str, str]) -> Columns:
-        self.site.refuse_dropped(view, self.rows.at_us)
         source, events = self.site.plan.source_of(view), self.site.view_events(view, self.events)
+        self.site.refuse_dropped(view, self.rows.at_us)
         names = [renamed.get(key.name, key.name) for key in view.keys]
         return stream_columns(view, source, events, self.rows, names, "as_known" if self.as_known else "as_true")
 

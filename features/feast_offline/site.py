@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.backfill import columns_used
 from features.errors import DomainError, RequestError
 from features.lake import Lake, open_site_lake
 from features.lake_reach import cut_off, dropped_until_us
@@ -58,8 +59,8 @@ class Site:
         return open_site_lake(self.settings, self._project)
 
     def events(self, topic: str) -> pa.Table:
-        """Valid events of a topic."""
-        return self.lake.read(self.plan.source(topic))
+        """Valid events of a topic, with the columns that its views need."""
+        return self.lake.read(self.plan.source(topic), columns=columns_used(self.plan.views_of(topic)))
 
     def view_events(self, view: ViewPlan, events: Callable[[str], pa.Table]) -> pa.Table:
         """Events of all topics of a view, of which ``events`` gives each; DomainError where the lake knows none."""
