@@ -73,8 +73,7 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
             parts.append(retrieval.part(view, features, prefix))
         _refuse_taken_names(rows, parts)
 
-        def evaluate() -> pa.Table:
-            table = pa.Table.from_pandas(rows.frame, preserve_index=False)
+        def evaluate(table: pa.Table) -> pa.Table:
             for part in parts:
                 columns = part.read()
                 for feature, output in part.outputs.items():
@@ -83,7 +82,8 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
 
         instants = rows.frame[rows.timestamp_column]
         return RowsRetrievalJob(
-            evaluation_function=evaluate,
+            rows.frame,
+            evaluate,
             full_feature_names=full_feature_names,
             repo_path=str(config.repo_path),
             on_demand_feature_views=request_views,
