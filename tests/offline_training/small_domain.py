@@ -113,13 +113,14 @@ def windowed_domain(folder: Path) -> SmallDomain:
     """The domain without features since ever, whose observations do not depend on what the lake has dropped."""
     machines = "(SELECT 'm' || i AS machine, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS first_at FROM range(60) t(i)) m"
     labels = LABELS.replace("(SELECT machine, min(ended_at) AS first_at FROM jobs GROUP BY machine) m", machines)
-    small = small_domain(folder, labels=labels.replace("1.0 * (day % 3) AS shift,", ""), arrive_within_s=1)
+    labels = labels.replace("1.0 * (day % 3) AS shift,", "")
+    small = small_domain(folder, labels=labels, arrive_within_s=1, baseline_feature="work:jobs_20d")
     view = msgspec.structs.replace(VIEW, features=VIEW.features[:2])
     features = tuple(FeatureRef(view="work", feature=name, kind="stream") for name in view.feature_names)
     services = (ServicePlan(name="standstill", features=features),)
-    return small._replace(
-        plan=msgspec.structs.replace(small.plan, views=(view,), request_features=(), services=services)
-    )
+    plan = msgspec.structs.replace(small.plan, views=(view,), request_features=(), services=services)
+    put_on_shelf(plan, TRANSFORMS.encode(), small.settings.state_dir("machines"))
+    return small._replace(plan=plan)
 
 
 def drop_oldest(small: SmallDomain) -> int:
