@@ -23,7 +23,7 @@ from features.dask_cluster import compute_all
 from features.dask_fold import PART_ROWS, PIECE_ROWS, Asked, Folded, LakeSite, Spread, fold_on_cluster, join_folded
 from features.domain import Domain
 from features.entities import UNKNOWN
-from features.errors import RequestError
+from features.errors import RequestError, UnavailableError
 from features.lake import Piece, declared_name
 from features.lake.rows import table_schema
 from features.model_file import ModelSpec
@@ -148,6 +148,8 @@ def write_dataset(
         observations = observations.slice(n_cut_off, len(observations.at_us))
         (scratch / "rows").mkdir()
         parts = _write_parts(client, site, recipe, pieces, observations, scratch / "rows", knowledge, sizes)
+        if count_cut_off(lake, assembler.views, observations):
+            raise UnavailableError("lake", "dropped records while they were read; run the command again")
         if knowledge == "as_known":
             refuse_unknown(any(part.known for part in parts))
         refuse_empty(n_rows := sum(part.n_rows for part in parts))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask
 import pyarrow.parquet as pq
@@ -20,6 +20,7 @@ from features.lake import open_lake
 from features.nouns import Knowledge, engine_of
 from features.settings import DaskSettings
 from features.transforms import load_transforms
+from offline_training import dask_dataset
 from offline_training.dask_dataset import Sizes, read_dataset, write_dataset
 from offline_training.dataset import build_dataset
 from offline_training.training_set import training_set, write_training_set
@@ -99,6 +100,25 @@ def test_neither_engine_trains_on_rows_that_look_back_on_dropped_records(tmp_pat
     assert (written.n_rows, written.left_out) == (len(local.rows), local.left_out)
     assert read_dataset(out, written.left_out, "as_true").fingerprint == local.fingerprint
     assert local.left_out.cut_off > 0
+
+
+def test_records_that_are_dropped_while_workers_read_end_the_run(
+    tmp_path: Path, cluster: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the observations were looked at, so that workers miss what these look back on."""
+    small = windowed_domain(tmp_path)
+
+    def late(client: Client, tasks: Sequence[Any]) -> list[Any]:
+        results = compute_all(client, tasks)
+        if (tmp_path / "exported").exists():
+            drop_oldest(small)
+        (tmp_path / "exported").touch()
+        return results
+
+    monkeypatch.setattr(dask_dataset, "compute_all", late)
+    with pytest.raises(UnavailableError, match="dropped records while they were read"):
+        write(cluster, small, tmp_path / "rows")
+    assert not (tmp_path / "rows").exists()
 
 
 def test_a_policy_that_refuses_all_leaves_no_folder(tmp_path: Path, cluster: Client) -> None:
