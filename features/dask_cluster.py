@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features.errors import RequestError, UnavailableError
 from features.settings import DaskSettings
@@ -56,3 +56,39 @@ def open_cluster(settings: DaskSettings) -> Iterator[Client]:
         raise UnavailableError("dask", f"no scheduler answers at {settings.address} ({error})") from error
     with client:
         yield client
+
+
+def compute_all(client: Client, tasks: Sequence[Any]) -> list[Any]:
+    """Compute delayed tasks.
+
+    Parameters
+    ----------
+    client
+        The cluster.
+    tasks
+        Whatever they need is in their graph, so that the loss of a worker loses nothing that cannot be made anew.
+
+    Returns
+    -------
+    list
+        Their results, in order.
+
+    Raises
+    ------
+    UnavailableError
+        The scheduler went away, or workers died over and over of one task. An error that a task raised itself is
+        raised as it is.
+
+    """
+    import dask
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+    from distributed.comm import CommClosedError
+
+    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # it advises to scatter, which has one copy
+    try:
+        with dask.config.set(quiet):
+            results: list[Any] = client.gather(client.compute(list(tasks)))
+    except (KilledWorker, FutureCancelledError, CommClosedError) as error:
+        raise UnavailableError("dask", f"the cluster lost the work ({error})") from error
+    return results

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,6 @@ from features.lake.rows import arrow_type, no_events
 from features.nouns import Knowledge
 from features.plan import EntityKeyPlan, Plan, SourcePlan, ViewPlan
 from features.settings import Settings
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 PIECE_ROWS: Final = 1_000_000
 """Offsets of the lake that a worker reads at a time."""
@@ -74,7 +71,6 @@ class Spread(NamedTuple):
 
 
 def fold_on_cluster(
-    client: Client,
     site: LakeSite,
     plan: Plan,
     pieces: Mapping[str, Sequence[Piece]],
@@ -87,10 +83,8 @@ def fold_on_cluster(
 
     Parameters
     ----------
-    client
-        The cluster.
     site
-        The lake, as its workers reach it.
+        The lake, as workers reach it.
     plan, pieces
         The plan, and by topic what the lake holds (`features.lake.Lake.pieces`).
     views
@@ -105,7 +99,8 @@ def fold_on_cluster(
     Returns
     -------
     list of list
-        Per range of observations the delayed `Folded` that make it up, in no order.
+        Per range of observations the delayed `Folded` that make it up, in no order. Observations are part of the graph,
+        which the scheduler keeps: what a worker takes with it when it dies, another makes anew.
 
     """
     from dask import delayed
@@ -122,9 +117,10 @@ def fold_on_cluster(
     nothing = of_history(no_events(plan.source(topics[0]), columns), columns)
     ranges: list[list[Any]] = [[] for _ in spread.bounds[1:]]
     for number, mine in _split_asked(plan.source(topics[0]), keys, asked, n_parts):
-        (there,) = client.scatter([mine], hash=False)
         events = [nothing, *(split[number] for split in splits)]
-        folded = delayed(fold_part, nout=len(ranges), pure=False)(events, fed, there, spread.bounds, knowledge)
+        folded = delayed(fold_part, nout=len(ranges), pure=False)(
+            events, fed, delayed(mine, traverse=False), spread.bounds, knowledge
+        )
         for at, of_range in enumerate(ranges):
             of_range.append(folded[at])
     return ranges
@@ -142,8 +138,7 @@ def split_piece(
     events = of_history(site.open().read_piece(source, piece, columns), columns)
     numbers = part_numbers([events.column(declared_name(key.name)) for key in keys], n_parts)
     order, cuts = _by_part(numbers, n_parts)
-    ordered = events.take(order).combine_chunks()
-    return [ordered.slice(begin, end - begin) for begin, end in pairwise(cuts)]
+    return [events.take(order[begin:end]) for begin, end in pairwise(cuts)]  # a slice would keep, and send, all
 
 
 def fold_part(

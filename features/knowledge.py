@@ -20,8 +20,8 @@ from features.nouns import Knowledge
 from features.range_merge import Int64s, Ranges
 from features.reach import Reach
 
-ROWS = 8_000_000
-"""Events that are copied at a time for observations whose known events have gaps."""
+ROWS = 2**20
+"""Events that are copied at a time for observations whose known events have gaps; at least those of one observation."""
 
 
 class Sight(NamedTuple):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from features.lake import Lake
 from features.nouns import ScoreRecord
@@ -11,6 +14,14 @@ from features.plan import Plan, ViewPlan
 
 EVER_US: Final = 2**62
 """How far a feature since ever looks back."""
+
+
+class Dropping(Protocol):
+    """The part of the lake that tells what it no longer has."""
+
+    def dropped_until_us(self, topic: str) -> int | None:
+        """Newest time among the records of a topic that were dropped; None where none were."""
+        ...
 
 
 class LakeEnds:
@@ -52,11 +63,10 @@ class Horizons:
     """
 
     def __init__(self, lake: Lake, plan: Plan) -> None:
-        dropped = {source.topic: lake.dropped_until_us(source.topic) for source in plan.sources}
         self._views = {
-            view.name: (max(until_us), looks_back_us(view))
+            view.name: (until_us, looks_back_us(view))
             for view in plan.views
-            if (until_us := [at_us for topic in view.topics if (at_us := dropped[topic]) is not None])
+            if (until_us := dropped_until_us(lake, view)) is not None
         }
 
     def cut_off(self, record: ScoreRecord) -> bool:
@@ -75,3 +85,29 @@ def looks_back_us(view: ViewPlan) -> int:
         EVER_US if feature.window_us is None or feature.hop_us is None else feature.window_us + feature.hop_us
         for feature in view.features
     )
+
+
+def dropped_until_us(lake: Dropping, view: ViewPlan) -> int | None:
+    """Newest time among the records of a view's topics that the lake has dropped; None where it has dropped none."""
+    found = [lake.dropped_until_us(topic) for topic in view.topics]
+    return max((at_us for at_us in found if at_us is not None), default=None)
+
+
+def cut_off(lake: Dropping, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell the instants at which a view may lack an event, because the lake has dropped it.
+
+    Parameters
+    ----------
+    lake, view
+        The lake, and what is computed from it.
+    at_us
+        Instants, microseconds.
+
+    Returns
+    -------
+    array of bool
+        True where the view looks back on dropped records: its features are not those of the stream there.
+
+    """
+    until_us = dropped_until_us(lake, view)
+    return np.zeros(len(at_us), np.bool_) if until_us is None else at_us - looks_back_us(view) <= until_us

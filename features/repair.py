@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -65,11 +65,7 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
         for (log, partition), offset in old.positions.items():
             if ends.end(view.topics, log, partition) <= offset:
                 raise UnavailableError("lake", f"does not cover {log}/{partition} up to {offset} yet; try again")
-        events = read_events(lake, plan, view, upto=old.positions)
-        for join_key in view.keys:
-            events = events.filter(
-                pc.equal(events.column(declared_name(join_key.name)), pa.scalar(entity[join_key.name]))
-            )
+        events = read_events(lake, plan, view, upto=old.positions, keep=_events_of(entity, view))
         states, _ = fold_lake(events, view, source, plan.project, erasures)
         if key not in states and erasures.records:
             if await store.erase_fields(key, {state_field(view_name, birth.id): head_of(stored)}, _fields(view, birth)):
@@ -83,6 +79,15 @@ async def repair_entity(store: Store, lake: Lake, plan: Plan, view_name: str, en
         if answer is None:
             return True
     raise UnavailableError("store", f"the stream wrote {dict(entity)} at each of {ATTEMPTS} attempts; try again")
+
+
+def _events_of(entity: Mapping[str, KeyValue], view: ViewPlan) -> Callable[[pa.Table], pa.Table]:
+    def keep(table: pa.Table) -> pa.Table:
+        for key in view.keys:
+            table = table.filter(pc.equal(table.column(declared_name(key.name)), pa.scalar(entity[key.name])))
+        return table
+
+    return keep
 
 
 def _fields(view: ViewPlan, birth: Birth) -> list[bytes]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.backfill import columns_used
 from features.judge import Judge
 from features.key_sample import KeySample
 from features.lake import Finding as LakeFinding
@@ -96,7 +97,7 @@ def verify(
     faults = _LakeFaults(lake, _sources_of([judge, *(part.judge for part in parts)]))
     if sample is None:
         faults.all()
-    whole: dict[str, pa.Table] = {}
+    whole: dict[tuple[str, frozenset[str]], pa.Table] = {}
     causes: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     mismatches: list[Mismatch] = []
@@ -159,16 +160,20 @@ def _sources_of(judges: Sequence[Judge]) -> list[SourcePlan]:
 
 
 def _tables_of(
-    lake: Lake, plan: Plan, only: Sequence[ScoreRecord] | None, whole: dict[str, pa.Table]
+    lake: Lake, plan: Plan, only: Sequence[ScoreRecord] | None, whole: dict[tuple[str, frozenset[str]], pa.Table]
 ) -> dict[str, pa.Table]:
     """Events of each topic as a plan declares them; of these records alone, or all, which plans share that agree."""
-    if only is not None:
-        return {source.topic: lake.read(source, keep=_events_of(only, plan, source)) for source in plan.sources}
-    hashes = {source.topic: content_hash(source) for source in plan.sources}
+    tables = {}
     for source in plan.sources:
-        if hashes[source.topic] not in whole:
-            whole[hashes[source.topic]] = lake.read(source)
-    return {topic: whole[source_hash] for topic, source_hash in hashes.items()}
+        columns = columns_used(plan.views_of(source.topic))
+        if only is not None:
+            tables[source.topic] = lake.read(source, keep=_events_of(only, plan, source), columns=columns)
+            continue
+        read = (content_hash(source), frozenset(columns))
+        if read not in whole:
+            whole[read] = lake.read(source, columns=columns)
+        tables[source.topic] = whole[read]
+    return tables
 
 
 def _events_of(records: Sequence[ScoreRecord], plan: Plan, source: SourcePlan) -> Callable[[pa.Table], pa.Table]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ class EventLake(Protocol):
         *,
         upto: Mapping[Partition, int] | None = None,
         keep: Callable[[pa.Table], pa.Table] | None = None,
+        columns: Collection[str] | None = None,
     ) -> pa.Table:
         """Valid events, each once, in the order (log, partition, offset)."""
         ...
@@ -50,10 +51,14 @@ def read_events(
     Returns
     -------
     pyarrow.Table
-        As `join_events` gives it.
+        As `join_events` gives it, with every declared column, sent, derived or masked, but not the raw values.
 
     """
-    tables = {topic: lake.read(plan.source(topic), upto=upto, keep=keep) for topic in view.topics}
+    sources = [plan.source(topic) for topic in view.topics]
+    tables = {
+        source.topic: lake.read(source, upto=upto, keep=keep, columns=[column.name for column in source.row])
+        for source in sources
+    }
     return join_events(plan, view, tables)
 
 

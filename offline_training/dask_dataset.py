@@ -7,11 +7,10 @@ by piece, and spills what does not fit.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
+from glob import escape
 from itertools import groupby, pairwise
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import duckdb
@@ -20,18 +19,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.dask_cluster import compute_all
 from features.dask_fold import PART_ROWS, PIECE_ROWS, Asked, Folded, LakeSite, Spread, fold_on_cluster, join_folded
 from features.domain import Domain
 from features.entities import UNKNOWN
-from features.errors import RequestError
+from features.errors import RequestError, UnavailableError
 from features.lake import Piece, declared_name
 from features.lake.rows import table_schema
 from features.model_file import ModelSpec
 from features.nouns import Knowledge
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
-from offline_training.dataset import Dataset, dataset_of, newest_of, refuse_protected, refuse_unknown
+from offline_training.dataset import (
+    Dataset,
+    LeftOut,
+    count_cut_off,
+    dataset_of,
+    newest_of,
+    refuse_empty,
+    refuse_protected,
+    refuse_unknown,
+)
 from offline_training.observations import Observations, observe
+from offline_training.scratch import scratch_folder
 from offline_training.training_table import LABEL, TIME, training_table
 from offline_training.vectors import assemble_vectors
 
@@ -70,7 +80,14 @@ class Recipe(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a training set, or a file of it, holds; ``known`` says whether some observation knew any event."""
+    """What was written, and what was not."""
+
+    n_rows: int
+    left_out: LeftOut
+
+
+class Part(NamedTuple):
+    """What one file holds; ``known`` says whether some observation knew any event."""
 
     n_rows: int
     n_refused: int
@@ -88,8 +105,8 @@ class ParquetTables:
         connection = duckdb.connect(":memory:", config={"temp_directory": str(self._folder / "spilled")})
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
-            files = str(self._folder / source.topic / "*.parquet")
-            connection.read_parquet(files, hive_partitioning=False).create_view(source.topic)
+            files = Path(escape(str(self._folder / source.topic)), "*.parquet")
+            connection.read_parquet(str(files), hive_partitioning=False).create_view(source.topic)
         return connection
 
 
@@ -115,8 +132,7 @@ def write_dataset(
     assembler = recipe.assembler()
     refuse_protected(plan, recipe.spec.service, recipe.spec.protected)
     out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(dir=out.parent.absolute(), prefix=f".{out.name}."))
-    try:
+    with scratch_folder(out.parent) as scratch:
         lake = site.open()
         pieces = {source.topic: lake.pieces(source.topic, sizes.piece_rows) for source in plan.sources}
         lake_end_us = _export(client, site, plan, pieces, scratch / "events")
@@ -128,17 +144,20 @@ def write_dataset(
             lake_end_us=lake_end_us,
             request_fields=assembler.request_fields,
         )
+        n_cut_off = count_cut_off(lake, assembler.views, observations)
+        observations = observations.slice(n_cut_off, len(observations.at_us))
         (scratch / "rows").mkdir()
-        written = _write_parts(client, site, recipe, pieces, observations, scratch / "rows", knowledge, sizes)
+        parts = _write_parts(client, site, recipe, pieces, observations, scratch / "rows", knowledge, sizes)
+        if count_cut_off(lake, assembler.views, observations):
+            raise UnavailableError("lake", "dropped records while they were read; run the command again")
         if knowledge == "as_known":
-            refuse_unknown(written.known)
+            refuse_unknown(any(part.known for part in parts))
+        refuse_empty(n_rows := sum(part.n_rows for part in parts))
         (scratch / "rows").rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return written
+    return Written(n_rows, LeftOut(sum(part.n_refused for part in parts), n_cut_off))
 
 
-def read_dataset(folder: Path, n_refused: int, knowledge: Knowledge) -> Dataset:
+def read_dataset(folder: Path, left_out: LeftOut, knowledge: Knowledge) -> Dataset:
     """A training set that a cluster wrote, for a fit in this process."""
     table = pq.ParquetDataset(folder).read()
     names = tuple(name for name in table.column_names if name not in {TIME, LABEL})
@@ -146,7 +165,7 @@ def read_dataset(folder: Path, n_refused: int, knowledge: Knowledge) -> Dataset:
     for i, name in enumerate(names):
         rows[:, i] = table[name].to_numpy()
     at_us = table[TIME].cast(pa.int64()).to_numpy()
-    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, n_refused, knowledge)
+    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge)
 
 
 def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: Path) -> int:
@@ -162,7 +181,7 @@ def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: 
             delayed(export_piece, pure=False)(site, source, piece, folder / source.topic / f"{number:06}.parquet")
             for number, piece in enumerate(pieces[source.topic], 1)
         ]
-    return newest_of(newest for newest in _gathered(client, tasks) if newest is not None)
+    return newest_of(newest for newest in compute_all(client, tasks) if newest is not None)
 
 
 def export_piece(site: LakeSite, source: SourcePlan, piece: Piece, path: Path) -> int | None:
@@ -187,7 +206,7 @@ def _write_parts(
     folder: Path,
     knowledge: Knowledge,
     sizes: Sizes,
-) -> Written:
+) -> list[Part]:
     """Have workers fold every view, and write the vectors of each range of observations."""
     from dask import delayed
 
@@ -197,17 +216,15 @@ def _write_parts(
     ranges: list[list[Any]] = [[] for _ in spread.bounds[1:]]
     for group in _alike(views):
         asked = Asked(np.arange(n), observations.keys_of(group[0]), observations.at_us)
-        folded = fold_on_cluster(client, site, recipe.plan, pieces, group, asked, spread, knowledge)
+        folded = fold_on_cluster(site, recipe.plan, pieces, group, asked, spread, knowledge)
         for of_range, parts in zip(ranges, folded, strict=True):
             of_range += parts
-    (shared,) = client.scatter([recipe], hash=False, broadcast=True)
-    tasks = []
+    shared, tasks = delayed(recipe, traverse=False), []
     for number, (begin, end) in enumerate(pairwise(spread.bounds.tolist())):
-        (some,) = client.scatter([observations.slice(begin, end)], hash=False)
+        some = delayed(observations.slice(begin, end), traverse=False)
         path = folder / f"part-{number:05}.parquet"
         tasks.append(delayed(write_part, pure=False)(shared, views, ranges[number], some, begin, path, knowledge))
-    parts = _gathered(client, tasks)
-    return Written(sum(p.n_rows for p in parts), sum(p.n_refused for p in parts), any(p.known for p in parts))
+    return compute_all(client, tasks)
 
 
 def write_part(
@@ -218,7 +235,7 @@ def write_part(
     begin: int,
     path: Path,
     knowledge: Knowledge,
-) -> Written:
+) -> Part:
     """Write the vectors of one range of observations, which begins with that number."""
     n, assembler = len(observations.at_us), recipe.assembler()
     columns = join_folded(views, folded, begin, begin + n)
@@ -226,7 +243,7 @@ def write_part(
     table = training_table(assembler.names, rows, observations.labels[kept], observations.at_us[kept], knowledge)
     pq.write_table(table, path)
     known = any(bool((part.newest_us != UNKNOWN).any()) for part in columns.values())
-    return Written(len(kept), n - len(kept), known)
+    return Part(len(kept), n - len(kept), known)
 
 
 def _alike(views: Sequence[ViewPlan]) -> list[list[ViewPlan]]:
@@ -236,9 +253,3 @@ def _alike(views: Sequence[ViewPlan]) -> list[list[ViewPlan]]:
         return view.topics, tuple(key.name for key in view.keys)
 
     return [list(group) for _, group in groupby(sorted(views, key=what), key=what)]
-
-
-def _gathered(client: Client, tasks: Sequence[Any]) -> list[Any]:
-    """Results of delayed tasks; the first error that one of them raised."""
-    results: list[Any] = client.gather(client.compute(list(tasks)))
-    return results

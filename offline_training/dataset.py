@@ -14,30 +14,39 @@ from features.backfill import backfill, columns_used
 from features.domain import Domain
 from features.entities import UNKNOWN
 from features.errors import DomainError
+from features.lake_reach import Dropping, cut_off
 from features.nouns import Knowledge
-from features.plan import Plan, SourcePlan
+from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
 from features.view_events import join_events
-from offline_training.observations import EventTables, observe
+from offline_training.observations import EventTables, Observations, observe
 from offline_training.vectors import assemble_vectors
 
 
-class Dataset(NamedTuple):
-    """``rows`` is ``[n, k]`` in the order of ``names``, NaN for null; ordered by time.
+class LeftOut(NamedTuple):
+    """How many observations are not in a training set, by reason.
 
-    ``n_refused`` observations were left out because the missing-value policy would refuse their score.
+    ``refused``: the missing-value policy would refuse their score; ``cut_off``: they look back on records that the
+    lake has dropped, so that their features are not those that were or would have been served.
     """
+
+    refused: int
+    cut_off: int
+
+
+class Dataset(NamedTuple):
+    """``rows`` is ``[n, k]`` in the order of ``names``, NaN for null; ordered by time."""
 
     names: tuple[str, ...]
     rows: np.ndarray
     labels: np.ndarray
     at_us: np.ndarray
-    n_refused: int
+    left_out: LeftOut
     fingerprint: str
     knowledge: Knowledge
 
 
-class EventLake(EventTables, Protocol):
+class EventLake(EventTables, Dropping, Protocol):
     """The part of the lake that training reads."""
 
     def read(self, source: SourcePlan, *, columns: Collection[str]) -> pa.Table:
@@ -68,6 +77,8 @@ def build_dataset(
     }
     lake_end_us = newest_of(int(pc.max(t["event_us"]).as_py()) for t in events.values() if t.num_rows)
     observations = observe(lake, plan, domain, model, lake_end_us=lake_end_us, request_fields=assembler.request_fields)
+    n_cut_off = count_cut_off(lake, assembler.views, observations)
+    observations = observations.slice(n_cut_off, len(observations.at_us))
     at_us = observations.at_us
     views = {
         view.name: backfill(
@@ -83,7 +94,8 @@ def build_dataset(
     if knowledge == "as_known":
         refuse_unknown(any((columns.newest_us != UNKNOWN).any() for columns in views.values()))
     rows, kept = assemble_vectors(assembler, at_us, observations.request, views)
-    return dataset_of(assembler.names, rows, observations.labels[kept], at_us[kept], len(at_us) - len(kept), knowledge)
+    left_out = LeftOut(len(at_us) - len(kept), n_cut_off)
+    return dataset_of(assembler.names, rows, observations.labels[kept], at_us[kept], left_out, knowledge)
 
 
 def dataset_of(
@@ -91,13 +103,30 @@ def dataset_of(
     rows: np.ndarray,
     labels: np.ndarray,
     at_us: np.ndarray,
-    n_refused: int,
+    left_out: LeftOut,
     knowledge: Knowledge,
 ) -> Dataset:
     """A training set with its fingerprint; DomainError where it has no row."""
-    if not len(rows):
+    refuse_empty(len(rows))
+    return Dataset(names, rows, labels, at_us, left_out, fingerprint(names, rows, labels, at_us), knowledge)
+
+
+def count_cut_off(lake: Dropping, views: Iterable[ViewPlan], observations: Observations) -> int:
+    """How many of the observations, the first in time, look back on dropped records; DomainError where all do."""
+    n_cut_off = max(int(cut_off(lake, view, observations.at_us).sum()) for view in views)
+    if n_cut_off == len(observations.at_us):
+        raise DomainError(
+            "lake",
+            f"has dropped records that each of {n_cut_off} observations looks back on",
+            "keep them longer (tag `retention`), shorten the windows, or wait for later observations",
+        )
+    return n_cut_off
+
+
+def refuse_empty(n_rows: int) -> None:
+    """DomainError where the missing-value policy has left nothing."""
+    if not n_rows:
         raise DomainError("model.yaml: missing", "refuses every observation", "relax the policy, or correct labels.sql")
-    return Dataset(names, rows, labels, at_us, n_refused, fingerprint(names, rows, labels, at_us), knowledge)
 
 
 def newest_of(times_us: Iterable[int]) -> int:

@@ -59,12 +59,15 @@ def _data(manifest: Manifest, spec: ModelSpec, data: Dataset, fitted: Fitted) ->
         ("tested", *_part(data, later)),
         ("fitted for publication", *_part(data, slice(None))),
     ]
-    refused = f" {data.n_refused:,} observations were left out by the missing-value policy." if data.n_refused else ""
+    refused, cut_off = data.left_out
+    left_out = f" {refused:,} observations were left out by the missing-value policy." if refused else ""
+    if cut_off:
+        left_out += f" {cut_off:,} were left out because they look back on records that the lake has dropped."
     return (
         _table(("part", "from", "to", "observations", "share of label 1"), rows)
         + f"\n\nBetween the last row fitted for the test and the first tested lie at least "
         f"{_length(spec.gap_us)}, so that no outcome was known too early. The published model is fitted again on all "
-        f"{window.rows:,} labelled observations, with the number of rounds fixed before.{refused} "
+        f"{window.rows:,} labelled observations, with the number of rounds fixed before.{left_out} "
         f"Features are {_KNOWLEDGE[window.knowledge]}. "
         f"Fingerprint of the training set: `{manifest.data_fingerprint}`."
     )

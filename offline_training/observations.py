@@ -51,11 +51,11 @@ class Observations(NamedTuple):
     request: Mapping[str, Sequence[KeyValue | float | bool | None]]
 
     def slice(self, begin: int, end: int) -> Observations:
-        """Those from ``begin`` to ``end`` - 1."""
+        """Those from ``begin`` to ``end`` - 1, in memory of their own: they are sent to other processes."""
         return Observations(
             self.at_us[begin:end],
             self.labels[begin:end],
-            {name: column.slice(begin, end - begin) for name, column in self.keys.items()},
+            {name: column.take(np.arange(begin, end)) for name, column in self.keys.items()},
             {name: column[begin:end] for name, column in self.request.items()},
         )
 
@@ -81,7 +81,7 @@ def observe(
     where = str(domain.repo / domain.models[model].labels)
     keys = _key_names(plan.views_of_service(domain.models[model].service))
     sql = domain.labels_sql(model).strip().rstrip(";")
-    order = ", ".join(f'"{name}"' for name in (TIME, *keys))
+    order = ", ".join([*(f'"{name}"' for name in (TIME, *keys)), "COLUMNS(*)"])  # ties would fall as threads have it
     query = f"SELECT * FROM (\n{sql}\n) ORDER BY {order}"  # noqa: S608 - the domain's own SQL
     with tables.sql(plan.sources) as connection:
         try:

@@ -40,6 +40,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     refit_rows: int
     refit_positives: int
     refused_rows: int
+    cut_off_rows: int
     onnx_max_abs_diff: float
     proven_rows: int
     data_fingerprint: str
@@ -80,6 +81,11 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  accuracy {self.test.accuracy:.4f} (always the commoner outcome {self.test.majority_accuracy:.4f}), "
             f"Brier {self.test.brier:.4f}, log loss {self.test.log_loss:.4f}",
             f"  refitted on all {self.refit_rows:,} labelled observations, {self.rounds} rounds",
+            *(
+                [f"  {self.cut_off_rows:,} observations left out: they look back on records that the lake has dropped"]
+                if self.cut_off_rows
+                else []
+            ),
             f"  ONNX equals LightGBM bit for bit on {self.proven_rows:,} rows",
             *(f"  gate {gate.name} not passed: {gate.value:.4f} is below {gate.least:.4f}" for gate in failed),
         ]

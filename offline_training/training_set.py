@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -18,6 +17,7 @@ from features.plan_shelf import functions_of
 from features.settings import Settings
 from offline_training.dask_dataset import Written, read_dataset, write_dataset
 from offline_training.dataset import Dataset, build_dataset
+from offline_training.scratch import scratch_folder
 from offline_training.training_table import training_table
 
 
@@ -29,24 +29,24 @@ def training_set(
         functions = functions_of(plan, settings.state_dir(plan.project))
         lake = open_site_lake(settings, plan.project)
         return build_dataset(lake, plan, domain, model, functions, knowledge=knowledge)
-    with TemporaryDirectory(dir=settings.state_dir(plan.project).absolute(), prefix=".train-") as folder:
-        rows = Path(folder) / "rows"
+    with scratch_folder(settings.state_dir(plan.project)) as scratch:
+        rows = scratch / "rows"
         written = _on_cluster(settings, plan, domain, model, rows, knowledge)
-        return read_dataset(rows, written.n_refused, knowledge)
+        return read_dataset(rows, written.left_out, knowledge)
 
 
 def write_training_set(
     settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, *, knowledge: Knowledge, engine: Engine
-) -> int:
-    """Write it as a Parquet file, or by Dask as a folder of them; how many rows it has."""
+) -> Written:
+    """Write it as a Parquet file, or by Dask as a folder of them."""
     if engine == "dask":
-        return _on_cluster(settings, plan, domain, model, out, knowledge).n_rows
+        return _on_cluster(settings, plan, domain, model, out, knowledge)
     data = training_set(settings, plan, domain, model, knowledge=knowledge, engine=engine)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_suffix(".tmp")
     pq.write_table(training_table(data.names, data.rows, data.labels, data.at_us, knowledge), fresh)
     fresh.replace(out)
-    return len(data.labels)
+    return Written(len(data.labels), data.left_out)
 
 
 def _on_cluster(settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, knowledge: Knowledge) -> Written:

@@ -137,10 +137,15 @@ def backfill(
 
         knowledge: Knowledge = "as_known" if as_known else "as_true"
         name, _ = call.domain.model(model)
-        rows = write_training_set(
+        n_rows, left_out = write_training_set(
             call.settings, call.serving_plan, call.domain, name, out, knowledge=knowledge, engine=engine_of(engine)
         )
-        return Outcome({"rows": rows, "file": str(out)}, f"{rows:,} observations: {out}")
+        lines = [f"{n_rows:,} observations: {out}"]
+        if left_out.refused:
+            lines.append(f"{left_out.refused:,} left out by the missing-value policy")
+        if left_out.cut_off:
+            lines.append(f"{left_out.cut_off:,} left out: they look back on records that the lake has dropped")
+        return Outcome({"rows": n_rows, "file": str(out), "left_out": left_out._asdict()}, "\n".join(lines))
     if engine_of(engine) == "dask":
         raise RequestError("--engine dask", "makes training sets, not states", "leave it out with --to-online")
     import asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -65,11 +66,16 @@ class EntityRows:
 
 
 def open_entity_rows(site: Site, entity_df: Any) -> EntityRows:
-    """Rows of a data frame, or of a query in DuckDB's SQL over the lake: one view a topic, valid events."""
+    """Rows of a data frame, or of a query in DuckDB's SQL over the lake: one view a topic, valid events.
+
+    RequestError where it is neither, or the query does not run.
+    """
     if isinstance(entity_df, str):
         connection = site.lake.sql(site.plan.sources)
         try:
             entity_df = connection.sql(entity_df).to_arrow_table().to_pandas()
+        except duckdb.Error as error:
+            raise RequestError("entity_df", f"is a query that does not run ({error})", "correct the SQL") from error
         finally:
             connection.close()
     if not isinstance(entity_df, pd.DataFrame):
@@ -121,5 +127,5 @@ def _key_column(frame: pd.DataFrame, key: EntityKeyPlan, name: str) -> pa.Array[
         if key.type == "string":
             return column.cast(pa.string())
         return column.cast(pa.int32() if key.type == "int32" else pa.int64()).cast(pa.int64())
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OverflowError) as error:  # the latter of a Python integer beyond 64 bits
         raise RequestError(name, f"holds {fitting} ({error})", "convert the column") from error

@@ -46,6 +46,7 @@ async def materialize_view(
         events = await asyncio.to_thread(site.view_events, view, site.events)
         rows = latest_rows(view, site.plan.source_of(view), events, start_us, end_us)
         site.refuse_dropped(view, rows.newest_us + 1)
+        _refuse_other_births(view, (await store.read_certificate()).births)  # the lake may have taken minutes
         try:
             return await _write(store, site.plan, view, rows, progress)
         except ErasureMissedError:

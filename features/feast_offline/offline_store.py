@@ -73,8 +73,7 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
             parts.append(retrieval.part(view, features, prefix))
         _refuse_taken_names(rows, parts)
 
-        def evaluate() -> pa.Table:
-            table = pa.Table.from_pandas(rows.frame, preserve_index=False)
+        def evaluate(table: pa.Table) -> pa.Table:
             for part in parts:
                 columns = part.read()
                 for feature, output in part.outputs.items():
@@ -83,7 +82,8 @@ class MillstreamOfflineStore(DaskOfflineStore):  # type: ignore[misc]  # Feast i
 
         instants = rows.frame[rows.timestamp_column]
         return RowsRetrievalJob(
-            evaluation_function=evaluate,
+            rows.frame,
+            evaluate,
             full_feature_names=full_feature_names,
             repo_path=str(config.repo_path),
             on_demand_feature_views=request_views,
@@ -133,8 +133,8 @@ class _Retrieval(NamedTuple):
         return _Part(lambda: self._stream_columns(planned, view.projection.join_key_map), outputs)
 
     def _stream_columns(self, view: ViewPlan, renamed: Mapping[str, str]) -> Columns:
-        self.site.refuse_dropped(view, self.rows.at_us)
         source, events = self.site.plan.source_of(view), self.site.view_events(view, self.events)
+        self.site.refuse_dropped(view, self.rows.at_us)
         names = [renamed.get(key.name, key.name) for key in view.keys]
         return stream_columns(view, source, events, self.rows, names, "as_known" if self.as_known else "as_true")
 

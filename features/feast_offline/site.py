@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.backfill import columns_used
 from features.errors import DomainError, RequestError
 from features.lake import Lake, open_site_lake
-from features.lake_reach import looks_back_us
+from features.lake_reach import cut_off, dropped_until_us
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import applied_plan
 from features.settings import Settings, load_settings
@@ -58,8 +59,8 @@ class Site:
         return open_site_lake(self.settings, self._project)
 
     def events(self, topic: str) -> pa.Table:
-        """Valid events of a topic."""
-        return self.lake.read(self.plan.source(topic))
+        """Valid events of a topic, with the columns that its views need."""
+        return self.lake.read(self.plan.source(topic), columns=columns_used(self.plan.views_of(topic)))
 
     def view_events(self, view: ViewPlan, events: Callable[[str], pa.Table]) -> pa.Table:
         """Events of all topics of a view, of which ``events`` gives each; DomainError where the lake knows none."""
@@ -73,14 +74,10 @@ class Site:
 
     def refuse_dropped(self, view: ViewPlan, at_us: npt.NDArray[np.int64]) -> None:
         """RequestError where a view, seen at these instants, looks back on records that retention has dropped."""
-        found = [self.lake.dropped_until_us(topic) for topic in view.topics]
-        until_us = max((each for each in found if each is not None), default=None)
-        if until_us is None:
-            return
-        n_cut_off = int((at_us - looks_back_us(view) <= until_us).sum())
+        n_cut_off = int(cut_off(self.lake, view, at_us).sum())
         if n_cut_off:
             topics = " and ".join(view.topics)
-            dropped = datetime.fromtimestamp(until_us / 1_000_000, UTC).isoformat()
+            dropped = datetime.fromtimestamp((dropped_until_us(self.lake, view) or 0) / 1_000_000, UTC).isoformat()
             raise RequestError(
                 f"view {view.name}",
                 f"looks back on dropped records in {n_cut_off} rows: those of {topics} are kept since {dropped}",

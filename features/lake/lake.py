@@ -211,8 +211,9 @@ class Lake:
         keep
             Takes the wanted rows of each file's, so that no more than these and one file are in memory. None: all.
         columns
-            Declared columns wanted, sent, derived or masked: of the others, and of ``value``, ``crc`` and
-            ``redrive_of``, nothing is in memory, nor read where a file was written under this declaration. None: all.
+            Declared columns wanted, sent, derived or masked. The others, ``value``, ``crc`` and ``redrive_of`` are not
+            in the result, nor decoded where a file was written under this declaration and no erasure is pending; its
+            bytes are read whole. None: all.
 
         Returns
         -------
@@ -224,7 +225,7 @@ class Lake:
         Raises
         ------
         LakeCorruptError
-            A file that is needed is cut short, damaged, foreign or renamed.
+            A file that is needed is cut short, damaged, foreign or renamed, or lacks a column of its declaration.
 
         """
         pieces = [
@@ -395,7 +396,8 @@ def _uncovered(
         rows = cleaned(pending, piece.place, pick_rows(stored, begin, end))
         if len(rows):
             rows = rows.replace_schema_metadata(None) if facts.source == ours else decode_anew(decoder, rows)
-            rows = rows if names is None else rows.select(names)
+            if names is not None and set(names) <= set(rows.column_names):
+                rows = rows.select(names)
             if rows.schema != schema:
                 raise LakeCorruptError(file.path, "does not have the columns of its declaration")
             tables.append(rows if keep is None else keep(rows))

@@ -30,13 +30,6 @@ from tests.features import test_view_events as two_topics
 from tests.features.test_backfill import KEYS, LOG, SOURCE, Sent, cells, observations, sent_events, view_on
 
 
-class HereClient:
-    """In place of a cluster's client: what is scattered stays here."""
-
-    def scatter(self, data: list[Any], **_: Any) -> list[Any]:
-        return data
-
-
 def records(sent: Sequence[Sent]) -> list[bytes]:
     return [
         msgspec.json.encode({**msgspec.structs.asdict(event), "at": f"1970-01-01T00:00:00.{event.at_us:06}Z"})
@@ -81,7 +74,6 @@ def test_parts_of_a_history_give_the_bits_of_the_whole(
     asked = Asked(np.arange(n), keys, at_us)
     pieces = {SOURCE.topic: lake.pieces(SOURCE.topic, piece_rows)}
     ranges = fold_on_cluster(
-        HereClient(),  # type: ignore[arg-type]
         site,
         plan_of(view, source_of()),
         pieces,
@@ -120,7 +112,7 @@ def test_a_view_of_two_topics_is_spread_as_one(
     pieces = {topic: lake.pieces(topic, 5) for topic in view.topics}
     spread = Spread(np.array([0, len(asked.numbers)]), part_rows=6)
     (folded,) = dask.compute(
-        *fold_on_cluster(HereClient(), site, plan, pieces, [view], asked, spread, knowledge),  # type: ignore[arg-type]
+        *fold_on_cluster(site, plan, pieces, [view], asked, spread, knowledge),
         scheduler="sync",
     )
     part = join_folded([view], folded, 0, len(asked.numbers))[view.name]
@@ -186,7 +178,7 @@ def test_an_entity_without_a_lake_is_unknown(tmp_path: Any) -> None:
     asked = Asked(np.arange(2), {"device": np.array(["a", "b"], object)}, np.array([5, 6]))
     site, spread = LakeSite(str(tmp_path / "none")), Spread(np.array([0, 2]))
     (folded,) = dask.compute(
-        *fold_on_cluster(HereClient(), site, plan_of(view, SOURCE), {view.topic: []}, [view], asked, spread),  # type: ignore[arg-type]
+        *fold_on_cluster(site, plan_of(view, SOURCE), {view.topic: []}, [view], asked, spread),
         scheduler="sync",
     )
     assert join_folded([view], folded, 0, 2)[view.name].newest_us.tolist() == [-1, -1]

@@ -16,6 +16,7 @@ import pytest
 from features.backfill import backfill
 from features.declarations.objects import quiet_feast
 from features.errors import DomainError, PlanMismatchError, RequestError
+from features.feast_offline.site import Site
 from features.history import UNKNOWN
 from features.transforms import load_transforms
 from tests.features.feast_site import EPOCH, EPOCH_US, SPAN_US, FeastSite, observations
@@ -204,6 +205,25 @@ def test_what_was_known_then_counts_arrivals(site: FeastSite) -> None:
     assert [value is None for value in job.to_arrow().column("last_seen").to_pylist()] == [True, False]
 
 
+def test_columns_of_any_objects_are_handed_through(site: FeastSite) -> None:
+    """As they came, beside the features and those that are computed on demand; only Arrow has no type for some."""
+    rows = observations(4, 5, strangers=False).assign(note=[{1, 2}, "text", 3, None])
+    job = site.feast().get_historical_features(entity_df=rows, features=FLOW)
+    found = job.to_df()
+    pd.testing.assert_series_equal(found["note"], rows["note"])
+    plain = site.feast().get_historical_features(entity_df=rows.drop(columns="note"), features=FLOW).to_df()
+    pd.testing.assert_frame_equal(found.drop(columns="note"), plain)
+    with pytest.raises(RequestError, match="note: holds objects that have no Arrow type"):
+        job.to_arrow()
+
+
+def test_a_view_reads_no_raw_records(site: FeastSite) -> None:
+    """Of the lake's columns those that views of the topic need."""
+    columns = set(Site(site.feast().config).events("parcels").column_names)
+    assert {"depot_id", "kilos", "event_us"} <= columns
+    assert not {"value", "crc"} & columns
+
+
 def test_a_saved_dataset_is_what_was_retrieved(site: FeastSite, tmp_path: Path) -> None:
     """Feast persists a retrieval as Parquet and reads it back by this store."""
     from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
@@ -229,12 +249,14 @@ def test_a_saved_dataset_is_what_was_retrieved(site: FeastSite, tmp_path: Path) 
         ({"depot_id": [1], "event_timestamp": [1_709_251_200]}, FLOW, "event_timestamp: holds numbers"),
         ({"depot_id": [1], "event_timestamp": [pd.NaT]}, FLOW, "event_timestamp: is missing in 1 rows"),
         ({"depot_id": [1], "event_timestamp": [EPOCH], "last_seen": [1]}, FLOW, "'last_seen' is the name of another"),
+        ({"depot_id": [2**70], "event_timestamp": [EPOCH]}, FLOW, "depot_id: holds values that are no int64"),
         (None, FLOW, "entity_df: is NoneType"),
+        ("SELECT depot FROM parcels", FLOW, "entity_df: is a query that does not run"),
     ],
 )
 def test_rows_that_name_nothing_are_refused(site: FeastSite, rows: Any, features: list[str], problem: str) -> None:
     """What, where and what to do; before anything is computed."""
-    entity_df = None if rows is None else pd.DataFrame(rows)
+    entity_df = pd.DataFrame(rows) if isinstance(rows, dict) else rows
     with pytest.raises(RequestError, match=problem):
         site.feast().get_historical_features(entity_df=entity_df, features=features).to_df()
 

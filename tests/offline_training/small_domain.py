@@ -32,6 +32,7 @@ from features.transforms import transforms_sha256
 DAY_US = 86_400_000_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
 N_DAYS = 100
+FILE_ROWS = 200
 LOG = "AAAAAAAAQACAAAAAAAAAAQ"
 
 SOURCE = SourcePlan(
@@ -108,8 +109,31 @@ def small_domain(folder: Path, *, labels: str = LABELS, arrive_within_s: int = 0
     return SmallDomain(load_domain(repo), plan, settings)
 
 
+def windowed_domain(folder: Path) -> SmallDomain:
+    """The domain without features since ever, whose observations do not depend on what the lake has dropped."""
+    machines = "(SELECT 'm' || i AS machine, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS first_at FROM range(60) t(i)) m"
+    labels = LABELS.replace("(SELECT machine, min(ended_at) AS first_at FROM jobs GROUP BY machine) m", machines)
+    labels = labels.replace("1.0 * (day % 3) AS shift,", "")
+    small = small_domain(folder, labels=labels, arrive_within_s=1, baseline_feature="work:jobs_20d")
+    view = msgspec.structs.replace(VIEW, features=VIEW.features[:2])
+    features = tuple(FeatureRef(view="work", feature=name, kind="stream") for name in view.feature_names)
+    services = (ServicePlan(name="standstill", features=features),)
+    plan = msgspec.structs.replace(small.plan, views=(view,), request_features=(), services=services)
+    put_on_shelf(plan, TRANSFORMS.encode(), small.settings.state_dir("machines"))
+    return small._replace(plan=plan)
+
+
+def drop_oldest(small: SmallDomain) -> int:
+    """Have the lake drop its first file, as `millstream forget --expired` does; up to which time that is."""
+    lake = open_lake(small.settings.lake_url("machines"))
+    lake.expire("jobs", int((START + timedelta(days=N_DAYS / 4)).timestamp()) * 1_000_000)
+    dropped_us = lake.dropped_until_us("jobs")
+    assert dropped_us is not None
+    return dropped_us
+
+
 def fill_lake(url: str, n_machines: int = 60, *, arrive_within_s: int = 0) -> None:
-    """Jobs of machines that differ in how often they run, some of them ever more rarely.
+    """Jobs of machines that differ in how often they run, some of them ever more rarely, in several files.
 
     Each arrives within some time, or (0) all of them together after the last.
     """
@@ -129,11 +153,11 @@ def fill_lake(url: str, n_machines: int = 60, *, arrive_within_s: int = 0) -> No
     if arrive_within_s:
         delays_s = rng.integers(0, arrive_within_s, len(events)).tolist()
         kafka_us = [int(at.timestamp() + delay) * 1_000_000 for (at, _, _), delay in zip(events, delays_s, strict=True)]
-    decoded = Decoder(SOURCE).decode(values, kafka_us)
-    batch = LakeBatch(
-        next_offset=len(values), offsets=range(len(values)), kafka_us=kafka_us, values=values, decoded=decoded
-    )
-    open_lake(url).append(SOURCE, LOG, 0, batch)
+    lake, decoder = open_lake(url), Decoder(SOURCE)
+    for first in range(0, len(values), FILE_ROWS):
+        theirs, times = values[first : first + FILE_ROWS], kafka_us[first : first + FILE_ROWS]
+        end = first + len(theirs)
+        lake.append(SOURCE, LOG, 0, LakeBatch(end, range(first, end), times, theirs, decoder.decode(theirs, times)))
 
 
 def _plan(repo: Path) -> Plan:

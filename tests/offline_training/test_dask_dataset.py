@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import dask
 import pyarrow.parquet as pq
 import pytest
 
-from features.dask_cluster import open_cluster
+from features.dask_cluster import compute_all, open_cluster
 from features.dask_fold import site_of
-from features.errors import DomainError, LakeCorruptError, RequestError
+from features.errors import DomainError, LakeCorruptError, RequestError, UnavailableError
+from features.lake import open_lake
 from features.nouns import Knowledge, engine_of
 from features.settings import DaskSettings
 from features.transforms import load_transforms
+from offline_training import dask_dataset
 from offline_training.dask_dataset import Sizes, read_dataset, write_dataset
+from offline_training.dataset import build_dataset
 from offline_training.training_set import training_set, write_training_set
-from tests.offline_training.small_domain import LABELS, SmallDomain, small_domain
+from tests.offline_training.small_domain import LABELS, SmallDomain, drop_oldest, small_domain, windowed_domain
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -50,16 +57,16 @@ def test_both_engines_make_the_same_rows(tmp_path: Path, cluster: Client, knowle
     small = small_domain(tmp_path, arrive_within_s=5 * 86_400, labels=labels, missing=missing)
     written = write(cluster, small, tmp_path / "rows", knowledge)
     local = training_set(small.settings, small.plan, small.domain, "standstill", knowledge=knowledge, engine="local")
-    spread = read_dataset(tmp_path / "rows", written.n_refused, knowledge)
+    spread = read_dataset(tmp_path / "rows", written.left_out, knowledge)
     assert spread.rows.tobytes() == local.rows.tobytes()
     assert spread.fingerprint == local.fingerprint
-    assert (spread.names, spread.n_refused) == (local.names, local.n_refused)
-    assert written.n_refused > 0
+    assert (spread.names, spread.left_out) == (local.names, local.left_out)
+    assert written.left_out.refused > 0
     files = sorted(path.name for path in (tmp_path / "rows").iterdir())
     assert files == [f"part-{number:05}.parquet" for number in range(len(files))]
     assert len(files) > 1
     assert pq.read_schema(tmp_path / "rows" / files[0]).metadata[b"millstream.knowledge"] == knowledge.encode()
-    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".rows")} == set()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["repo", "rows", "var"]
 
 
 def test_both_ways_to_a_training_set_know_the_cluster_at_an_address(tmp_path: Path, cluster: Client) -> None:
@@ -75,9 +82,91 @@ def test_both_ways_to_a_training_set_know_the_cluster_at_an_address(tmp_path: Pa
     ]
     assert sets[0].fingerprint == sets[1].fingerprint
     out = tmp_path / "rows"
-    n = write_training_set(settings, small.plan, small.domain, "standstill", out, knowledge="as_true", engine="dask")
-    assert n == len(sets[0].rows) == pq.ParquetDataset(out).read().num_rows
+    written = write_training_set(
+        settings, small.plan, small.domain, "standstill", out, knowledge="as_true", engine="dask"
+    )
+    assert written.n_rows == len(sets[0].rows) == pq.ParquetDataset(out).read().num_rows
     assert sorted(state_dir.iterdir()) == before
+
+
+def test_neither_engine_trains_on_rows_that_look_back_on_dropped_records(tmp_path: Path, cluster: Client) -> None:
+    """Both leave out the same, and say how many; also in a folder whose name has brackets."""
+    small, out = windowed_domain(tmp_path), tmp_path / "of[1]" / "rows"
+    drop_oldest(small)
+    written = write(cluster, small, out)
+    functions = load_transforms(small.domain.repo)
+    lake = open_lake(small.settings.lake_url("machines"))
+    local = build_dataset(lake, small.plan, small.domain, "standstill", functions)
+    assert (written.n_rows, written.left_out) == (len(local.rows), local.left_out)
+    assert read_dataset(out, written.left_out, "as_true").fingerprint == local.fingerprint
+    assert local.left_out.cut_off > 0
+
+
+def test_records_that_are_dropped_while_workers_read_end_the_run(
+    tmp_path: Path, cluster: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the observations were looked at, so that workers miss what these look back on."""
+    small = windowed_domain(tmp_path)
+
+    def late(client: Client, tasks: Sequence[Any]) -> list[Any]:
+        results = compute_all(client, tasks)
+        if (tmp_path / "exported").exists():
+            drop_oldest(small)
+        (tmp_path / "exported").touch()
+        return results
+
+    monkeypatch.setattr(dask_dataset, "compute_all", late)
+    with pytest.raises(UnavailableError, match="dropped records while they were read"):
+        write(cluster, small, tmp_path / "rows")
+    assert not (tmp_path / "rows").exists()
+
+
+def test_a_policy_that_refuses_all_leaves_no_folder(tmp_path: Path, cluster: Client) -> None:
+    """As the local engine refuses it, before anything appears."""
+    labels = LABELS.replace("1.0 * (day % 3)", "nullif(1.0, 1.0)")
+    small = small_domain(tmp_path, labels=labels, missing={"features": {"rhythm:idle_share": "fail"}})
+    with pytest.raises(DomainError, match="refuses every observation"):
+        write(cluster, small, tmp_path / "rows")
+    assert not (tmp_path / "rows").exists()
+
+
+def test_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) -> None:
+    """Killed in the midst of the last step, with folded columns and observations in its memory."""
+    small, killed = small_domain(tmp_path), tmp_path / "killed"
+    (idle_share,) = load_transforms(small.domain.repo).values()
+
+    def deadly(*parameters: float | None) -> float | None:
+        with suppress(FileExistsError):
+            killed.touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+        value: float | None = idle_share(*parameters)
+        return value
+
+    site = site_of(small.settings, "machines")
+    local = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    with open_cluster(DaskSettings(workers=2)) as client:
+        write_dataset(
+            client,
+            site,
+            small.plan,
+            small.domain,
+            "standstill",
+            {"idle_share": deadly},
+            tmp_path / "rows",
+            sizes=SMALL,
+        )
+    assert killed.exists()
+    assert read_dataset(tmp_path / "rows", local.left_out, "as_true").fingerprint == local.fingerprint
+
+
+def test_a_task_that_kills_all_workers_ends_the_run() -> None:
+    """With an error of a neighbour, which may be another time, in the place of Dask's own."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        open_cluster(DaskSettings(workers=1)) as client,
+        pytest.raises(UnavailableError, match="dask: the cluster lost the work"),
+    ):
+        compute_all(client, [dask.delayed(os._exit, pure=False)(9)])
 
 
 def test_what_is_there_is_not_written_over(tmp_path: Path, cluster: Client) -> None:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +17,18 @@ from features.nouns import Knowledge
 from features.transforms import load_transforms
 from features.vector import Assembler, ViewValues
 from offline_training.dataset import Dataset, build_dataset
-from tests.offline_training.small_domain import DAY_US, LABELS, SOURCE, VIEW, SmallDomain, small_domain
+from offline_training.observations import observe
+from tests.offline_training.small_domain import (
+    DAY_US,
+    LABELS,
+    N_DAYS,
+    SOURCE,
+    VIEW,
+    SmallDomain,
+    drop_oldest,
+    small_domain,
+    windowed_domain,
+)
 
 
 def _dataset(small: SmallDomain, knowledge: Knowledge = "as_true") -> Dataset:
@@ -74,7 +86,7 @@ def test_observations_that_the_policy_refuses_are_left_out(tmp_path: Path) -> No
     labels = LABELS.replace("1.0 * (day % 3)", "nullif(1.0 * (day % 3), 0)")
     small = small_domain(tmp_path, labels=labels, missing={"features": {"rhythm:idle_share": "fail"}})
     data = _dataset(small)
-    assert data.n_refused > 0
+    assert data.left_out.refused > 0
     assert not np.isnan(data.rows[:, -1]).any()
     assert set((data.at_us // DAY_US).tolist()) <= {19_723 + day for day in range(20, 100, 5) if day % 3}
 
@@ -119,6 +131,44 @@ def test_protected_columns_stop_the_training(tmp_path: Path, what: str) -> None:
     protected, model = PROTECTED[what]
     with pytest.raises(DomainError, match="is protected"):
         _dataset(small_domain(tmp_path, protected=protected, **model))
+
+
+def test_observations_that_look_back_on_dropped_records_are_left_out(tmp_path: Path) -> None:
+    """Those that are left have the rows that they had before the lake dropped its oldest; how many are not is told."""
+    small = windowed_domain(tmp_path)
+    before = _dataset(small)
+    dropped_us = drop_oldest(small)
+    after = _dataset(small)
+    kept = before.at_us - 21 * DAY_US > dropped_us
+    assert after.left_out == (0, np.sum(~kept))
+    assert 0 < len(after.rows) < len(before.rows)
+    assert after.rows.tobytes() == before.rows[kept].tobytes()
+
+
+def test_nothing_is_trained_on_where_all_observations_look_back_on_dropped_records(tmp_path: Path) -> None:
+    """A feature since ever lacks its beginning everywhere."""
+    small = windowed_domain(tmp_path)
+    drop_oldest(small)
+    with pytest.raises(DomainError, match="has dropped records that each of"):
+        _dataset(small._replace(plan=msgspec.structs.replace(small.plan, views=(VIEW,))))
+
+
+def test_rows_that_agree_in_time_and_keys_have_one_order(tmp_path: Path) -> None:
+    """Observations of one entity at one instant are told apart by request fields: no run has them otherwise."""
+    labels = LABELS.replace("1.0 * (day % 3)", "1.0 * (twin * 7 % 10)").replace("t(day))", "t(day)), range(10) u(twin)")
+    small = small_domain(tmp_path, labels=labels)
+    observations = observe(
+        open_lake(small.settings.lake_url("machines")),
+        small.plan,
+        small.domain,
+        "standstill",
+        lake_end_us=1_704_067_200_000_000 + N_DAYS * DAY_US,
+        request_fields={"shift": "float64"},
+    )
+    columns = (observations.at_us.tolist(), observations.keys["machine"].to_pylist(), observations.request["shift"])
+    rows = list(zip(*columns, strict=True))
+    assert rows == sorted(rows)
+    assert len(rows) == 10 * len({row[:2] for row in rows})
 
 
 def test_an_empty_lake_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from offline_training.proof import open_session, raw_scores
 from offline_training.registry import Registry
 from offline_training.report import TrainingReport
 from offline_training.training import AUDIT_FILE, train
-from tests.offline_training.small_domain import SmallDomain, small_domain
+from tests.offline_training.small_domain import SmallDomain, drop_oldest, small_domain, windowed_domain
 
 pytestmark = pytest.mark.servers
 
@@ -231,3 +231,15 @@ def test_the_command_prints_one_json_object_last(
     refused = CliRunner().invoke(app, [*options, "--model", "other"])
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "standstill" in refused.stderr
+
+
+def test_what_was_left_out_for_dropped_records_is_told(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """By the command and on the model card."""
+    small = windowed_domain(tmp_path)
+    drop_oldest(small)
+    report = _train(small, mlflow_server.uri)
+    path = MlflowRegistry(mlflow_server.uri, alias="champion").download(report.model, report.version, tmp_path)
+    assert report.cut_off_rows > 0
+    assert f"  {report.cut_off_rows} observations left out: they look back on records" in "\n".join(report.lines())
+    card = read_bundle(path).file(MODEL_CARD).read_text()
+    assert f" {report.cut_off_rows} were left out because they look back on records that the lake has dropped." in card
