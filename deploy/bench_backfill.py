@@ -126,6 +126,7 @@ def bench_backfill(
         "features": len(VIEW.features),
         "plan": "every function over an hour, a week, ninety days and since ever",
         **worst_of(by_traffic),
+        "bar": BARS,
         "traffic": by_traffic,
         "cores": CORES,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",

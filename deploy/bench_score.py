@@ -28,6 +28,7 @@ from deploy.bench_score_process import METHOD
 from deploy.bench_score_setup import PLAN, fill_store, make_states, publish_model
 from deploy.server_process import Server, answers_tcp
 from deploy.servers import TansuServer, ValkeyServer
+from deploy.stream_bench.worker import import_path
 from features.kernels import open_kernel
 from features.nouns import SCORES_TOPIC
 from features.plan_shelf import put_on_shelf
@@ -59,7 +60,7 @@ class BenchProcess(Server):
 
     def environment(self) -> Mapping[str, str]:
         """See `Server.environment`."""
-        return {"MILLSTREAM_SCORER__PORT": str(self.port), "PYTHONPATH": str(Path.cwd()), **self._environment}
+        return {"MILLSTREAM_SCORER__PORT": str(self.port), "PYTHONPATH": import_path(), **self._environment}
 
     def is_ready(self) -> bool:
         """See `Server.is_ready`."""
@@ -105,6 +106,7 @@ def bench_score(*, n_entities: int = N_ENTITIES, rounds: int = ROUNDS) -> dict[s
         "echo_throughput": round(bare.throughput),
         "score_p99_ms": round(mine.p99_ms, 4),
         "echo_p99_ms": round(bare.p99_ms, 4),
+        "bar": {"ratio": MAX_RATIO},
         "in_flight": IN_FLIGHT,
         "cores": os.cpu_count(),
         "traffic": f"{n_entities} entities in random order, {state_bytes} bytes of state and 12 features each, "

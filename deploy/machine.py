@@ -27,6 +27,13 @@ PACKAGES: Final = (
     "onnxruntime",
     "lightgbm",
 )
+PEERS: Final = Path(__file__).parent / "peers"
+PINNED: Final = {
+    "Kafka Streams": ("java/kafka-streams.xml", r"<artifactId>kafka-streams</artifactId>\s*<version>([^<]+)<"),
+    "Flink": ("java/flink.xml", r"<artifactId>flink-streaming-java</artifactId>\s*<version>([^<]+)<"),
+    "bytewax": ("requirements/bytewax.txt", r"(?m)^bytewax==(\S+)"),
+    "quixstreams": ("requirements/quix.txt", r"(?m)^quixstreams==(\S+)"),
+}
 ANSWER_S: Final = 10.0
 CPU_INFO: Final = Path("/proc/cpuinfo")
 
@@ -38,10 +45,24 @@ def describe_machine() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
+        "Java": java_version(),
         "Apache Kafka": kafka_version(),
         "Redis server": redis_version(),
         **{name: metadata.version(name) for name in PACKAGES},
+        **peer_versions(),
     }
+
+
+def peer_versions() -> dict[str, str]:
+    """The versions that the peers of the stream's bench are pinned to, each in the file that it is made from."""
+    return {name: re.findall(pattern, (PEERS / file).read_text())[0] for name, (file, pattern) in PINNED.items()}
+
+
+def java_version() -> str:
+    """The version of the java on PATH."""
+    told = said_by("java", "-version")
+    found = re.search(r'version "([^"]+)"', told)
+    return found[1] if found else told or "not installed"
 
 
 def processor() -> str:
@@ -59,9 +80,15 @@ def kafka_version() -> str:
 
 def redis_version() -> str:
     """The version of the redis-server on PATH."""
-    program = shutil.which("redis-server")
-    if program is None:
-        return "not installed"
-    told = subprocess.run((program, "--version"), capture_output=True, text=True, timeout=ANSWER_S, check=False).stdout
+    told = said_by("redis-server", "--version")
     found = re.search(r"v=(\S+)", told)
-    return found[1] if found else told.strip()
+    return found[1] if found else told or "not installed"
+
+
+def said_by(name: str, *arguments: str) -> str:
+    """What a program says of itself; nothing where it is not on PATH."""
+    program = shutil.which(name)
+    if program is None:
+        return ""
+    done = subprocess.run((program, *arguments), capture_output=True, text=True, timeout=ANSWER_S, check=False)
+    return (done.stdout or done.stderr).strip()

@@ -1,4 +1,4 @@
-"""``make performance``: every bench, one after the other, and ``docs/performance.md`` from what they answered.
+"""``make performance``: every bench but `faults`, in turn, and ``docs/performance.md`` from what they answered.
 
 ``python -m deploy.performance`` runs them all; with names it runs those, and takes the others' last answers, which
 are kept in ``var/performance``.
@@ -34,7 +34,7 @@ def main(benches: Sequence[str]) -> None:
     for bench in benches or TITLES:
         (KEPT / f"{bench}.json").write_text(json.dumps(ask(bench), indent=1))
     answers = {path.stem: json.loads(path.read_text()) for path in sorted(KEPT.glob("*.json"))}
-    PAGE.write_text(performance_page(describe_machine(), f"{datetime.now(UTC):%Y-%m-%d}", answers))
+    PAGE.write_text(performance_page(describe_machine(), answers))
 
 
 def ask(bench: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ NOTICE: Final = "<!-- Made by `make performance` from the benches' answers: do n
 OPENING: Final = """\
 # Performance
 
-`make performance` runs every bench and writes this page; nothing here is typed by hand. Each figure stands beside what
-it was measured against, taken in the same run: ratios travel to other machines, absolute figures do not. The benches
-are described in [operations](operations.md#benches).
+`make performance` runs every bench but `faults` and writes this page; nothing here is typed by hand. Each figure stands
+beside what it was measured against, taken in the same run: ratios travel to other machines, absolute figures do not.
+The benches are described in [operations](operations.md#benches).
 """
 TITLES: Final = {
     "stream": "Stream: from topic to store",
@@ -19,10 +19,12 @@ TITLES: Final = {
     "backfill": "Backfill",
     "aggregates": "Aggregates",
     "store": "Memory of a million entities",
+    "hot-keys": "Entities with most of the events",
 }
 """The sections, in order, and the bench that each is of."""
 MINE: Final = "**Millstream**"
 TRAFFIC: Final = {"zipf": "Zipf(1.1)", "uniform": "uniform", "single_key": "one account"}
+FRESHNESS: Final = {"half_peak": "at half of its own peak", "even_pace": "at the same pace for all"}
 AIM_NAMES: Final = {
     "zipf_events_per_second": "events/s per worker core, Zipf",
     "uniform_events_per_second": "events/s per worker core, uniform",
@@ -31,9 +33,9 @@ AIM_NAMES: Final = {
 }
 
 
-def performance_page(machine: Mapping[str, str], taken_on: str, answers: Mapping[str, Mapping[str, Any]]) -> str:
+def performance_page(machine: Mapping[str, str], answers: Mapping[str, Mapping[str, Any]]) -> str:
     """The page. ``answers`` are by bench; one that failed has a ``reason`` and nothing else."""
-    lines = [NOTICE, OPENING, "## The machine", "", f"Taken on {taken_on}.", ""]
+    lines = [NOTICE, OPENING, "## The machine", ""]
     lines += [*table(("what", "which"), machine.items()), ""]
     for bench, title in TITLES.items():
         lines += [f"## {title}", ""]
@@ -54,30 +56,36 @@ def stream_section(answer: Mapping[str, Any]) -> Iterator[str]:
     sections = {"zipf": answer, "uniform": answer["uniform"], "single_key": answer["single_key"]}
     yield from (f"`millstream bench stream --peers`: {answer['method']}. {answer['traffic']}.", "")
     heads = (f"events/s, {name}" for name in TRAFFIC.values())
-    yield from table(
-        ("", *heads, "Millstream is faster by, Zipf / uniform", "freshness p50 / p99, ms"), speeds(sections)
-    )
-    yield from (
-        "",
-        f"Faust with an agent that does nothing takes {answer['plain_faust_events_per_second']:,} events/s.",
-    )
-    yield from ("Freshness is from produce to readable, in an open loop at half of each one's own peak.", "")
-    yield from ("### Aims", "", *table(("aim", "at", "reached"), aims(answer["aims"])), "")
+    yield from table(("", *heads, "events", "Millstream is faster by, Zipf / uniform"), speeds(sections))
+    yield ""
+    if answer["plain_faust_events_per_second"] is not None:
+        yield from (
+            f"Faust with an agent that does nothing takes {answer['plain_faust_events_per_second']:,} events/s.",
+            "",
+        )
+    yield from (*(f"- {promise}." for promise in answer["promises"]), "")
+    yield from ("### Freshness", "", "From produce to readable, p50 / p99 in milliseconds, in an open loop.", "")
+    yield from table(("", *FRESHNESS.values()), freshnesses(answer))
+    yield ""
+    yield from ("### Aims", "", *table(("aim", "at", "found", "reached"), aims(answer["aims"])), "")
     yield from stages(answer["cpu_us_per_event"])
-    memory = answer["bytes_per_entity"]
-    yield from ("### Bytes an entity", "", f"All tiles full: a state of {memory['state']:,} bytes takes")
-    yield from (
-        f"{memory['store']:,} in the store, Feast's fields among them, and {memory['worker']:,} in a worker.",
-        "",
-    )
+    yield from bytes_per_entity(answer["bytes_per_entity"])
     yield from ("### Did not run", "", *absent(answer["did_not_run"]), "")
+
+
+def bytes_per_entity(memory: Mapping[str, int] | None) -> Iterator[str]:
+    """What a state takes, where it could be told."""
+    if memory:
+        yield from ("### Bytes an entity", "", f"All tiles full: a state of {memory['state']:,} bytes takes")
+        yield f"{memory['store']:,} in the store, Feast's fields among them, and {memory['worker']:,} in a worker."
+        yield ""
 
 
 def speeds(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     """A row each: the worker, then peers from the fastest on."""
     zipf = sections["zipf"]
     mine = [f"**{section['events_per_second']:,}**" for section in sections.values()]
-    yield (MINE, *mine, "", freshness(zipf.get("freshness")))
+    yield (MINE, *mine, " / ".join(f"{n:,}" for n in zipf["events"].values()), "")
     by_name: dict[str, dict[str, Mapping[str, Any]]] = {}
     for traffic, section in sections.items():
         for peer in section["peers"]:
@@ -86,27 +94,38 @@ def speeds(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...
         yield (
             name,
             *(f"{found[traffic]['events_per_second']:,}" if traffic in found else "–" for traffic in sections),
+            " / ".join(f"{found[traffic]['events']:,}" if traffic in found else "–" for traffic in sections),
             " / ".join(
                 f"{found[traffic]['ratio']:g} ×" if traffic in found else "–" for traffic in ("zipf", "uniform")
             ),
-            freshness(found.get("zipf", {}).get("freshness")),
         )
 
 
+def freshnesses(answer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A row each, in the order of speed."""
+    for name, found in ((MINE, answer["freshness"]), *((peer["name"], peer["freshness"]) for peer in answer["peers"])):
+        yield (name, *(freshness((found or {}).get(pace)) for pace in FRESHNESS))
+
+
 def freshness(found: Mapping[str, Any] | None) -> str:
-    """Both percentiles, or none."""
-    return f"{found['p50_ms']} / {found['p99_ms']}" if found else "–"
+    """Both percentiles, the pace, and how busy the servers' core was; or nothing."""
+    if not found:
+        return "–"
+    busy = sum(found["servers_core"].values())
+    return f"{found['p50_ms']} / {found['p99_ms']} at {found['events_per_second']:,}/s, servers {busy:.0%}"
 
 
-def aims(found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+def aims(found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     """A row an aim."""
     for name, aim in found.items():
         sign = "≤" if name.endswith("_ms") else "≥"
-        yield AIM_NAMES[name], f"{sign} {aim['aim']:,}", "yes" if aim["reached"] else "no"
+        yield AIM_NAMES[name], f"{sign} {aim['aim']:,}", show(aim["found"]), "yes" if aim["reached"] else "no"
 
 
 def stages(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Where the time goes, worker first, servers below."""
+    if not found:
+        return
     yield from (
         "### Where the time goes",
         "",
@@ -137,9 +156,10 @@ def plain_section(bench: str, answer: Mapping[str, Any]) -> Iterator[str]:
     traffic = answer["traffic"]
     by_traffic = traffic if isinstance(traffic, Mapping) else {}
     yield from (f"`millstream bench {bench}`: {', '.join(by_traffic) or traffic}.", "")
-    left_out = {"traffic", "machine", "cores", "taken_on"}
+    left_out = {"traffic", "machine", "cores", "taken_on", "bar"}
     told = {**{name: value for name, value in answer.items() if name not in left_out}, **by_traffic}
     single = [(words(name), show(value)) for name, value in told.items() if not isinstance(value, Mapping)]
+    single += [(f"bar of {words(name)}", f"at most {show(bar)}") for name, bar in answer.get("bar", {}).items()]
     yield from (*table(("figure", "value"), single), "")
     many = {name: value for name, value in told.items() if isinstance(value, Mapping)}
     heads = list(dict.fromkeys(name for value in many.values() for name in value))
@@ -155,6 +175,8 @@ def words(name: str) -> str:
 
 def show(value: object) -> str:
     """A value as people write it."""
+    if value is None:
+        return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):

@@ -16,6 +16,7 @@ class Bytewax(Peer):
     """Bytewax, from Kafka source to a sink of its own."""
 
     name = "Bytewax, tiles in stateful_batch"
+    share = 0.15
 
     def prepare(self, folder: Path) -> None:
         """Its environment."""

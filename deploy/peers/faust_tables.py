@@ -23,7 +23,7 @@ class FaustTables(Peer):
     """Faust with hopping tables."""
 
     name = "Faust, hopping tables"
-    share = 0.004
+    share = 0.001
 
     def prepare(self, folder: Path) -> None:
         """Nothing: it runs in our environment."""

@@ -17,7 +17,7 @@ class FaustTake(Peer):
     """Faust with `take`."""
 
     name = "Faust, take and a dict of tiles"
-    share = 0.2
+    share = 0.05
 
     def prepare(self, folder: Path) -> None:
         """Nothing: it runs in our environment."""

@@ -20,7 +20,8 @@ class FeastPush(Peer):
     """confluent-kafka in a loop, and Feast's `push`."""
 
     name = "Feast push (confluent-kafka, dict of tiles)"
-    share = 0.1
+    share = 0.04
+    one_account_share = 1.0
     ready_deadline_s = 120.0
 
     def prepare(self, folder: Path) -> None:

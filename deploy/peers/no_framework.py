@@ -21,6 +21,8 @@ class NoFramework(Peer):
     """confluent-kafka in a loop."""
 
     name = "no framework (confluent-kafka, dict of tiles, pipeline)"
+    share = 0.3
+    one_account_share = 1.0
 
     def prepare(self, folder: Path) -> None:
         """Nothing: it runs in our environment."""

@@ -29,8 +29,14 @@ class Peer(ABC):
     """As it stands in the tables."""
     share: ClassVar[float] = 1.0
     """How much of the bench's events it is given; below one for what would take minutes."""
+    one_account_share: ClassVar[float | None] = None
+    """The same where one account has every event, which who writes an account once a batch is much faster at."""
     ready_deadline_s: ClassVar[float] = 60.0
     """How long it may take from its start to its first write."""
+
+    def share_of(self, traffic: str) -> float:
+        """Its share of the events of one kind of traffic."""
+        return self.one_account_share if traffic == "single_key" and self.one_account_share else self.share
 
     @abstractmethod
     def prepare(self, folder: Path) -> None:

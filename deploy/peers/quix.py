@@ -16,7 +16,7 @@ class Quix(Peer):
     """Quix Streams, from topic to a sink of its own."""
 
     name = "Quix Streams, tiles in its state"
-    share = 0.25
+    share = 0.06
 
     def prepare(self, folder: Path) -> None:
         """Its environment."""

@@ -1,4 +1,4 @@
-"""An event of the stream's bench, for the peers that run in our own environment."""
+"""An event of the stream's bench, for the peers in Python, whether or not they run in an environment of their own."""
 
 from __future__ import annotations
 

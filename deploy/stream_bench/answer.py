@@ -7,16 +7,19 @@ import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 from deploy.bench_stream_traffic import EXPONENT, PARTITIONS
+from deploy.peers import faust_take, feast_push, no_framework
+from deploy.peers.flink import Flink
+from deploy.peers.kafka_streams import KafkaStreams
 from deploy.peers.peer import Peer
 from deploy.peers.registry import MODULES, load_peer
-from deploy.stream_bench.comparison import Comparison, Scale, compare
-from deploy.stream_bench.freshness import LINGER_MS, READ_EVERY_S
+from deploy.stream_bench.comparison import EVEN_PACE, Comparison, Scale, compare
+from deploy.stream_bench.freshness import LINGER_MS, READ_EVERY_S, SLICE_S
 from deploy.stream_bench.site import BenchSite
+from deploy.stream_bench.speed import WARM_UP
 
 AIMS: Final = {
     "zipf_events_per_second": 100_000,
@@ -24,12 +27,29 @@ AIMS: Final = {
     "freshness_p50_ms": 5.0,
     "freshness_p99_ms": 15.0,
 }
+MUST_RUN: Final = (KafkaStreams.name, Flink.name)
+"""Who is ahead must be ahead of one of these at least: the others are slower by their language."""
 METHOD: Final = (
     f"worker and each peer alone on a core, Apache Kafka, Redis, scorer and bench on another; {PARTITIONS} partitions; "
     "3 windows of count, sum, min and max, all tiles full; every contestant reads the same events from a topic of its "
-    "own; speed, as the store shows it, from a third of the events to the last one written; freshness in an open loop "
-    f"at half the contestant's own peak, linger {LINGER_MS} ms, one event at a time followed, its account read every "
-    f"{READ_EVERY_S * 1e3} ms: the worker's through GetFeatures of a scorer process, a peer's by HGET"
+    "own, slow ones the beginning of them, so that these meet more accounts for the first time; speed, as the store "
+    f"shows it, from {WARM_UP:.0%} of the events to the last one written; freshness in an open loop at half the "
+    f"contestant's own peak and at {EVEN_PACE:,.0f} events/s, sent in slices of {SLICE_S * 1e3:g} ms, linger "
+    f"{LINGER_MS} ms, one event at a time followed, its account read every {READ_EVERY_S * 1e3:g} ms: the worker's "
+    "through GetFeatures of a scorer process, a peer's by HGET"
+)
+PROMISES: Final = (
+    "What is counted as done is not the same: the worker has confirmed state, Feast's fields, lake row and progress, "
+    "and goes on from there after a crash; a peer has confirmed one HSET and begins anew (Faust's tables alone keep a "
+    "changelog)",
+    "The worker reads each account's state from the store where it meets it; a peer begins it in memory",
+    f"Peers wait for a batch as long as they were told to: Feast push {feast_push.WAIT_S * 1e3:g} ms, Quix Streams "
+    "30 ms to a commit, Faust with take "
+    f"{faust_take.WITHIN_S * 1e3:g} ms, no framework {no_framework.WAIT_S * 1e3:g} ms",
+    "Java peers run with both of their compilers; they are measured after a million events of Zipf, by when the second "
+    "one has done most of its work",
+    "The same results, account by account, are proven of all but Faust's tables (whole windows by the time of the "
+    "record) and Feast's push (a layout of its own)",
 )
 
 
@@ -56,8 +76,8 @@ def to_answer(comparison: Comparison, scale: Scale) -> dict[str, Any]:
         "uniform": uniform,
         "single_key": single_key,
         "plain_faust_events_per_second": comparison.plain_faust,
-        "freshness": comparison.ours["freshness"],
-        "bytes_per_entity": comparison.ours["bytes_per_entity"],
+        "freshness": comparison.ours.get("freshness"),
+        "bytes_per_entity": comparison.ours.get("bytes_per_entity"),
         "cpu_us_per_event": comparison.ours["stages"],
         "did_not_run": comparison.did_not_run,
     }
@@ -67,6 +87,7 @@ def to_answer(comparison: Comparison, scale: Scale) -> dict[str, Any]:
         "events": dict(scale.n_events),
         "traffic": f"Zipf({EXPONENT}), uniform, and one account, over {scale.n_accounts} accounts",
         "method": METHOD,
+        "promises": list(PROMISES),
         "cores": os.cpu_count(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "passed": all(is_ahead(each) for each in (zipf, uniform)),
@@ -85,23 +106,30 @@ def section(events_per_second: int, peers: Sequence[Mapping[str, Any]]) -> dict[
 
 
 def is_ahead(figures: Mapping[str, Any]) -> bool:
-    """Whether the worker is faster than every peer that ran, and any did."""
+    """Whether the worker is faster than every peer that ran, and one of those did that are to be beaten."""
     peers = figures["peers"]
-    return bool(peers) and all(figures["events_per_second"] > peer["events_per_second"] for peer in peers)
+    return any(peer["name"] in MUST_RUN for peer in peers) and all(
+        figures["events_per_second"] > peer["events_per_second"] for peer in peers
+    )
 
 
 def aims(figures: Mapping[str, Any]) -> dict[str, Any]:
     """What is aimed for, and whether this run reached it."""
-    freshness = figures["freshness"] or {}
+    freshness = (figures["freshness"] or {}).get("half_peak", {})
     found = {
         "zipf_events_per_second": figures["events_per_second"],
         "uniform_events_per_second": figures["uniform"]["events_per_second"],
-        "freshness_p50_ms": freshness.get("p50_ms", inf),
-        "freshness_p99_ms": freshness.get("p99_ms", inf),
+        "freshness_p50_ms": freshness.get("p50_ms"),
+        "freshness_p99_ms": freshness.get("p99_ms"),
     }
-    return {name: {"aim": aim, "reached": is_reached(name, aim, found[name])} for name, aim in AIMS.items()}
+    return {
+        name: {"aim": aim, "found": found[name], "reached": is_reached(name, aim, found[name])}
+        for name, aim in AIMS.items()
+    }
 
 
-def is_reached(name: str, aim: float, found: float) -> bool:
-    """Milliseconds are to be few, all else many."""
+def is_reached(name: str, aim: float, found: float | None) -> bool:
+    """Milliseconds are to be few, all else many; what could not be measured was not reached."""
+    if found is None:
+        return False
     return found <= aim if name.endswith("_ms") else found >= aim

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import grpc
 import psutil
+import redis
 
 from deploy.peers.peer import Peer
 from deploy.stream_bench.contestant import Contestant
-from deploy.stream_bench.freshness import OpenLoop, measure_freshness
+from deploy.stream_bench.core_share import CoreShare
+from deploy.stream_bench.freshness import Freshness, OpenLoop, measure_freshness
 from deploy.stream_bench.load import Load, make_load
 from deploy.stream_bench.peer_process import RunningPeer
 from deploy.stream_bench.pinning import on_core
@@ -20,22 +24,27 @@ from deploy.stream_bench.plain_faust import plain_faust_speed
 from deploy.stream_bench.running_worker import RunningWorker
 from deploy.stream_bench.site import BenchSite
 from deploy.stream_bench.speed import DEADLINE_S, WARM_UP, measure_speed, wait_for
-from deploy.stream_bench.stages import latest_stages, read_stages
-from features.errors import MillstreamError
+from deploy.stream_bench.stages import latest_stages
+from features.errors import MillstreamError, NotServingError
 
 KEPT: Final = Path("var/peers")
 """What peers have installed, one folder each."""
-PLAIN_SHARE: Final = 0.15
+PLAIN_SHARE: Final = 0.04
 WORKER: Final = "Millstream"
 PROFILED: Final = ("zipf", "uniform")
+PROFILED_SHARE: Final = 0.3
+EVEN_PACE: Final = 10_000.0
+"""Events a second at which every contestant's freshness is measured that keeps up with it."""
+FAILURES: Final = (MillstreamError, OSError, redis.RedisError, grpc.RpcError, psutil.Error)
+"""What says that a contestant, or a server under it, does not do its part: its figure is missing, others are not."""
 
 
 class Scale(NamedTuple):
-    """How large a run is: events by kind of traffic, accounts, and how long freshness is looked at."""
+    """How large a run is: events by kind of traffic, accounts, and how long freshness is looked at, twice."""
 
-    n_events: Mapping[str, int] = {"zipf": 400_000, "uniform": 300_000, "single_key": 200_000}
+    n_events: Mapping[str, int] = {"zipf": 1_500_000, "uniform": 1_000_000, "single_key": 1_000_000}
     n_accounts: int = 100_000
-    freshness_s: float = 10.0
+    freshness_s: float = 5.0
 
 
 class Comparison:
@@ -48,51 +57,54 @@ class Comparison:
         self._loads = {name: make_load(name, n_events, scale.n_accounts) for name, n_events in scale.n_events.items()}
         self.ours: dict[str, Any] = {}
         self.peers: dict[str, list[dict[str, Any]]] = {name: [] for name in self._loads}
-        self.plain_faust = 0
+        self.plain_faust: int | None = None
         self.did_not_run: list[dict[str, str]] = []
 
     def run_worker(self) -> None:
         """Our own figures."""
         for traffic in self._loads:
             with ExitStack() as running:
-                load, worker = self._start_worker(running, traffic, traffic)
+                load, worker = self._start_worker(running, traffic)
                 speed = self._speed(worker, len(load.values))
                 self._note(f"worker, {traffic}: {speed:,} events/s")
                 self.ours[traffic] = speed
                 if traffic == "zipf":
-                    worker.open_scorer(running)
-                    self.ours["freshness"] = self._freshness(WORKER, worker, load, f"worker-{traffic}", speed / 2)
+                    with self._or_missing(WORKER, "freshness"):
+                        worker.open_scorer(running)
+                        self.ours["freshness"] = self._freshness(WORKER, worker, load, f"worker-{traffic}", speed)
                 if traffic == "uniform":
-                    self.ours["bytes_per_entity"] = {
-                        "state": worker.state_bytes,
-                        "store": worker.store_bytes_per_entity,
-                        "worker": worker.worker_bytes_per_entity(),
-                    }
-        self.ours["stages"] = {traffic: self._stages(traffic) for traffic in PROFILED if traffic in self._loads}
+                    with self._or_missing(WORKER, "bytes per entity"):
+                        self.ours["bytes_per_entity"] = {
+                            "state": worker.state_bytes,
+                            "store": worker.store_bytes_per_entity,
+                            "worker": worker.worker_bytes_per_entity(),
+                        }
+        self.ours["stages"] = {}
+        for traffic in PROFILED:
+            if traffic in self._loads:
+                with self._or_missing(WORKER, f"stages, {traffic}"):
+                    self.ours["stages"][traffic] = self._stages(traffic)
 
     def run_plain_faust(self) -> None:
         """How fast Faust hands over events to an agent that does nothing with them."""
         site, load, topic = self._site, self._loads["zipf"].part(PLAIN_SHARE), "plain-faust"
-        site.new_topic(topic, load)
-        with on_core(site.worker_core):
+        with self._or_missing("Faust, nothing done", "all"), on_core(site.worker_core):
+            site.new_topic(topic, load)
             self.plain_faust = round(plain_faust_speed(site.kafka.bootstrap_servers, topic, len(load.values)))
 
     def run_peer(self, peer: Peer, kept: Path) -> None:
         """A peer's figures, or why there are none."""
-        try:
+        prepared = False
+        with self._or_missing(peer.name, "all"):
             kept.mkdir(parents=True, exist_ok=True)
             peer.prepare(kept)
-        except (MillstreamError, OSError) as error:
-            self._missing(peer.name, "all", error)
-            return
-        for traffic in self._loads:
-            try:
+            prepared = True
+        for traffic in self._loads if prepared else ():
+            with self._or_missing(peer.name, traffic):
                 self._run_peer_on(peer, kept, traffic)
-            except (MillstreamError, OSError) as error:
-                self._missing(peer.name, traffic, error)
 
     def _run_peer_on(self, peer: Peer, kept: Path, traffic: str) -> None:
-        site, load, topic = self._site, self._loads[traffic].part(peer.share), f"{kept.name}-{traffic}"
+        site, load, topic = self._site, self._loads[traffic].part(peer.share_of(traffic)), f"{kept.name}-{traffic}"
         site.wipe()
         site.new_topic(topic, load)
         contestant = RunningPeer(site, peer, topic, kept.resolve())
@@ -104,33 +116,38 @@ class Comparison:
             figures: dict[str, Any] = {"name": peer.name, "events_per_second": speed, "events": len(load.values)}
             self.peers[traffic].append(figures)
             if traffic == "zipf":
-                figures["freshness"] = self._freshness(peer.name, contestant, load, topic, speed / 2)
+                figures["freshness"] = self._freshness(peer.name, contestant, load, topic, speed)
         finally:
             contestant.process.stop()
 
     def _start_worker(
-        self, running: ExitStack, traffic: str, name: str, stages: Path | None = None
+        self, running: ExitStack, traffic: str, *, share: float = 1.0, stages: Path | None = None
     ) -> tuple[Load, RunningWorker]:
-        load = self._loads[traffic]
-        topic = f"worker-{name}"
+        load, topic = self._loads[traffic].part(share), f"worker-{traffic}{'-stages' if stages else ''}"
         return load, RunningWorker(self._site, running, load, topic, self._scale.n_accounts, stages=stages)
 
     def _speed(self, contestant: Contestant, n_events: int) -> int:
         with on_core(self._site.servers_core):
             return round(measure_speed(contestant, n_events))
 
-    def _freshness(
-        self, name: str, contestant: Contestant, load: Load, topic: str, per_second: float
-    ) -> dict[str, Any] | None:
-        """Freshness at this pace; None where the contestant does not keep up with it."""
-        with on_core(self._site.servers_core):
-            loop = OpenLoop(self._site.kafka.bootstrap_servers, topic, load.accounts, per_second)
+    def _freshness(self, name: str, contestant: Contestant, load: Load, topic: str, peak: float) -> dict[str, Any]:
+        """Freshness at half the contestant's peak and at the pace that is everybody's; none where it cannot be told."""
+        found: dict[str, Any] = {}
+        for pace, per_second in {"half_peak": peak / 2, "even_pace": EVEN_PACE}.items():
+            if per_second > peak:
+                self._missing(name, f"freshness, {pace}", NotServingError(name, f"its peak is {peak:,.0f} events/s"))
+                continue
+            with self._or_missing(name, f"freshness, {pace}"):
+                found[pace] = self._freshness_at(contestant, load, topic, per_second)._asdict()
+        return found
+
+    def _freshness_at(self, contestant: Contestant, load: Load, topic: str, per_second: float) -> Freshness:
+        site, seconds = self._site, self._scale.freshness_s
+        with on_core(site.servers_core):
+            loop = OpenLoop(site.kafka.bootstrap_servers, topic, load.accounts, per_second, seconds)
+            core = CoreShare({**self._servers(), **contestant.readers, "bench": os.getpid()})
             try:
-                found = measure_freshness(loop, contestant.newest_us, self._scale.freshness_s, per_second)
-                return found._asdict()
-            except MillstreamError as error:
-                self._missing(name, "freshness", error)
-                return None
+                return measure_freshness(loop, contestant.newest_us, seconds, per_second, core)
             finally:
                 loop.close()
 
@@ -138,17 +155,23 @@ class Comparison:
         """Microseconds of processor time an event, in a run of its own, after the warm-up."""
         path = self._site.folder / f"stages-{traffic}.json"
         with ExitStack() as running, on_core(self._site.servers_core):
-            load, worker = self._start_worker(running, traffic, f"{traffic}-stages", path)
+            load, worker = self._start_worker(running, traffic, share=PROFILED_SHARE, stages=path)
+            servers = CoreShare(self._servers())
+            at_start = servers.used_s()
             n_events = len(load.values)
             wait_for(worker, 1, worker.first_write_s)
-            began, began_s = wait_for(worker, round(n_events * WARM_UP), DEADLINE_S)
-            before, servers_before = read_stages(path), self._servers_s()
-            if began > n_events * (1 - WARM_UP):  # too few events to look at a part of them
-                before, began, began_s = {}, 0, worker.started_s
+            wait_for(worker, round(n_events * WARM_UP), DEADLINE_S)
+            before = latest_stages(path)
+            began, began_s = worker.done(), time.perf_counter()
+            servers_before = servers.used_s()
+            if began > n_events * (1 + WARM_UP) / 2:  # too few events are left to look at
+                before, servers_before, began, began_s = {}, at_start, 0, worker.started_s
             wait_for(worker, n_events, DEADLINE_S)
             n_seen, seconds = n_events - began, time.perf_counter() - began_s
-            servers_after = self._servers_s()
+            servers_after = servers.used_s()
             after = latest_stages(path)
+        if not after:
+            raise NotServingError("worker", "told no stages: this system has no clock for the time of a thread")
         return {
             "events_per_second": round(n_seen / seconds),
             "worker_us": {name: round((after[name] - before.get(name, 0.0)) / n_seen * 1e6, 2) for name in after},
@@ -157,10 +180,16 @@ class Comparison:
             },
         }
 
-    def _servers_s(self) -> dict[str, float]:
-        """Processor time that each server has used."""
-        times = {server.name: psutil.Process(server.pid).cpu_times() for server in (self._site.kafka, self._site.redis)}
-        return {name: used.user + used.system for name, used in times.items()}
+    def _servers(self) -> dict[str, int]:
+        return {server.name: server.pid for server in (self._site.kafka, self._site.redis)}
+
+    @contextmanager
+    def _or_missing(self, name: str, what: str) -> Iterator[None]:
+        """Go on where a figure cannot be had, and say why."""
+        try:
+            yield
+        except FAILURES as error:
+            self._missing(name, what, error)
 
     def _missing(self, name: str, what: str, error: Exception) -> None:
         self._note(f"{name}, {what}: did not run ({error})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from deploy.server_process import Server
@@ -23,6 +24,11 @@ class Contestant(Protocol):
     @property
     def first_write_s(self) -> float:
         """How long it may take to its first write."""
+        ...
+
+    @property
+    def readers(self) -> Mapping[str, int]:
+        """Processes beside it that answer `newest_us`, by name."""
         ...
 
     def done(self) -> int:

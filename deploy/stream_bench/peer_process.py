@@ -47,6 +47,7 @@ class RunningPeer:
         self.process = PeerProcess(peer, kept, site.folder / topic, variables)
         self.started_s = time.perf_counter()
         self.first_write_s = peer.ready_deadline_s
+        self.readers: Mapping[str, int] = {}
         self._store: redis.Redis = site.client
 
     def done(self) -> int:

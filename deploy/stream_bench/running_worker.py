@@ -43,6 +43,7 @@ class RunningWorker:
         *,
         stages: Path | None = None,
     ) -> None:
+        self.readers: dict[str, int] = {}
         self._site = site
         self._plan = plan_on(topic)
         self._folder = site.folder / topic
@@ -77,7 +78,7 @@ class RunningWorker:
             scorer = BenchProcess(
                 "scorer", self._folder / "scorer", ("scorer", str(var), self._plan.project), environment
             )
-            running.enter_context(scorer)
+            self.readers = {scorer.name: running.enter_context(scorer).pid}
         channel = running.enter_context(grpc.insecure_channel(scorer.address))
         self._stub = rpc.ScoringStub(channel)  # type: ignore[no-untyped-call]  # generated
 

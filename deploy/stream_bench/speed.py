@@ -8,7 +8,7 @@ from typing import Final
 from deploy.stream_bench.contestant import Contestant
 from features.errors import NotServingError
 
-WARM_UP: Final = 1 / 3
+WARM_UP: Final = 2 / 3
 """Share of the events before the clock starts: connections, compilers and caches are warm by then."""
 DEADLINE_S: Final = 120.0
 POLL_S: Final = 0.01
@@ -22,7 +22,7 @@ def measure_speed(contestant: Contestant, n_events: int) -> float:
     """
     wait_for(contestant, 1, contestant.first_write_s)
     began, began_s = wait_for(contestant, max(1, round(n_events * WARM_UP)), DEADLINE_S)
-    if began > n_events * (1 - WARM_UP):
+    if began > n_events * (1 + WARM_UP) / 2:
         began, began_s = 0, contestant.started_s
     wait_for(contestant, n_events, DEADLINE_S)
     return (n_events - began) / (time.perf_counter() - began_s)

@@ -100,6 +100,8 @@ class StageClock:
 
 def watch_stages(path: Path) -> None:
     """Keep a file that says how many seconds each stage has used, while the process lives; main thread only."""
+    if not hasattr(time, "pthread_getcpuclockid"):  # macOS: the file stays away, and the bench says so
+        return
     clock, told_s = StageClock(), 0.0
 
     def look(_signal: int, _frame: FrameType | None) -> None:
@@ -122,14 +124,9 @@ def write_stages(path: Path, seconds: dict[str, float]) -> None:
     beside.replace(path)
 
 
-def read_stages(path: Path) -> dict[str, float]:
-    """Seconds by stage as last told; none before the first time."""
-    return dict(json.loads(path.read_text())) if path.exists() else {}
-
-
 def latest_stages(path: Path) -> dict[str, float]:
-    """Seconds by stage as told after this call; a process that rests tells seldom, so it is not waited for long."""
+    """Seconds by stage as told after this call, none where nothing was told; who rests tells seldom: no long wait."""
     since, deadline = time.time(), time.monotonic() + LATEST_S
     while not (path.exists() and path.stat().st_mtime >= since) and time.monotonic() < deadline:
         time.sleep(TELL_S / 10)
-    return read_stages(path)
+    return dict(json.loads(path.read_text())) if path.exists() else {}

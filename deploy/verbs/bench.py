@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -32,6 +33,7 @@ def bench(call: Invocation, what: WHAT, *, peers: PEERS = False, seed: SEED = No
     for name in options:
         if TAKES[name] != what:
             raise RequestError(f"--{name}", f"bench {what} takes no such option", "leave it out")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a bench that is stopped stops its servers
     call.note(f"running bench {what}; leave the machine alone meanwhile")
     if what in TAKES.values():
         options["note"] = call.note

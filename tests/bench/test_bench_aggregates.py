@@ -18,4 +18,4 @@ def test_a_small_run_gives_every_figure() -> None:
     assert (tiles["count"], tiles["mean"], tiles["ewma"], tiles["var"], tiles["last"]) == (16, 24, 24, 40, 60)
     assert 8 + 3 < tiles["median"] == tiles["p99"] <= 8 + 3 + 3 * 10
     assert figures["passed"] is all(cost["event_ns"] < MAX_EVENT_NS for cost in costs.values())
-    assert {"traffic", "machine"} <= figures.keys()
+    assert {"traffic", "machine", "bar"} <= figures.keys()
