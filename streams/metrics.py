@@ -58,7 +58,7 @@ class WorkerMetrics:
             self.registry,
         )
         self.cached = self._gauge("cached_states", "States in memory.", ("view",))
-        self.cached_bytes = self._gauge("cached_bytes", "Memory that they take.", ("view",))
+        self.cached_bytes = self._gauge("cached_bytes", "Memory that the cached states take.", ("view",))
         self.ready = Gauge(f"{PREFIX}_ready", "1 when every assigned partition is read.", registry=self.registry)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:

@@ -46,8 +46,8 @@ PROMISES: Final = (
     f"Peers wait for a batch as long as they were told to: Feast push {feast_push.WAIT_S * 1e3:g} ms, Quix Streams "
     "30 ms to a commit, Faust with take "
     f"{faust_take.WITHIN_S * 1e3:g} ms, no framework {no_framework.WAIT_S * 1e3:g} ms",
-    "Java peers run with both of their compilers; they are measured after a million events of Zipf, by when the second "
-    "one has done most of its work",
+    "Java peers run with both of their compilers; they are measured after a million events of Zipf, two thirds of "
+    "that of the others, by when the second one has done most of its work",
     "The same results, account by account, are proven of all but Faust's tables (whole windows by the time of the "
     "record) and Feast's push (a layout of its own)",
 )
