@@ -75,7 +75,7 @@ check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, d
 	@$(BIN)/pytest --quiet -m 'not servers' tests/docs
 
 .PHONY: performance
-performance: fetch ## Run every bench and write docs/performance.md (some of them: ARGS="stream score")
+performance: fetch ## Run every bench but faults and write docs/performance.md (some of them: ARGS="stream score")
 	@$(BIN)/python -m deploy.performance $(ARGS)
 
 .PHONY: format

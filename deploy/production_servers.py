@@ -44,8 +44,11 @@ class KafkaServer(Server):
     ready_deadline_s = 60.0
     stop_deadline_s = 20.0
 
-    def __init__(self, folder: Path, *, port: int | None = None, log_dir: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, port: int | None = None, log_dir: Path | None = None, jvm: Sequence[str] = ()
+    ) -> None:
         super().__init__(folder, port=port, log_dir=log_dir)
+        self._jvm = jvm
         self._controller = free_port(taken=frozenset({self.port}))
         self._jars = KAFKA_JARS.resolve()
 
@@ -81,7 +84,7 @@ class KafkaServer(Server):
         return self.address
 
     def _java(self, main: str) -> tuple[str, ...]:
-        return ("java", "-Xmx512m", "-cp", f"{self._jars}/*", main)
+        return ("java", "-Xmx512m", *self._jvm, "-cp", f"{self._jars}/*", main)
 
 
 class RedisServer(ValkeyServer):

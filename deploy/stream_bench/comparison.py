@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import grpc
 import psutil
 import redis
+from confluent_kafka import KafkaException
 
 from deploy.peers.peer import Peer
 from deploy.stream_bench.contestant import Contestant
@@ -35,7 +36,7 @@ PROFILED: Final = ("zipf", "uniform")
 PROFILED_SHARE: Final = 0.3
 EVEN_PACE: Final = 10_000.0
 """Events a second at which every contestant's freshness is measured that keeps up with it."""
-FAILURES: Final = (MillstreamError, OSError, redis.RedisError, grpc.RpcError, psutil.Error)
+FAILURES: Final = (MillstreamError, OSError, redis.RedisError, grpc.RpcError, KafkaException, psutil.Error)
 """What says that a contestant, or a server under it, does not do its part: its figure is missing, others are not."""
 
 
