@@ -17,7 +17,7 @@ from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC
 from streams.logs import KafkaLogs
 
 FIRST_COMPILER: Final = ("-XX:TieredStopAtLevel=1",)
-"""The broker is as fast for the first contestant as for the last, and compiles nothing on the servers' core meanwhile."""
+"""The broker is as fast for the first contestant as for the last: it compiles little on the core of the servers."""
 NO_REWRITE: Final = ("auto-aof-rewrite-percentage", 0)
 """The append-only file is written anew between two runs and never in one."""
 
