@@ -33,7 +33,7 @@ KEPT: Final = Path("var/peers")
 PLAIN_SHARE: Final = 0.04
 WORKER: Final = "Millstream"
 PROFILED: Final = ("zipf", "uniform")
-PROFILED_SHARE: Final = 0.3
+PROFILED_SHARE: Final = 0.5
 EVEN_PACE: Final = 10_000.0
 """Events a second at which every contestant's freshness is measured that keeps up with it."""
 FAILURES: Final = (MillstreamError, OSError, redis.RedisError, grpc.RpcError, KafkaException, psutil.Error)
