@@ -139,7 +139,7 @@ def test_events_that_come_during_a_pause_count_too() -> None:
         return 0 if 0.4 < time.perf_counter() - began_s < 0.6 else loop.newest_us(account_id)
 
     taken_ms = follow(loop, newest_us, 1.0)  # type: ignore[arg-type]  # a fake
-    assert 0.15 < sum(ms > 5.0 for ms in taken_ms) / len(taken_ms) < 0.35
+    assert sum(ms > 50.0 for ms in taken_ms) / len(taken_ms) > 0.1
 
 
 def test_percentiles_are_of_all_that_was_followed() -> None:
