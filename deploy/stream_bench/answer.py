@@ -78,6 +78,7 @@ def to_answer(comparison: Comparison, scale: Scale) -> dict[str, Any]:
         "plain_faust_events_per_second": comparison.plain_faust,
         "freshness": comparison.ours.get("freshness"),
         "bytes_per_entity": comparison.ours.get("bytes_per_entity"),
+        "feast_fields_coalesced": comparison.ours["coalesced"],
         "cpu_us_per_event": comparison.ours["stages"],
         "did_not_run": comparison.did_not_run,
     }

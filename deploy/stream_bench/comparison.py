@@ -22,7 +22,7 @@ from deploy.stream_bench.load import Load, make_load
 from deploy.stream_bench.peer_process import RunningPeer
 from deploy.stream_bench.pinning import on_core
 from deploy.stream_bench.plain_faust import plain_faust_speed
-from deploy.stream_bench.running_worker import RunningWorker
+from deploy.stream_bench.running_worker import NO_SETTINGS, RunningWorker
 from deploy.stream_bench.site import BenchSite
 from deploy.stream_bench.speed import DEADLINE_S, WARM_UP, measure_speed, wait_for
 from deploy.stream_bench.stages import latest_stages
@@ -34,6 +34,7 @@ PLAIN_SHARE: Final = 0.04
 WORKER: Final = "Millstream"
 PROFILED: Final = ("zipf", "uniform")
 PROFILED_SHARE: Final = 0.5
+COALESCED: Final = {"MILLSTREAM_WORKER__COALESCE_FEAST_FIELDS": "true", "MILLSTREAM_LAKE__FLUSH_MS": "500"}
 EVEN_PACE: Final = 10_000.0
 """Events a second at which every contestant's freshness is measured that keeps up with it."""
 FAILURES: Final = (MillstreamError, OSError, redis.RedisError, grpc.RpcError, KafkaException, psutil.Error)
@@ -72,7 +73,7 @@ class Comparison:
                 if traffic == "zipf":
                     with self._or_missing(WORKER, "freshness"):
                         worker.open_scorer(running)
-                        self.ours["freshness"] = self._freshness(WORKER, worker, load, f"worker-{traffic}", speed)
+                        self.ours["freshness"] = self._freshness(WORKER, worker, load, f"worker-{traffic}-speed", speed)
                 if traffic == "uniform":
                     with self._or_missing(WORKER, "bytes per entity"):
                         self.ours["bytes_per_entity"] = {
@@ -80,9 +81,11 @@ class Comparison:
                             "store": worker.store_bytes_per_entity,
                             "worker": worker.worker_bytes_per_entity(),
                         }
-        self.ours["stages"] = {}
+        self.ours["stages"], self.ours["coalesced"] = {}, {}
         for traffic in PROFILED:
             if traffic in self._loads:
+                with self._or_missing(WORKER, f"Feast's fields coalesced, {traffic}"):
+                    self.ours["coalesced"][traffic] = self._coalesced(traffic)
                 with self._or_missing(WORKER, f"stages, {traffic}"):
                     self.ours["stages"][traffic] = self._stages(traffic)
 
@@ -122,10 +125,26 @@ class Comparison:
             contestant.process.stop()
 
     def _start_worker(
-        self, running: ExitStack, traffic: str, *, share: float = 1.0, stages: Path | None = None
+        self,
+        running: ExitStack,
+        traffic: str,
+        *,
+        share: float = 1.0,
+        run: str = "speed",
+        stages: Path | None = None,
+        settings: Mapping[str, str] = NO_SETTINGS,
     ) -> tuple[Load, RunningWorker]:
-        load, topic = self._loads[traffic].part(share), f"worker-{traffic}{'-stages' if stages else ''}"
-        return load, RunningWorker(self._site, running, load, topic, self._scale.n_accounts, stages=stages)
+        load, n_accounts = self._loads[traffic].part(share), self._scale.n_accounts
+        topic = f"worker-{traffic}-{run}"
+        return load, RunningWorker(self._site, running, load, topic, n_accounts, stages=stages, settings=settings)
+
+    def _coalesced(self, traffic: str) -> int:
+        """Events a second where Feast's fields are renewed once for each lake file."""
+        with ExitStack() as running:
+            load, worker = self._start_worker(
+                running, traffic, share=PROFILED_SHARE, run="coalesced", settings=COALESCED
+            )
+            return self._speed(worker, len(load.values))
 
     def _speed(self, contestant: Contestant, n_events: int) -> int:
         with on_core(self._site.servers_core):
@@ -156,7 +175,7 @@ class Comparison:
         """Microseconds of processor time an event, in a run of its own, after the warm-up."""
         path = self._site.folder / f"stages-{traffic}.json"
         with ExitStack() as running, on_core(self._site.servers_core):
-            load, worker = self._start_worker(running, traffic, share=PROFILED_SHARE, stages=path)
+            load, worker = self._start_worker(running, traffic, share=PROFILED_SHARE, run="stages", stages=path)
             servers = CoreShare(self._servers())
             at_start = servers.used_s()
             n_events = len(load.values)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import grpc
 import psutil
@@ -26,6 +28,7 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2_grpc as rpc
 
 READ_S = 10.0
 FIRST_WRITE_S = 60.0
+NO_SETTINGS: Final[Mapping[str, str]] = {}
 
 
 class RunningWorker:
@@ -42,6 +45,7 @@ class RunningWorker:
         n_accounts: int,
         *,
         stages: Path | None = None,
+        settings: Mapping[str, str] = NO_SETTINGS,
     ) -> None:
         self.readers: dict[str, int] = {}
         self._site = site
@@ -58,6 +62,7 @@ class RunningWorker:
             "MILLSTREAM_LAKE__URL": str(self._folder / "lake"),
             "MILLSTREAM_VAR": str(self._folder / "var"),
             "MILLSTREAM_WORKER__WEB_PORT": "0",
+            **settings,
         }
         self.started_s = time.perf_counter()
         with on_core(site.worker_core):

@@ -43,6 +43,7 @@ STREAM: dict[str, Any] = {
         }
     },
     "events": {"zipf": 1_200_000, "uniform": 800_000, "single_key": 900_000},
+    "feast_fields_coalesced": {"zipf": 123_456, "uniform": 65_432},
     "bytes_per_entity": {"state": 2_400, "store": 3_456, "worker": 5_678},
     "cpu_us_per_event": {
         "zipf": {
@@ -104,6 +105,7 @@ def test_the_page_holds_peers_limits_stages_and_who_did_not_run() -> None:
         assert row in page.splitlines(), row
     assert "12,345" in page
     assert "3,456" in page
+    assert "every 500 ms: Zipf(1.1) 123,456 events/s, uniform 65,432 events/s." in page
 
 
 def test_a_bench_that_has_no_answer_says_why() -> None:
@@ -120,6 +122,7 @@ def test_what_could_not_be_measured_is_left_out() -> None:
     """A run without plain Faust, stages and memory has a page all the same."""
     lacking = {
         "plain_faust_events_per_second": None,
+        "feast_fields_coalesced": {},
         "bytes_per_entity": None,
         "cpu_us_per_event": {},
         "freshness": None,
