@@ -61,7 +61,9 @@ def run_worker(settings: Settings, plan: Plan) -> None:
         neighbour_down=lambda: neighbour_down(settings, plan, logs, lake, registry),
     ).start()
     calm_collector()
-    app.Worker(override_logging=False, quiet=True).execute_from_commandline()
+    worker = app.Worker(override_logging=False, quiet=True)
+    worker.spinner = None  # it ends with a print past the log, which on a full disk would end the process
+    worker.execute_from_commandline()
 
 
 def wire(

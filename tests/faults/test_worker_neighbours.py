@@ -113,15 +113,21 @@ def lanes_of(worker: WorkerProcess) -> list[dict[str, object]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set by Linux alone")
 def test_a_full_disk_is_waited_for(tmp_path: Path) -> None:
-    """No file of the worker can grow, its own log among them: it marks no progress, and is right afterwards."""
+    """No file of the worker can grow, its own log among them: it marks no progress, and is right afterwards.
+
+    So it is when the worker starts, and when it runs.
+    """
     with fault_world(tmp_path) as world:
         world.ready()
         world.send(1_000)
         worker = world.worker()
-        worker.start()
-        world.confirmed(1_000)
+        worker.spawn()
         process = psutil.Process(worker.pid)
         unlimited = process.rlimit(psutil.RLIMIT_FSIZE)
+        process.rlimit(psutil.RLIMIT_FSIZE, (100, unlimited[1]))
+        wait_until(lambda: "lake" in worker.problems(), 60)
+        process.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+        world.confirmed(1_000)
         process.rlimit(psutil.RLIMIT_FSIZE, (100, unlimited[1]))
         world.send(5_000)
         wait_until(lambda: "lake" in worker.problems(), 30)
