@@ -171,7 +171,7 @@ def measure(workload: Workload) -> dict[str, Any]:
         "seconds": round(runs[-1].seconds, 2),
         "read_seconds": round(runs[-1].read_s, 2),
         "peak_mib": runs[-1].peak_mib,
-        "us_per_row": {len(load.entities): round(cost * 1e6, 3) for load, cost in zip(loads, costs, strict=True)},
+        "us_per_row": {str(len(load.entities)): round(cost * 1e6, 3) for load, cost in zip(loads, costs, strict=True)},
         "growth": round(costs[-1] / costs[0], 2),
         "other_plans": {
             name: {"seconds": round(run.seconds, 2), "peak_mib": run.peak_mib} for name, run in others.items()
