@@ -46,10 +46,6 @@ class MemoryStore:
         self._writes_left = 0
         self._n_erasures = 0
 
-    def reader(self) -> MemoryReader:
-        """A blocking reader of the same shards."""
-        return MemoryReader(self.shards)
-
     def cut(self) -> None:
         """Lose the connection."""
         self._generation = None
@@ -71,6 +67,14 @@ class MemoryStore:
     async def close(self) -> None:
         """Close; calls in flight fail."""
         self.cut()
+
+    async def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
+        """For each key, the values of these hash fields."""
+        epoch = self._connected()
+        rows = [self.shards.of(key).hash(key) for key in keys]
+        found = [[row.get(field) for field in fields] for row in rows]
+        await self._answer(epoch)
+        return found
 
     async def read_states(self, view: str, birth: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Stored states, None where there is none."""
@@ -310,34 +314,4 @@ class MemoryStore:
         """Let others run, then fail if the connection that was asked is no more."""
         await asyncio.sleep(0)
         if self._connected() != epoch:
-            raise StoreUnavailableError("store", "the connection was lost")
-
-
-class MemoryReader:
-    """A blocking reader: implements `features.store.StoreReader`."""
-
-    def __init__(self, shards: MemoryShards) -> None:
-        self._shards = shards
-        self._generation: int | None = None
-
-    def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
-        """For each key, the values of these hash fields."""
-        self._check()
-        rows = [self._shards.of(key).hash(key) for key in keys]
-        return [[row.get(field) for field in fields] for row in rows]
-
-    def read_certificate(self) -> Certificate:
-        """Births and logs that every shard carries."""
-        self._check()
-        return self._shards.certificate()
-
-    def close(self) -> None:
-        """Close the connection; the next call opens another."""
-        self._generation = None
-
-    def _check(self) -> None:
-        """StoreUnavailableError when the shards are stopped, or were since the last call."""
-        before, self._generation = self._generation, self._shards.generation
-        if not self._shards.up or before not in {None, self._generation}:
-            self._generation = None
             raise StoreUnavailableError("store", "the connection was lost")

@@ -1,6 +1,6 @@
-"""The blocking side of the online store in Redis or Valkey: implements `features.store.StoreReader`.
+"""The online store in Redis or Valkey, asked by who may block.
 
-One object a scorer thread, with sockets of its own. A connection that turns out dead fails the call, and the next call
+Each object has sockets of its own. A connection that turns out dead fails the call, and the next call
 makes all of them anew: the server behind one may have come back empty, so look at the certificate in between.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -18,6 +17,7 @@ from features.errors import StoreUnavailableError
 from features.redis_replies import to_hash
 from features.redis_socket import RedisSocket, succeeded
 from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
+from features.redis_words import around_key
 from features.settings import StoreSettings
 from features.shard_keys import ShardKeys
 from features.shard_records import common_certificate, to_certificate, witnessed
@@ -45,7 +45,7 @@ class RedisReader:
         """For each key, the values of these hash fields, in one round trip."""
         if not keys or not fields:
             return [[] for _ in keys]
-        head, tail = _around_key(tuple(fields))
+        head, tail = around_key(b"HMGET", tuple(fields))
         commands = [b"%b$%d\r\n%b%b" % (head, len(key), key, tail) for key in keys]
         split = self._topology().split(keys)
         replies = self._ask({at: [commands[i] for i in indexes] for at, indexes in split.items()})
@@ -138,10 +138,3 @@ class _Connections:
 def _pack(*command: bytes) -> bytes:
     packed: bytes = hiredis.pack_command(command)
     return packed
-
-
-@lru_cache(maxsize=256)
-def _around_key(fields: tuple[bytes, ...]) -> tuple[bytes, bytes]:
-    """HMGET as it goes over the wire, before the key and after it."""
-    words = b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in fields)
-    return b"*%d\r\n$5\r\nHMGET\r\n" % (len(fields) + 2), b"\r\n" + words

@@ -1,4 +1,4 @@
-"""One blocking connection to one Redis or Valkey server, for scorer threads and for questions about the topology."""
+"""One blocking connection to one Redis or Valkey server, for questions about the topology and for who may block."""
 
 from __future__ import annotations
 

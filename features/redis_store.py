@@ -33,7 +33,7 @@ from features.redis_scripts import (
     Script,
 )
 from features.redis_topology import SLOTS, Shard, Topology, find_topology, in_order, must_be_master, must_be_unmoved
-from features.redis_words import pack
+from features.redis_words import around_key, pack
 from features.settings import StoreSettings
 from features.shard_keys import ShardKeys
 from features.shard_records import (
@@ -94,22 +94,19 @@ class RedisStore:
         for shard in shards:
             shard.close()
 
+    async def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
+        """For each key, the values of these hash fields, in one round trip."""
+        if not keys or not fields:
+            return [[] for _ in keys]
+        head, tail = around_key(b"HMGET", tuple(fields))
+        return await self._ask_split(keys, head, tail)
+
     async def read_states(self, view: str, birth: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Stored states, None where there is none."""
         if not keys:
             return []
-        field = state_field(view, birth)
-        tail = b"\r\n$%d\r\n%b\r\n" % (len(field), field)
-
-        def ask(shard: RedisLink, keys: Sequence[bytes]) -> Awaitable[list[bytes | None]]:
-            commands = b"".join([b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b%b" % (len(key), key, tail) for key in keys])
-            return shard.calls(commands, len(keys))
-
-        shards, split = self._every(), self._split(keys)
-        if len(split) == 1:
-            return await ask(shards[next(iter(split))], keys)
-        answers = await _all(ask(shards[at], [keys[i] for i in indexes]) for at, indexes in split.items())
-        return in_order(split.values(), answers)
+        head, tail = around_key(b"HGET", (state_field(view, birth),))
+        return await self._ask_split(keys, head, tail)
 
     async def write_states(self, view: str, birth: str, writes: Sequence[StateWrite]) -> list[bytes | None]:
         """Compare and set each; None where it was written, else the state that stands there (empty: none).
@@ -234,6 +231,20 @@ class RedisStore:
     async def rewrite_files(self) -> None:
         """Write append-only file and snapshot anew; StoreUnavailableError where the server does not allow it."""
         await _all(map(rewrite_files, self._every()))
+
+    async def _ask_split(self, keys: Sequence[bytes], head: bytes, tail: bytes) -> list[Any]:
+        """The reply to one command a key, of the shards that the keys lie on."""
+
+        def ask(shard: RedisLink, keys: Sequence[bytes]) -> Awaitable[list[Any]]:
+            commands = b"".join([b"%b$%d\r\n%b%b" % (head, len(key), key, tail) for key in keys])
+            return shard.calls(commands, len(keys))
+
+        shards = self._every()
+        if len(shards) == 1:
+            return await ask(shards[0], keys)
+        split = self._split(keys)
+        answers = await _all(ask(shards[at], [keys[i] for i in indexes]) for at, indexes in split.items())
+        return in_order(split.values(), answers)
 
     def _of(self, key: bytes) -> RedisLink:
         """The shard that an entity's key lies on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 _LENGTHS = tuple(b"$%d\r\n" % length for length in range(4_096))
 
@@ -14,6 +15,13 @@ def pack_in_python(words: Sequence[bytes]) -> bytes:
         length = len(word)
         parts += (_LENGTHS[length] if length < len(_LENGTHS) else b"$%d\r\n" % length, word, b"\r\n")
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def around_key(command: bytes, words: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """A command whose first word is a key, as it goes over the wire before the key's length and after the key."""
+    tail = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
+    return b"*%d\r\n$%d\r\n%b\r\n" % (len(words) + 2, len(command), command), b"\r\n" + tail
 
 
 pack: Callable[[Sequence[bytes]], bytes] = pack_in_python

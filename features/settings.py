@@ -184,9 +184,6 @@ class ScorerSettings(Part):
     host: str = Field(default="127.0.0.1", description="Address that the scorer listens on.")
     port: int = Field(default=50051, ge=0, le=65535, description="Its gRPC port; 0 takes a free one.")
     metrics_port: int = Field(default=9102, ge=0, le=65535, description="Port of its page /metrics.")
-    threads: int = Field(
-        default=8, ge=1, description="Threads that answer calls, each with a store connection of its own."
-    )
     record_queue: int = Field(
         default=100_000,
         ge=1,

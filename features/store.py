@@ -101,6 +101,10 @@ class Store(Protocol):
         """Close; calls in flight fail."""
         ...
 
+    async def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
+        """For each key, the values of these hash fields, in one round trip."""
+        ...
+
     async def read_states(self, view: str, birth: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Stored states, None where there is none."""
         ...
@@ -203,20 +207,24 @@ class Store(Protocol):
 
 
 class StoreReader(Protocol):
-    """Blocking side: one per scorer thread.
+    """What a scorer needs of a `Store`.
 
-    Each call raises StoreUnavailableError when cut off; the next one connects anew, perhaps to a store that came back
-    empty, so callers must look at the certificate before they believe it.
+    A reader that was cut off stays so. Callers open another, perhaps to a store that came back empty, so they must look
+    at the certificate before they believe it.
     """
 
-    def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
+    async def connect(self) -> None:
+        """Open the connection to every shard."""
+        ...
+
+    async def read_fields(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[list[bytes | None]]:
         """For each key, the values of these hash fields, in one round trip."""
         ...
 
-    def read_certificate(self) -> Certificate:
+    async def read_certificate(self) -> Certificate:
         """Births and logs that every shard carries."""
         ...
 
-    def close(self) -> None:
-        """Close the connection."""
+    async def close(self) -> None:
+        """Close; calls in flight fail."""
         ...

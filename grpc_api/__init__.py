@@ -1,4 +1,5 @@
 """Request → vector → score → record: the gRPC scorer, its client, and the process that syncs models to it.
 
-The core (`grpc_api.core`) takes bytes and answers bytes; `grpc_api.transport` alone knows gRPC's server.
+One event loop carries it all. The core (`grpc_api.core`) takes bytes and answers bytes, and is served as a table of
+methods (`grpc_api.methods`) behind a gate (`grpc_api.gate`); `grpc_api.aio_transport` alone knows gRPC's server.
 """

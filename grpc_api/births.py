@@ -6,7 +6,7 @@ a flushed store is not a store of new customers.
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -76,11 +76,8 @@ class BirthWatch:
         self._interval_s = interval_s
         self._births = Births()
         self._problem: UnavailableError | None = None
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._stopping = False
         self._reader: StoreReader | None = None
-        self._thread = threading.Thread(target=self._run, name="births", daemon=True)
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def births(self) -> Births:
@@ -92,73 +89,74 @@ class BirthWatch:
         if self._problem is not None:
             raise StoreUnavailableError(self._problem.neighbour, self._problem.problem)
 
-    def read(self, reader: StoreReader) -> Births:
+    async def read(self, reader: StoreReader) -> Births:
         """Look at the certificate through this connection; StoreUnavailableError when it is cut off.
 
         Each new connection does this before its first read, because the store behind it may be another one.
         """
-        births = Births.of(reader.read_certificate())
+        births = Births.of(await reader.read_certificate())
         self._problem = None
         self._set(births)
         return births
 
-    def read_anew(self) -> None:
-        """Look at the certificate at once, beside the thread; where it cannot be seen, the thread will find out."""
+    async def read_anew(self) -> None:
+        """Look at the certificate at once, beside the rest; where it cannot be seen, the next look will find out."""
         reader = self._open_reader()
         try:
-            self.read(reader)
+            await reader.connect()
+            await self.read(reader)
         except UnavailableError as error:
             logger.warning("certificate_not_readable", problem=str(error))
         finally:
-            reader.close()
+            await reader.close()
 
-    def start(self) -> None:
-        """Look once, then keep looking in a thread."""
-        self.look()
-        self._thread.start()
+    async def start(self) -> None:
+        """Look once, then keep looking."""
+        await self.look()
+        self._looking = asyncio.create_task(self._keep_looking())
 
-    def stop(self) -> None:
-        """End the thread and close its connection."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._drop_reader()
+    async def stop(self) -> None:
+        """Look no more, and close the connection."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+        await self._drop_reader()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Look at the certificate once; nothing may be read while it cannot be seen."""
         try:
             if self._reader is not None:
                 try:
-                    self.read(self._reader)
+                    await self.read(self._reader)
                     return
                 except UnavailableError:  # perhaps the connection alone is gone, not the store
-                    self._drop_reader()
+                    await self._drop_reader()
             self._reader = self._open_reader()
-            self.read(self._reader)
+            await self._reader.connect()
+            await self.read(self._reader)
         except UnavailableError as error:
             logger.warning("certificate_not_readable", problem=str(error))
             self._problem = error
-            self._lose()
+            await self._lose()
         except Exception:
             logger.exception("certificate_not_understood")
-            self._lose()
+            await self._lose()
 
-    def _lose(self) -> None:
-        self._drop_reader()
+    async def _lose(self) -> None:
         self._set(Births())
+        await self._drop_reader()
 
-    def _drop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+    async def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
 
     def _set(self, births: Births) -> None:
-        with self._lock:
-            changed, self._births = births != self._births, births
+        changed, self._births = births != self._births, births
         if changed:
             self._on_change()
 
-    def _run(self) -> None:
-        while not self._wake.wait(self._interval_s) and not self._stopping:
-            self.look()
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_s)
+            await self.look()

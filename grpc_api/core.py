@@ -1,11 +1,11 @@
 """The scorer behind any transport: the bytes of a request in, the bytes of its response out, our own errors raised.
 
-A transport calls `Core.score`, `Core.score_batch` and `Core.get_features` from as many threads as it likes.
+Between fetch and answer nothing awaits, so an answer is of one moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from secrets import token_hex
 from typing import Final
@@ -16,10 +16,12 @@ from features.clock import Clock
 from features.errors import RequestError, UnavailableError
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.answers import batch_head, batch_rows, whole_answer
+from grpc_api.call import Call
 from grpc_api.feature_answer import feature_answer
 from grpc_api.lookup import Fetcher, finish, readings
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
+from grpc_api.methods import Method, UnaryMethod
 from grpc_api.models import Models
 from grpc_api.records import RecordSink
 from grpc_api.scoring import Asked, Scored, score_rows
@@ -28,6 +30,7 @@ from grpc_api.status import DeadlinePassedError, UnknownNameError, is_ours, stat
 
 logger: Final = structlog.get_logger(__name__)
 
+SERVICE: Final = pb.DESCRIPTOR.services_by_name["Scoring"].full_name
 CHUNK_ROWS: Final = 100
 """Rows of a batch that are fetched and scored together; between chunks other calls get their turn."""
 
@@ -39,8 +42,10 @@ class Core:
     ----------
     services
         What each feature service needs, for requests that ask for features alone; see `declare`.
-    models, fetcher, records, clock, meter
+    models, records, clock, meter
         Collaborators.
+    fetcher, batch_fetcher
+        The ways to the store of single rows and of batches, which would hold up the former.
     max_batch_rows
         Batches with more rows are refused.
 
@@ -52,6 +57,7 @@ class Core:
         services: Mapping[str, Inputs],
         models: Models,
         fetcher: Fetcher,
+        batch_fetcher: Fetcher,
         records: RecordSink,
         clock: Clock,
         meter: Meter,
@@ -60,6 +66,7 @@ class Core:
         self._services = services
         self._models = models
         self._fetcher = fetcher
+        self._batch_fetcher = batch_fetcher
         self._records = records
         self._clock = clock
         self._meter = meter
@@ -71,13 +78,19 @@ class Core:
         """Give features of these services from the next request on."""
         self._services = services
 
-    def score(self, data: bytes) -> bytes:
+    def methods(self) -> Iterator[Method]:
+        """The methods of the scoring service."""
+        yield UnaryMethod(f"/{SERVICE}/Score", "score", self.score)
+        yield UnaryMethod(f"/{SERVICE}/ScoreBatch", "score", self.score_batch)
+        yield UnaryMethod(f"/{SERVICE}/GetFeatures", "score", self.get_features)
+
+    async def score(self, data: bytes, _call: Call) -> bytes:
         """``ScoreRequest`` to ``ScoreResponse``."""
         message = pb.ScoreRequest()
         parse_into(message, data)
         model = self._models.find(message.model)
         asked = self._asked(model, message, to_us(message))
-        fetched = self._fetcher.fetch(model.inputs.views, model.inputs.keys, [asked.entity])
+        fetched = await self._fetcher.fetch(model.inputs.views, model.inputs.keys, [asked.entity])
         (outcome,) = score_rows(model, [asked], fetched, self._clock.now_us())
         if isinstance(outcome, Exception):
             raise outcome
@@ -85,10 +98,10 @@ class Core:
         self._meter.note(outcome)
         return whole_answer(outcome)
 
-    def score_batch(self, data: bytes, still_wanted: Callable[[], bool] = lambda: True) -> bytes:
+    async def score_batch(self, data: bytes, call: Call) -> bytes:
         """``ScoreBatchRequest`` to ``ScoreBatchResponse``.
 
-        ``still_wanted`` is asked between chunks; DeadlinePassedError once it says no.
+        Between chunks others get their turn; DeadlinePassedError once the answer is not wanted any more.
         """
         message = pb.ScoreBatchRequest()
         parse_into(message, data)
@@ -98,20 +111,20 @@ class Core:
         as_of_us = to_us(message)
         parts = [batch_head(model)]
         for begin in range(0, len(message.rows), CHUNK_ROWS):
-            if not still_wanted():
+            if not call.is_wanted:
                 raise DeadlinePassedError
             rows = message.rows[begin : begin + CHUNK_ROWS]
-            outcomes = self._score_chunk(model, rows, as_of_us, is_first=begin == 0)
+            outcomes = await self._score_chunk(model, rows, as_of_us, is_first=begin == 0)
             parts.append(batch_rows(outcomes))
         return b"".join(parts)
 
-    def get_features(self, data: bytes) -> bytes:
+    async def get_features(self, data: bytes, _call: Call) -> bytes:
         """``GetFeaturesRequest`` to ``GetFeaturesResponse``."""
         message = pb.GetFeaturesRequest()
         parse_into(message, data)
         inputs = self._inputs(message)
         entity, as_of_us = inputs.keys.parse(message.entity), to_us(message)
-        fetched = self._fetcher.fetch(inputs.views, inputs.keys, [entity])
+        fetched = await self._fetcher.fetch(inputs.views, inputs.keys, [entity])
         if as_of_us is None:
             as_of_us = self._clock.now_us()
         finished = finish(inputs.views, inputs.kernels, fetched.rows[0], as_of_us)
@@ -119,13 +132,13 @@ class Core:
         read = readings(inputs.views, finished.states, fetched.births)
         return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
 
-    def _score_chunk(
+    async def _score_chunk(
         self, model: ServedModel, rows: list[pb.BatchRow], as_of_us: int | None, *, is_first: bool
     ) -> list[Scored | Exception]:
         """Score some rows of a batch, record them, and keep the order."""
         asked = [self._try_asked(model, row, as_of_us) for row in rows]
         good = [one for one in asked if isinstance(one, Asked)]
-        outcomes = iter(self._fetch_and_score(model, good, is_first=is_first)) if good else iter(())
+        outcomes = iter(await self._fetch_and_score(model, good, is_first=is_first)) if good else iter(())
         answers = [one if isinstance(one, Exception) else next(outcomes) for one in asked]
         for answer in answers:
             if isinstance(answer, Scored):
@@ -138,9 +151,13 @@ class Core:
                 logger.error("row_failed", model=model.name, exc_info=answer)
         return answers
 
-    def _fetch_and_score(self, model: ServedModel, rows: list[Asked], *, is_first: bool) -> list[Scored | Exception]:
+    async def _fetch_and_score(
+        self, model: ServedModel, rows: list[Asked], *, is_first: bool
+    ) -> list[Scored | Exception]:
         try:
-            fetched = self._fetcher.fetch(model.inputs.views, model.inputs.keys, [row.entity for row in rows])
+            fetched = await self._batch_fetcher.fetch(
+                model.inputs.views, model.inputs.keys, [row.entity for row in rows]
+            )
         except UnavailableError as error:
             if is_first:  # nothing is lost by failing the whole call, and the caller sees at once what it is
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -38,31 +38,36 @@ class Finished(NamedTuple):
 
 
 class Fetcher:
-    """Reads states, each thread through a blocking connection of its own.
+    """Reads states over one connection, which all calls share: what they ask for in one turn of the loop is one write.
 
-    A connection that fails is dropped and the read, where it failed at once, repeated on a new one that looks at the
-    certificate first.
+    A connection that fails is dropped, with all reads in flight. A read that failed at once is repeated on a new one,
+    which looks at the certificate first.
     """
 
     def __init__(self, *, open_reader: Callable[[], StoreReader], watch: BirthWatch) -> None:
         self._open_reader = open_reader
         self._watch = watch
-        self._local = threading.local()
-        self._readers: set[StoreReader] = set()
+        self._reader: StoreReader | None = None
+        self._opening: asyncio.Task[_Opened] | None = None
 
-    def close(self) -> None:
-        """Close the readers of all threads; no call may be under way."""
-        while self._readers:
-            self._readers.pop().close()
+    async def close(self) -> None:
+        """Close the connection; calls in flight fail."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        if self._reader is not None:
+            await self._drop(self._reader)
 
-    def fetch(self, views: Sequence[ViewPlan], keys: EntityKeys, entities: Sequence[Mapping[str, KeyValue]]) -> Fetched:
+    async def fetch(
+        self, views: Sequence[ViewPlan], keys: EntityKeys, entities: Sequence[Mapping[str, KeyValue]]
+    ) -> Fetched:
         """States of all views for all entities, in one round trip.
 
         Raises NotServingError when a view may not be read, StoreUnavailableError when the store does not answer.
         """
         store_keys = [keys.store_keys(entity) for entity in entities]
         flat = [key for row in store_keys for key in row]
-        births, found = self._read(views, flat)
+        births, found = await self._read(views, flat)
         if all(len(row) == 1 for row in store_keys):
             return Fetched(births, found)
         width = len(store_keys[0])
@@ -71,32 +76,48 @@ class Fetcher:
         ]
         return Fetched(births, spread)
 
-    def _read(self, views: Sequence[ViewPlan], keys: Sequence[bytes]) -> tuple[Births, list[list[bytes | None]]]:
-        reader: StoreReader | None = getattr(self._local, "reader", None)
+    async def _read(self, views: Sequence[ViewPlan], keys: Sequence[bytes]) -> tuple[Births, list[list[bytes | None]]]:
+        reader = self._reader
         if reader is not None:
             births, begin_s = self._watch.births, time.monotonic()
             try:
-                return births, reader.read_fields(keys, state_fields(views, births))
+                return births, await reader.read_fields(keys, state_fields(views, births))
             except StoreUnavailableError:
-                self._drop(reader)
+                await self._drop(reader)
                 if time.monotonic() - begin_s > LOST_S:
                     raise  # the store hangs: asking once more would only double the wait
         self._watch.check()
+        opened = await self._open()
+        return opened.births, await opened.reader.read_fields(keys, state_fields(views, opened.births))
+
+    async def _open(self) -> _Opened:
+        """A new connection, the same for all who want one now: that one of them goes away is nothing to the others."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open_anew())
+        return await asyncio.shield(self._opening)
+
+    async def _open_anew(self) -> _Opened:
         reader = self._open_reader()
         try:
-            births = self._watch.read(reader)
-            found = reader.read_fields(keys, state_fields(views, births))
+            await reader.connect()
+            births = await self._watch.read(reader)
         except BaseException:
-            reader.close()
+            await reader.close()
             raise
-        self._local.reader = reader
-        self._readers.add(reader)
-        return births, found
+        self._reader = reader
+        return _Opened(reader, births)
 
-    def _drop(self, reader: StoreReader) -> None:
-        self._local.reader = None
-        self._readers.discard(reader)
-        reader.close()
+    async def _drop(self, reader: StoreReader) -> None:
+        if self._reader is reader:
+            self._reader = None
+        await reader.close()
+
+
+class _Opened(NamedTuple):
+    """A connection, and which births it saw when it was made."""
+
+    reader: StoreReader
+    births: Births
 
 
 def state_fields(views: Sequence[ViewPlan], births: Births) -> list[bytes]:

@@ -20,10 +20,7 @@ from grpc_api.session import RawScorer
 
 
 class Inputs:
-    """What a feature service needs from a request and from the store, and how it becomes a vector.
-
-    Threads share it: reading changes nothing in a kernel.
-    """
+    """What a feature service needs from a request and from the store, and how it becomes a vector."""
 
     def __init__(self, declarations: Declarations, service: str, missing: MissingPolicy) -> None:
         plan = declarations.plan

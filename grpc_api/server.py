@@ -1,40 +1,42 @@
-"""One scorer process, put together: store, models, records, health and the gRPC server in front of them."""
+"""One scorer process, put together on one event loop: store, models, records, health and the transport in front."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
-import os
 import signal
-import threading
+import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
-import grpc
 import structlog
-from grpc_health.v1 import health
 from prometheus_client import start_http_server
 
 from features.clock import Clock, SystemClock
-from features.errors import SettingsError
 from features.plan import Plan
-from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
 from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
+from grpc_api.aio_transport import AioTransport
 from grpc_api.births import BirthWatch
-from grpc_api.call_pool import CallPool
-from grpc_api.core import Core
+from grpc_api.core import SERVICE, Core
+from grpc_api.gate import Gate
+from grpc_api.health import SERVICE as HEALTH
+from grpc_api.health import Health
 from grpc_api.lookup import Fetcher
 from grpc_api.meter import Meter
+from grpc_api.methods import by_path
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.models import ModelFollower, Models
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
 from grpc_api.readiness import Readiness, can_answer
 from grpc_api.records import KafkaRecords, RecordSink
+from grpc_api.reflection import Reflection
 from grpc_api.served_model import Declarations, ServedModel, load_model
 from grpc_api.sync_status import SyncCollector
-from grpc_api.transport import build_server
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -42,9 +44,9 @@ DRAIN_S: Final = 10.0
 
 
 class Scorer:
-    """A running scorer: its threads and its server, started and stopped together.
+    """A running scorer: all that lives on the loop, started and stopped together.
 
-    ``port`` is where it listens, which settings may leave to the machine (0); ``core`` answers without a transport.
+    ``core`` answers without a transport.
     """
 
     def __init__(
@@ -62,59 +64,69 @@ class Scorer:
         models = Models()
         self._meter = Meter(metrics)
         self._told: dict[str, tuple[str, str, str]] = {}
-        servicer = health.HealthServicer(experimental_non_blocking=True)
         self._metrics = metrics
-        self._readiness = Readiness(models=models, servicer=servicer, metrics=metrics)
+        self._health = Health()
+        self._readiness = Readiness(models=models, health=self._health, metrics=metrics)
         self._watch = BirthWatch(open_reader=open_reader, on_change=self._update)
         self._follower = ModelFollower(
             folder=models_folder,
             load=lambda path, pointer: load_model(path, pointer, self._declared),
             models=models,
             can_answer=lambda model: can_answer(model, self._watch.births),
-            on_swap=self._swapped,
+            on_swap=lambda model: self._loop.call_soon_threadsafe(self._swapped, model),
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
-        self._fetcher = Fetcher(open_reader=open_reader, watch=self._watch)
+        self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(2))
         self.core = Core(
             services=declared[0].services(),
             models=models,
-            fetcher=self._fetcher,
+            fetcher=self._fetchers[0],
+            batch_fetcher=self._fetchers[1],
             records=records,
             clock=clock,
             meter=self._meter,
             max_batch_rows=settings.max_batch_rows,
         )
-        self._pool = CallPool(settings.threads, name="scorer")
-        self._server = build_server(core=self.core, health_servicer=servicer, meter=self._meter, pool=self._pool)
-        self._servicer = servicer
-        self.port = listen(self._server, settings.host, settings.port)
+        reflection = Reflection((SERVICE, HEALTH))
+        self._transport = AioTransport(
+            methods=by_path(chain(self.core.methods(), self._health.methods(), reflection.methods())),
+            gate=Gate(self._meter),
+            host=settings.host,
+            port=settings.port,
+        )
 
-    def declare(self, declared: Sequence[Declarations]) -> None:
+    @property
+    def port(self) -> int:
+        """Where it listens, once started; settings may leave it to the machine (0)."""
+        return self._transport.port
+
+    async def declare(self, declared: Sequence[Declarations]) -> None:
         """Give features as the first of these plans says, and serve models that were made for any of them."""
         self._declared = declared
-        self._watch.read_anew()  # a plan is put in force once its births serve: they are to be known before it
-        self.core.declare(declared[0].services())
+        await self._watch.read_anew()  # a plan is put in force once its births serve: they are to be known before it
+        self.core.declare(await asyncio.to_thread(declared[0].services))
         self._follower.look_anew()
         self._show_plan()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Load models, look at the store, and answer."""
+        self._loop = asyncio.get_running_loop()
         self._meter.start()
         self._show_plan()
-        self._follower.start()
-        self._watch.start()
+        await asyncio.to_thread(self._follower.start)
+        await self._watch.start()
         self._update()
-        self._server.start()
+        await self._transport.start()
 
-    def stop(self, drain_s: float = DRAIN_S) -> None:
+    async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Say that nothing serves any more, let calls in flight end, then stop."""
-        self._servicer.enter_graceful_shutdown()
-        self._server.stop(drain_s).wait()
-        self._pool.shutdown()
-        self._meter.stop()
-        self._follower.stop()
-        self._watch.stop()
-        self._fetcher.close()
+        self._health.end()
+        await self._transport.stop(drain_s)
+        await asyncio.to_thread(self._meter.stop)
+        await asyncio.to_thread(self._follower.stop)
+        await self._watch.stop()
+        for fetcher in self._fetchers:
+            await fetcher.close()
 
     def _update(self) -> None:
         self._readiness.update(self._watch)
@@ -133,21 +145,14 @@ class Scorer:
         self._update()
 
 
-def listen(server: grpc.Server, host: str, port: int) -> int:
-    """Bind the server; SettingsError when the port is taken."""
-    try:
-        return server.add_insecure_port(f"{host}:{port}")
-    except RuntimeError as error:
-        raise SettingsError(
-            "MILLSTREAM_SCORER__PORT", f"cannot listen on {host}:{port} ({error})", "choose a free port, or 0"
-        ) from error
-
-
 def run_scorer(settings: Settings, plan: Plan) -> None:
     """Serve until SIGTERM or SIGINT."""
-    # Sockets are then read by the thread that waits for calls, not by one more: a wake-up less, a tenth of a call's
-    # time. grpcio reads this when it makes its first server; 1.85 knows the name, others ignore it.
-    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(settings, plan))
+
+
+async def serve(settings: Settings, plan: Plan) -> None:
+    """Serve until told to stop."""
     metrics = ScorerMetrics()
     state_dir = settings.state_dir(plan.project)
     records = KafkaRecords(
@@ -156,28 +161,42 @@ def run_scorer(settings: Settings, plan: Plan) -> None:
         metrics=metrics,
     )
     metrics.registry.register(SyncCollector(models_dir(state_dir)))
-    plans = PlanFollower(state_dir, on_change=lambda declared: scorer.declare(declared))
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+
+    def declare(declared: Sequence[Declarations]) -> None:
+        """In the follower's thread, which then knows whether it went well."""
+        asyncio.run_coroutine_threadsafe(scorer.declare(declared), loop).result()
+
+    plans = PlanFollower(state_dir, on_change=declare)
     declared = plans.look()
     scorer = Scorer(
         settings=settings.scorer,
         declared=declared,
         models_folder=models_dir(state_dir),
-        open_reader=lambda: RedisReader(plan.project, settings.store),
+        open_reader=lambda: RedisStore(plan.project, settings.store),
         records=records,
         metrics=metrics,
         clock=SystemClock(),
     )
-    stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda _number, _frame: stopping.set())
+        signal.signal(name, lambda _number, _frame: loop.call_soon_threadsafe(stopping.set))
     start_http_server(settings.scorer.metrics_port, settings.scorer.host, metrics.registry)
-    scorer.start()
+    await scorer.start()
     plans.start()
     # What start-up made lives as long as the process: a full collection need not walk it while a caller waits.
     gc.collect()
     gc.freeze()
     logger.info("scorer_listens", host=settings.scorer.host, port=scorer.port, plan=declared[0].plan.hash)
-    stopping.wait()
-    plans.stop()
-    scorer.stop()
-    records.close()
+    await stopping.wait()
+    await asyncio.to_thread(plans.stop)
+    await scorer.stop()
+    await asyncio.to_thread(records.close)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A faster loop where there is one."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import redis
 
 from deploy.production_servers import RedisServer
 from deploy.servers import ValkeyServer
-from features.store import Store, StoreReader
+from features.store import Store
 from tests.contracts.sites import ClusterSite, MemorySite, SentinelSite, ServerSite, Site, TlsSite
 from tests.redis_servers import needs_redis
 
@@ -60,8 +60,9 @@ async def store(site: Site) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def reader(site: Site) -> Iterator[StoreReader]:
-    """A reader of the same store."""
-    reader = site.reader()
+async def reader(site: Site) -> AsyncIterator[Store]:
+    """Another client, connected too."""
+    reader = site.store()
+    await reader.connect()
     yield reader
-    reader.close()
+    await reader.close()

@@ -9,10 +9,9 @@ from deploy.servers import ValkeyServer
 from features.memory_shards import PROJECT, MemoryShards
 from features.memory_store import MemoryStore
 from features.redis_link import open_link
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
-from features.store import Store, StoreReader
+from features.store import Store
 from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
 
@@ -21,10 +20,6 @@ class Site(Protocol):
 
     def store(self) -> Store:
         """Another client, not connected yet."""
-        ...
-
-    def reader(self) -> StoreReader:
-        """Another reader."""
         ...
 
     async def flush(self) -> None:
@@ -53,9 +48,6 @@ class MemorySite:
     def store(self) -> Store:
         return MemoryStore(self.shards)
 
-    def reader(self) -> StoreReader:
-        return MemoryStore(self.shards).reader()
-
     async def flush(self) -> None:
         self.shards.flush()
 
@@ -81,9 +73,6 @@ class ServerSite:
 
     def store(self) -> Store:
         return RedisStore(self.project, self.settings)
-
-    def reader(self) -> StoreReader:
-        return RedisReader(self.project, self.settings)
 
     def masters(self) -> list[StoreSettings]:
         return [self.server.settings]

@@ -27,7 +27,6 @@ from features.clock import SystemClock
 from features.lake import open_lake
 from features.plan import AggregatePlan, FeatureRef, Plan, ServicePlan, SourcePlan, ViewPlan
 from features.plan_shelf import functions_of, plans_in_force, put_on_shelf, shelved_hashes, shelved_plan
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import KafkaSettings, LakeSettings, ScorerSettings, Settings
 from features.store import Certificate
@@ -37,9 +36,9 @@ from grpc_api.metrics import ScorerMetrics
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
 from grpc_api.records import KafkaRecords
-from grpc_api.server import Scorer
 from millstream import Client
 from streams.logs import describe_logs
+from tests.grpc_api.running import RunningScorer
 from tests.grpc_api.shop import DAY_US, HOUR_US, SALES, SPEND, publish
 from tests.waiting import wait_until
 
@@ -240,15 +239,15 @@ class RollingWorld:
 
         return self.ask(read)  # type: ignore[no-any-return]
 
-    def _open_scorer(self) -> Scorer:
+    def _open_scorer(self) -> RunningScorer:
         metrics = ScorerMetrics()
         records = KafkaRecords(bootstrap_servers=self.broker.bootstrap_servers, queue_records=100_000, metrics=metrics)
         plans = PlanFollower(self.state_dir, on_change=lambda declared: scorer.declare(declared))
-        scorer = Scorer(
-            settings=ScorerSettings(port=0, threads=4),
+        scorer = RunningScorer(
+            settings=ScorerSettings(port=0),
             declared=plans.look(),
             models_folder=models_dir(self.state_dir),
-            open_reader=lambda: RedisReader("shop", self.settings.store),
+            open_reader=lambda: RedisStore("shop", self.settings.store),
             records=records,
             metrics=metrics,
             clock=SystemClock(),

@@ -22,14 +22,13 @@ from features.decode import Decoder
 from features.domain import load_domain
 from features.lake import Lake, LakeBatch, open_lake
 from features.plan import Plan
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import ScorerSettings
 from grpc_api.client import Client
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.served_model import load_declarations
-from grpc_api.server import Scorer
 from tests.features.strategies import LOGS
+from tests.grpc_api.running import RunningScorer
 from tests.grpc_api.shop import ListedRecords
 
 REPO = Path(__file__).resolve().parents[2] / "feature_repo"
@@ -88,11 +87,11 @@ async def test_stock_feast_and_the_scorer_tell_the_same_numbers(tmp_path: Path, 
     await store.close()
     customers = sorted(newest)[:: len(newest) // N_CUSTOMERS][:N_CUSTOMERS]
     stock = ask_stock_feast(state_dir / "feature_store.yaml", customers, tmp_path)
-    scorer = Scorer(
+    scorer = RunningScorer(
         settings=ScorerSettings(port=0),
         declared=(load_declarations(plan.hash, state_dir),),
         models_folder=state_dir / "models",
-        open_reader=lambda: RedisReader(plan.project, valkey.settings),
+        open_reader=lambda: RedisStore(plan.project, valkey.settings),
         records=ListedRecords(),
         metrics=ScorerMetrics(),
         clock=SystemClock(),

@@ -51,8 +51,8 @@ from grpc_api.metrics import ScorerMetrics
 from grpc_api.pointer import Pointer, pointer_file, write_pointer
 from grpc_api.scoring import Scored, to_record
 from grpc_api.served_model import Declarations
-from grpc_api.server import Scorer
 from millstream import Client
+from tests.grpc_api.running import RunningScorer
 
 LOG = "AAAAAAAAQACAAAAAAAAAAQ"
 BIRTH = "b1"
@@ -265,7 +265,7 @@ class Shop:
         self.records = ListedRecords()
         self.metrics = ScorerMetrics()
         arguments: dict[str, Any] = {
-            "settings": ScorerSettings(port=0, threads=4, max_batch_rows=1_000),
+            "settings": ScorerSettings(port=0, max_batch_rows=1_000),
             "declared": (DECLARATIONS,),
             "models_folder": models,
             "open_reader": self.open_reader,
@@ -273,10 +273,10 @@ class Shop:
             "metrics": self.metrics,
             "clock": self.clock,
         }
-        self.scorer = Scorer(**(arguments | overrides))
+        self.scorer = RunningScorer(**(arguments | overrides))
 
     def open_reader(self) -> StoreReader:
-        return self.store.reader()
+        return MemoryStore(self.store.shards)
 
     @property
     def address(self) -> str:

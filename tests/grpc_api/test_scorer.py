@@ -13,6 +13,7 @@ from features.nouns import Note
 from features.sigmoid import sigmoid
 from features.vector import MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
+from grpc_api.call import Call
 from grpc_api.pointer import pointer_file
 from grpc_api.status import DeadlinePassedError
 from millstream import BatchRow, CallRefusedError, Client, RowFailure, ScoreResult, ServerUnavailableError
@@ -293,13 +294,25 @@ def test_features_name_the_states_that_were_read(running: Running) -> None:
     assert [[(p.partition, p.offset) for p in view.positions] for view in found.views] == [[(0, 1)], [(0, 0)]]
 
 
+class Impatient(Call):
+    """A call that is wanted so many times."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__()
+        self.patience = patience
+
+    @property
+    def is_wanted(self) -> bool:
+        self.patience -= 1
+        return self.patience >= 0
+
+
 def test_a_batch_that_nobody_waits_for_any_more_stops(running: Running) -> None:
     """Between chunks; here before the third."""
     shop = running[0]
-    wanted = iter([True, True, False])
     rows = [pb.BatchRow(entity={"buyer": pb.Value(text="ann")})] * 500
     with pytest.raises(DeadlinePassedError):
-        shop.scorer.core.score_batch(pb.ScoreBatchRequest(rows=rows).SerializeToString(), lambda: next(wanted))
+        shop.scorer.run(shop.scorer.core.score_batch(pb.ScoreBatchRequest(rows=rows).SerializeToString(), Impatient(2)))
 
     assert len(shop.records.records) == 200
 

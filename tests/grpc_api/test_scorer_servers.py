@@ -14,7 +14,6 @@ from confluent_kafka import Consumer, TopicPartition
 
 from deploy.servers import TansuServer, ValkeyServer
 from features.nouns import SCORES_TOPIC, ScoreRecord
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import ScorerSettings, StoreSettings
 from features.store import Birth, Store
@@ -69,7 +68,7 @@ def running(own_valkey: ValkeyServer, tmp_path: Path) -> Iterator[Running]:
     """A scorer on that store."""
     publish(tmp_path / "models", "1")
     settings = own_valkey.settings.model_copy(update={"timeout_s": STORE_S})
-    shop = Shop(tmp_path / "models", open_reader=lambda: RedisReader(PLAN.project, settings))
+    shop = Shop(tmp_path / "models", open_reader=lambda: RedisStore(PLAN.project, settings))
     shop.scorer.start()
     with Client(shop.address) as client:
         yield shop, client
@@ -229,7 +228,7 @@ def test_a_record_on_the_topic_equals_the_answer(tansu: TansuServer, own_valkey:
     publish(tmp_path / "models", "1", weights=[0.1, 0.017, 1e-9, 1e-7, 0.3])
     shop = Shop(
         tmp_path / "models",
-        open_reader=lambda: RedisReader(PLAN.project, own_valkey.settings),
+        open_reader=lambda: RedisStore(PLAN.project, own_valkey.settings),
         records=records,
         metrics=metrics,
     )
@@ -256,10 +255,10 @@ def test_a_broker_that_is_away_costs_records_and_no_request(own_valkey: ValkeySe
     publish(tmp_path / "models", "1")
     shop = Shop(
         tmp_path / "models",
-        open_reader=lambda: RedisReader(PLAN.project, own_valkey.settings),
+        open_reader=lambda: RedisStore(PLAN.project, own_valkey.settings),
         records=records,
         metrics=metrics,
-        settings=ScorerSettings(port=0, threads=2),
+        settings=ScorerSettings(port=0),
     )
     shop.scorer.start()
     with Client(shop.address) as client:
@@ -287,7 +286,7 @@ def test_records_go_on_after_a_broker_that_forgot(own_valkey: ValkeyServer, tmp_
         records = KafkaRecords(bootstrap_servers=broker.bootstrap_servers, queue_records=1_000, metrics=metrics)
         shop = Shop(
             tmp_path / "models",
-            open_reader=lambda: RedisReader(PLAN.project, own_valkey.settings),
+            open_reader=lambda: RedisStore(PLAN.project, own_valkey.settings),
             records=records,
             metrics=metrics,
         )

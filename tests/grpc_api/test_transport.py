@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from features.errors import (
     StateCorruptError,
     StoreUnavailableError,
 )
+from grpc_api.call import Call
+from grpc_api.gate import CallFailedError, Gate
 from grpc_api.meter import Meter
+from grpc_api.methods import UnaryMethod
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.served_model import Declarations
 from grpc_api.status import STATUS_OF, UNKNOWN, Code, DeadlinePassedError, UnknownNameError, status_of
-from grpc_api.transport import Method
 from millstream import BatchRow, Client, RowFailure, ScoreResult, ServerBrokenError, ServerUnavailableError
 from tests.grpc_api.shop import DECLARATIONS, Shop, open_shop, publish
 from tests.waiting import wait_until
@@ -54,6 +57,26 @@ def test_each_model_has_its_health(running: tuple[Shop, Client]) -> None:
     assert [health_of(running[0], name) for name in ("buys", "", "millstream.scoring.v1.Scoring")] == ["SERVING"] * 3
     assert health_of(running[0], "sells") == "NOT_FOUND"
     assert running[0].sample("millstream_scorer_model_ready", model="buys") == 1
+
+
+def test_who_watches_a_model_is_told_of_every_change(running: tuple[Shop, Client]) -> None:
+    """Of one that there is not yet as well; at the end the stream ends."""
+    shop = running[0]
+    with grpc.insecure_channel(shop.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        known = stub.Watch(health_pb2.HealthCheckRequest(service="buys"), timeout=60)
+        unknown = stub.Watch(health_pb2.HealthCheckRequest(service="sells"), timeout=60)
+        serving = health_pb2.HealthCheckResponse.ServingStatus.Name
+        assert serving(next(known).status) == "SERVING"
+        assert serving(next(unknown).status) == "SERVICE_UNKNOWN"
+        shop.store.shards.stop()
+        assert serving(next(known).status) == "NOT_SERVING"
+        shop.store.shards.start()
+        assert serving(next(known).status) == "SERVING"
+        publish(shop.models, "1", model="sells")
+        assert serving(next(unknown).status) == "SERVING"
+        shop.scorer.stop()
+        assert [serving(response.status) for response in known] == ["NOT_SERVING"]
 
 
 def test_a_server_without_models_is_alive_and_does_not_serve(tmp_path: Path) -> None:
@@ -112,31 +135,20 @@ def test_calls_are_counted_and_timed(running: tuple[Shop, Client]) -> None:
     assert shop.sample("millstream_scorer_feature_age_seconds_count") == 2
 
 
-class LateContext:
-    """Of a call whose deadline has passed."""
-
-    aborted: tuple[grpc.StatusCode, str] | None = None
-
-    def time_remaining(self) -> float:
-        return 0.0
-
-    def abort(self, code: grpc.StatusCode, details: str) -> None:
-        self.aborted = code, details
-        raise ConnectionAbortedError
-
-
-def test_a_call_whose_deadline_has_passed_is_refused_before_any_work() -> None:
+async def test_a_call_whose_deadline_has_passed_is_refused_before_any_work() -> None:
     """The handler is not called; the refusal is counted."""
+
+    async def never(_data: bytes, _call: Call) -> bytes:
+        pytest.fail("it was worked on")
+
     metrics = ScorerMetrics()
     meter = Meter(metrics)
-    context = LateContext()
-    method = Method("Score", lambda data, _: pytest.fail("it was worked on"), meter)
-    with pytest.raises(ConnectionAbortedError):
-        method(b"", context)
+    with pytest.raises(CallFailedError) as failed:
+        await Gate(meter).unary(UnaryMethod("/s/Score", "score", never), b"", Call(deadline_s=time.monotonic()))
     meter.start()
     meter.stop()
 
-    assert context.aborted == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline: passed before the answer was ready")
+    assert failed.value.status == (Code.DEADLINE_EXCEEDED, "deadline: passed before the answer was ready")
     labels = {"method": "Score", "code": "DEADLINE_EXCEEDED"}
     assert metrics.registry.get_sample_value("millstream_scorer_requests_total", labels) == 1
 
