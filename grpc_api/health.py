@@ -80,4 +80,5 @@ def _service(data: bytes) -> str:
 
 
 def _response(serves: bool | None) -> bytes:
-    return health_pb2.HealthCheckResponse(status=_STATUS[serves]).SerializeToString()
+    response: bytes = health_pb2.HealthCheckResponse(status=_STATUS[serves]).SerializeToString()
+    return response

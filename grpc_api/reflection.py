@@ -26,7 +26,8 @@ class Reflection:
     """
 
     def __init__(self, services: Iterable[str]) -> None:
-        self._servicer = reflection.aio.ReflectionServicer({*services, reflection.SERVICE_NAME})
+        servicer = reflection.aio.ReflectionServicer  # type: ignore[attr-defined]  # imported there under its condition
+        self._servicer = servicer({*services, reflection.SERVICE_NAME})
 
     def methods(self) -> Iterator[Method]:
         """The methods of the protocol."""

@@ -73,7 +73,7 @@ class Scorer:
             load=lambda path, pointer: load_model(path, pointer, self._declared),
             models=models,
             can_answer=lambda model: can_answer(model, self._watch.births),
-            on_swap=lambda model: self._loop.call_soon_threadsafe(self._swapped, model),
+            on_swap=self._on_swap,
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
         self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(2))
@@ -135,6 +135,10 @@ class Scorer:
         self._metrics.plan_info.clear()
         for declarations in self._declared:
             self._metrics.plan_info.labels(declarations.plan.hash).set(declarations is self._declared[0])
+
+    def _on_swap(self, model: ServedModel) -> None:
+        """In the follower's thread."""
+        self._loop.call_soon_threadsafe(self._swapped, model)
 
     def _swapped(self, model: ServedModel) -> None:
         labels = (model.name, model.version, model.digest)
