@@ -45,10 +45,25 @@ class ScoringStub:
                 request_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreBatchRequest.SerializeToString,
                 response_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreBatchResponse.FromString,
                 _registered_method=True)
+        self.ScoreStream = channel.stream_stream(
+                '/millstream.scoring.v1.Scoring/ScoreStream',
+                request_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreRequest.SerializeToString,
+                response_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.RowResult.FromString,
+                _registered_method=True)
         self.GetFeatures = channel.unary_unary(
                 '/millstream.scoring.v1.Scoring/GetFeatures',
                 request_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.GetFeaturesRequest.SerializeToString,
                 response_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.GetFeaturesResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/millstream.scoring.v1.Scoring/Explain',
+                request_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/millstream.scoring.v1.Scoring/ListModels',
+                request_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
 
 
@@ -70,8 +85,30 @@ class ScoringServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScoreStream(self, request_iterator, context):
+        """As many scores as the caller likes over one call: one result a request, in the order of the requests. Each
+        succeeds or fails on its own. The server has a bounded number of them under way and reads no further meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetFeatures(self, request, context):
         """The features of one entity as a model would see them, without a model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """A score, and what each feature contributed to it. It is no score that counts: it leaves no record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """What is served: every arm of every model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,10 +127,25 @@ def add_ScoringServicer_to_server(servicer, server):
                     request_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreBatchRequest.FromString,
                     response_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreBatchResponse.SerializeToString,
             ),
+            'ScoreStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.ScoreStream,
+                    request_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreRequest.FromString,
+                    response_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.RowResult.SerializeToString,
+            ),
             'GetFeatures': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFeatures,
                     request_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.GetFeaturesRequest.FromString,
                     response_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.GetFeaturesResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ExplainRequest.FromString,
+                    response_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ExplainResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ListModelsRequest.FromString,
+                    response_serializer=grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -162,6 +214,33 @@ class Scoring:
             _registered_method=True)
 
     @staticmethod
+    def ScoreStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/millstream.scoring.v1.Scoring/ScoreStream',
+            grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ScoreRequest.SerializeToString,
+            grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.RowResult.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetFeatures(request,
             target,
             options=(),
@@ -178,6 +257,60 @@ class Scoring:
             '/millstream.scoring.v1.Scoring/GetFeatures',
             grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.GetFeaturesRequest.SerializeToString,
             grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.GetFeaturesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.scoring.v1.Scoring/Explain',
+            grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ExplainRequest.SerializeToString,
+            grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.scoring.v1.Scoring/ListModels',
+            grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ListModelsRequest.SerializeToString,
+            grpc__api_dot___generated_dot_millstream_dot_scoring_dot_v1_dot_scoring__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,
