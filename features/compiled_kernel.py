@@ -23,7 +23,10 @@ class CompiledKernel(ViewKernel):
         rings = [ring.held for ring in layout.rings]
         self._bytes = StateBytes(view_hash=bytes.fromhex(view.hash), tip=layout.tip, ever=layout.ever, rings=rings)
         self._finisher = Finisher(
+            view_hash=bytes.fromhex(view.hash),
             n_integers=len(self._lifts),
+            tip=layout.tip,
+            ever=layout.ever,
             rings=layout.rings,
             spans=layout.spans,
             outputs=layout.outputs,
@@ -71,6 +74,11 @@ class CompiledKernel(ViewKernel):
         """See `ViewKernel.finish`."""
         values = self._finisher.finish(state, at_us)
         return super().finish(state, at_us) if values is None else values
+
+    def finish_stored(self, data: bytes, at_us: int) -> tuple[list[FeatureValue], int]:
+        """See `ViewKernel.finish_stored`."""
+        finished = self._finisher.finish_stored(data, at_us)
+        return super().finish_stored(data, at_us) if finished is None else finished
 
     def fields(self, state: State) -> list[bytes]:
         """See `ViewKernel.fields`."""

@@ -276,6 +276,26 @@ class ViewKernel:
                     merged.append(tip[slot] if tip_in and tip[slot] > partial else partial)
         return [finish(pick(merged), at_us, scale) for pick, finish, scale in self._outputs]
 
+    def finish_stored(self, data: bytes, at_us: int) -> tuple[list[FeatureValue], int]:
+        """Values of all features of a stored state, and the time of its newest event.
+
+        Parameters
+        ----------
+        data
+            As `encode` gives it.
+        at_us
+            As `finish` takes it.
+
+        Raises
+        ------
+        StateCorruptError, PlanMismatchError
+            As `decode`.
+
+        """
+        state = self.decode(data)
+        assert state.newest_us is not None
+        return self.finish(state, at_us), state.newest_us
+
     def fields(self, state: State) -> list[bytes]:
         """Feast's own fields, names and values in turn, as of one microsecond after the newest event.
 

@@ -3,13 +3,17 @@ from collections.abc import Sequence
 from features.feast_layout import FeastRow
 from features.kernel_plan import Output, RingPlan, Span
 from features.nouns import FeatureValue
+from features.ring import Held
 from features.state import State
 
 class Finisher:
     def __init__(
         self,
         *,
+        view_hash: bytes,
         n_integers: int,
+        tip: Held,
+        ever: Held,
         rings: Sequence[RingPlan],
         spans: Sequence[Span],
         outputs: Sequence[Output],
@@ -17,4 +21,5 @@ class Finisher:
         row: FeastRow,
     ) -> None: ...
     def finish(self, state: State, at_us: int) -> list[FeatureValue] | None: ...
+    def finish_stored(self, data: bytes, asked_us: int) -> tuple[list[FeatureValue], int] | None: ...
     def fields(self, state: State) -> list[bytes] | None: ...

@@ -24,6 +24,8 @@ from features.compiled.int64s cimport (
     wide,
 )
 
+from features.compiled.stored_state cimport Columns, StoredShape, StoredState
+
 from features.aggregates import EMPTY_MAX as _EMPTY_MAX
 from features.aggregates import EMPTY_MIN as _EMPTY_MIN
 from features.feast_layout import encode_value
@@ -105,24 +107,46 @@ cdef class Window:
     ) except -1:
         """Partials of the tiles that the window covers, and of the tip; False where they are to be left to Python."""
         cdef object tiles = ring.tiles, integers = ring.integers
-        cdef Py_ssize_t n = len(tiles), begin, i, column, slot
+        cdef Py_ssize_t n = len(tiles), begin, i
         cdef long long first = floored(at_us - self.length_us, self.hop_us)
         if not is_column(tiles) or not is_column(integers) or len(integers) != n * (self.n_held - self.n_cells):
             return False
+        if not self.merge_columns(of(tiles), of(integers), n, at_us, newest_us, tip_in, tip, sums):
+            return False
         begin = first_at_least(of(tiles), n, first)
         tip_in = tip_in and floored(newest_us, self.hop_us) >= first
-        if len(self.weights):
-            return self.weigh(of(tiles), of(integers), begin, n, at_us, newest_us, tip_in, tip, sums)
         for i in range(self.n):
-            column, slot = of(self.columns)[i], of(self.slots)[i]
             if of(self.codes)[i] >= FIRST_CELL:
-                covered = ring.cells[column - self.n_held + self.n_cells][begin:]
-                cells[i] = MERGE_CELLS[of(self.codes)[i]]([*covered, tip_row[slot]] if tip_in else covered)
-                continue
-            sums[i] = total(of(self.codes)[i], of(integers) + column * n, begin, n)
-            if tip_in:
-                sums[i] = merged(of(self.codes)[i], sums[i], tip[slot])
+                covered = ring.cells[of(self.columns)[i] - self.n_held + self.n_cells][begin:]
+                cells[i] = MERGE_CELLS[of(self.codes)[i]]([*covered, tip_row[of(self.slots)[i]]] if tip_in else covered)
         return True
+
+    cdef bint merge_columns(
+        self, long long *tiles, long long *integers, Py_ssize_t n, long long at_us, long long newest_us, bint tip_in,
+        long long *tip, int128 *sums,
+    ) noexcept:
+        """Partials that are integers; False where they are to be left to Python."""
+        cdef long long first = floored(at_us - self.length_us, self.hop_us), code
+        cdef Py_ssize_t begin = first_at_least(tiles, n, first), i
+        tip_in = tip_in and floored(newest_us, self.hop_us) >= first
+        if len(self.weights):
+            return self.weigh(tiles, integers, begin, n, at_us, newest_us, tip_in, tip, sums)
+        for i in range(self.n):
+            code = of(self.codes)[i]
+            if code >= FIRST_CELL:
+                continue
+            sums[i] = total(code, integers + of(self.columns)[i] * n, begin, n)
+            if tip_in:
+                sums[i] = merged(code, sums[i], tip[of(self.slots)[i]])
+        return True
+
+    cdef void merge_stored_ever(self, long long *ever, bint tip_in, long long *tip, int128 *sums) noexcept:
+        """Partials since ever, all of them integers."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            sums[i] = ever[of(self.columns)[i]]
+            if tip_in:
+                sums[i] = merged(of(self.codes)[i], sums[i], tip[of(self.slots)[i]])
 
     cdef bint weigh(
         self, long long *tiles, long long *integers, Py_ssize_t begin, Py_ssize_t n, long long at_us, long long newest_us,
@@ -151,7 +175,11 @@ cdef class Finisher:
 
     Parameters
     ----------
-    rings, spans, outputs
+    view_hash
+        8 bytes.
+    n_integers
+        How many partials of an event's row are integers; they come first.
+    tip, ever, rings, spans, outputs
         As the plan of the kernel has them.
     functions
         The name of each feature's function.
@@ -161,11 +189,13 @@ cdef class Finisher:
     """
 
     cdef Py_ssize_t n_partials, n_integers, n_values
+    cdef StoredShape stored
     cdef list windows, outputs
     cdef array functions, picks, others, scales
     cdef list template
 
-    def __init__(self, *, n_integers, rings, spans, outputs, functions, row):
+    def __init__(self, *, view_hash, n_integers, tip, ever, rings, spans, outputs, functions, row):
+        self.stored = StoredShape(view_hash, [tip, ever, *(ring.held for ring in rings)])
         self.n_integers = n_integers
         self.windows = [Window(span, rings) for span in spans]
         self.outputs = list(outputs)
@@ -194,6 +224,36 @@ cdef class Finisher:
             return [as_object(&values[i], objects) for i in range(self.n_values)]
         finally:
             PyMem_Free(values)
+
+    def finish_stored(self, data, asked_us):
+        """Values of all features of a stored state, and its newest event's time; None where something is unusual."""
+        cdef long long at_us, newest_us
+        cdef StoredState found
+        cdef Value *values
+        cdef int128 *sums
+        cdef list objects = []
+        cdef Py_ssize_t i
+        if not self.stored.is_plain or type(data) is not bytes or not fits(asked_us, &at_us) or not -FAR < at_us < FAR:
+            return None
+        sums = <int128 *>PyMem_Malloc(
+            (self.n_partials + 1) * sizeof(int128) + (self.n_values + 1) * sizeof(Value) + self.stored.room(data)
+        )
+        if sums == NULL:
+            raise MemoryError
+        values = <Value *>(sums + self.n_partials + 1)
+        try:
+            if not self.stored.lay_out(data, values + self.n_values + 1, &found):
+                return None
+            newest_us = found.newest_us
+            if not -FAR < newest_us < FAR:
+                return None
+            at_us = max(at_us, newest_us)
+            if not self.merge_stored(&found, at_us, sums):
+                return None
+            self.end(at_us, sums, None, values, objects)
+            return [as_object(&values[i], objects) for i in range(self.n_values)], newest_us
+        finally:
+            PyMem_Free(sums)
 
     def fields(self, state):
         """Feast's fields as of one microsecond after the newest event; None where something does not fit."""
@@ -241,8 +301,8 @@ cdef class Finisher:
     cdef bint compute_at(
         self, state, long long at_us, long long newest_us, long long *tip, int128 *sums, Value *values, list objects
     ) except -1:
-        cdef list rings = state.rings, tip_row = state.tip, merged_partials = None
-        cdef Py_ssize_t done = 0, i
+        cdef list rings = state.rings, tip_row = state.tip
+        cdef Py_ssize_t done = 0
         cdef bint tip_in = at_us > newest_us, merged_all
         cdef Window window
         cdef list cells = [None] * self.n_partials
@@ -260,17 +320,43 @@ cdef class Finisher:
                 return False
             cells[done : done + window.n] = own_cells
             done += window.n
-        for i in range(self.n_values):
-            if not self.plain(i, at_us, sums, &values[i]):
-                if merged_partials is None:
-                    merged_partials = [
-                        wide(sums[j]) if cell is None else cell for j, cell in enumerate(cells)
-                    ]
-                pick, finish, scale = self.outputs[i]
-                values[i].kind = OBJECT
-                values[i].integer = len(objects)
-                objects.append(finish(pick(merged_partials), at_us, scale))
+        self.end(at_us, sums, cells, values, objects)
         return True
+
+    cdef bint merge_stored(self, StoredState *found, long long at_us, int128 *sums) noexcept:
+        """Partials of all windows; False where they are to be left to Python."""
+        cdef bint tip_in = at_us > found.newest_us
+        cdef long long *tip = found.columns[0].integers
+        cdef Columns *ring
+        cdef Window window
+        for window in self.windows:
+            if window.ring < 0:
+                window.merge_stored_ever(found.columns[1].integers, tip_in, tip, sums)
+            else:
+                ring = &found.columns[2 + window.ring]
+                if not window.merge_columns(
+                    ring.tiles, ring.integers, ring.n, at_us, found.newest_us, tip_in, tip, sums
+                ):
+                    return False
+            sums += window.n
+        return True
+
+    cdef int end(self, long long at_us, int128 *sums, list cells, Value *values, list objects) except -1:
+        """End each feature's merged partials in its value; ``cells`` are those that are none of integers, if any is."""
+        cdef Py_ssize_t i, j
+        cdef list merged_partials = None
+        for i in range(self.n_values):
+            if self.plain(i, at_us, sums, &values[i]):
+                continue
+            if merged_partials is None:
+                merged_partials = [
+                    wide(sums[j]) if cells is None or cells[j] is None else cells[j] for j in range(self.n_partials)
+                ]
+            pick, finish, scale = self.outputs[i]
+            values[i].kind = OBJECT
+            values[i].integer = len(objects)
+            objects.append(finish(pick(merged_partials), at_us, scale))
+        return 0
 
     cdef bint plain(self, Py_ssize_t i, long long at_us, int128 *sums, Value *value) noexcept:
         """Whether a value is a count, or a quotient of integers that are doubles, or null; it is made then."""

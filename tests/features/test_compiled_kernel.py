@@ -56,11 +56,13 @@ def outcome(act: Any, *arguments: Any) -> Any:
 
 def everything(kernel: ViewKernel, state: State, later: int) -> tuple[Any, ...]:
     """All that can be seen of a state."""
-    newest_us = state.newest_us or 0
+    newest_us, stored = state.newest_us or 0, outcome(kernel.encode, state)
+    finished = [outcome(kernel.finish_stored, stored, at_us) for at_us in (newest_us - later, newest_us + later)]
     return (
         state.newest_us,
         state.positions,
-        outcome(kernel.encode, state),
+        stored,
+        finished if isinstance(stored, bytes) else None,
         outcome(kernel.finish, state, newest_us),
         outcome(kernel.finish, state, newest_us + later),
         outcome(kernel.fields, state),
@@ -123,6 +125,7 @@ def test_damaged_bytes_end_alike_and_never_in_a_crash(view: str, data: st.DataOb
     """Refused by both with the same error, or read by both as the same state, which can then be worked with."""
     kernels = (REFERENCE[view], LAW_KERNELS[f"compiled-{view}"])
     damaged = data.draw(damaged_states(view))
+    assert len({repr(outcome(kernel.finish_stored, damaged, 200)) for kernel in kernels}) == 1
     read = [outcome(kernel.decode, damaged) for kernel in kernels]
     if isinstance(read[0], type):
         assert read[0] == read[1]
@@ -150,3 +153,28 @@ def test_a_state_of_another_shape_is_left_to_python(view: str) -> None:
 def test_the_compiled_kernel_runs_where_it_was_built() -> None:
     """Nobody has to ask for it."""
     assert list(KERNELS) == ["python", "compiled"]
+
+
+@of_every_view
+@given(st.data(), st.integers(-50, 300))
+@settings(max_examples=100)
+def test_a_stored_state_is_finished_as_one_that_was_read(view: str, data: st.DataObject, later: int) -> None:
+    """Without being read, where all of it are integers of 64 bits."""
+    compiled = LAW_KERNELS[f"compiled-{view}"]
+    state = compiled.new_state()
+    for offset, row in enumerate(data.draw(st.lists(rows(view, st.integers(-5, 300)), min_size=1, max_size=12))):
+        compiled.apply(state, (LOGS[offset % 2], 0), offset, row[1], row)
+    stored = compiled.encode(state)
+    assert state.newest_us is not None
+    at_us = state.newest_us + later
+    assert compiled.finish_stored(stored, at_us) == (compiled.finish(state, at_us), state.newest_us)
+
+
+def test_a_state_of_integers_is_finished_where_it_lies() -> None:
+    """No object is made of it; one that holds cells, or an integer of more than 64 bits, is read."""
+    kernel: Any = KERNELS["compiled"](OF_INTEGERS, SOURCE)
+    state = kernel.new_state()
+    kernel.apply(state, (LOGS[0], 0), 0, 100, ("d", 100, 1, 2, "x"))
+    assert kernel._finisher.finish_stored(kernel.encode(state), 100) == (kernel.finish(state, 100), 100)
+    state.tip[0] = 2**63
+    assert kernel._finisher.finish_stored(kernel.encode(state), 100) is None
