@@ -18,7 +18,8 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.answers import batch_head, batch_rows, whole_answer
 from grpc_api.call import Call
 from grpc_api.feature_answer import feature_answer
-from grpc_api.lookup import Fetcher, finish, readings
+from grpc_api.finishing import finish, readings
+from grpc_api.lookup import Fetcher
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
 from grpc_api.methods import Method, UnaryMethod
@@ -127,9 +128,9 @@ class Core:
         fetched = await self._fetcher.fetch(inputs.views, inputs.keys, [entity])
         if as_of_us is None:
             as_of_us = self._clock.now_us()
-        finished = finish(inputs.views, inputs.kernels, fetched.rows[0], as_of_us)
+        finished = finish(inputs, fetched.rows[0], as_of_us)
         vector = inputs.assembler.assemble(as_of_us, finished.values, to_scalars(message.request))
-        read = readings(inputs.views, finished.states, fetched.births)
+        read = readings(inputs, finished, fetched.births)
         return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
 
     async def _score_chunk(

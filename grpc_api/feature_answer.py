@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from features.nouns import FeatureValue, NoteReason, ViewReading
 from features.vector import Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.lookup import Finished
+from grpc_api.finishing import Finished
 from grpc_api.messages import PRESENCES, from_feature, from_note, from_reading, from_us
 from grpc_api.served_model import Inputs
 

@@ -1,4 +1,4 @@
-"""From entity keys to finished features: one fetch, then every window ended at the instant of the request."""
+"""From entity keys to stored states: the way to the store that all calls of a loop share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Final, NamedTuple
 
 from features.errors import StoreUnavailableError
 from features.feast_layout import state_field
-from features.kernel import ViewKernel
-from features.nouns import KeyValue, ViewReading
+from features.nouns import KeyValue
 from features.plan import ViewPlan
-from features.state import State
 from features.store import StoreReader
-from features.vector import ViewValues
 from grpc_api.births import Births, BirthWatch
 from grpc_api.entity import EntityKeys
 
@@ -27,14 +24,6 @@ class Fetched(NamedTuple):
 
     births: Births
     rows: list[list[bytes | None]]
-
-
-class Finished(NamedTuple):
-    """One row's features, as the windows stand at an instant, and the states that they come from."""
-
-    values: dict[str, ViewValues]
-    states: list[State]
-    newest_us: int | None
 
 
 class Fetcher:
@@ -123,32 +112,3 @@ class _Opened(NamedTuple):
 def state_fields(views: Sequence[ViewPlan], births: Births) -> list[bytes]:
     """The hash field of each view's state; NotServingError when one may not be read."""
     return [state_field(view.name, births.birth(view)) for view in views]
-
-
-def finish(
-    views: Sequence[ViewPlan], kernels: Sequence[ViewKernel], stored: Sequence[bytes | None], as_of_us: int
-) -> Finished:
-    """End every window at ``as_of_us``, or at a view's newest event where that is later."""
-    values, states, newest = {}, [], None
-    for view, kernel, data in zip(views, kernels, stored, strict=True):
-        state = kernel.new_state() if data is None else kernel.decode(data)
-        newest_us = state.newest_us
-        values[view.name] = ViewValues(kernel.finish(state, as_of_us), newest_us)
-        states.append(state)
-        if newest_us is not None and (newest is None or newest_us > newest):
-            newest = newest_us
-    return Finished(values, states, newest)
-
-
-def readings(views: Sequence[ViewPlan], states: Sequence[State], births: Births) -> tuple[ViewReading, ...]:
-    """Which states these are, as records and answers tell it."""
-    return tuple(
-        ViewReading(
-            view=view.name,
-            view_hash=view.hash,
-            birth=births.birth(view),
-            positions=tuple((log, partition, offset) for (log, partition), offset in state.positions.items()),
-            newest_us=state.newest_us,
-        )
-        for view, state in zip(views, states, strict=True)
-    )

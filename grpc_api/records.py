@@ -7,13 +7,13 @@ import time
 from collections import deque
 from typing import Any, Final, Protocol
 
-import msgspec
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from features.nouns import SCORES_TOPIC
 from grpc_api.metrics import ScorerMetrics
-from grpc_api.scoring import Scored, to_record
+from grpc_api.score_record import encode_record
+from grpc_api.scoring import Scored
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -50,7 +50,6 @@ class KafkaRecords:
     ) -> None:
         self._topic = topic
         self._limit = queue_records
-        self._encode = msgspec.json.Encoder().encode
         self._queued = metrics.records.labels("queued")
         self._dropped = metrics.records.labels("dropped")
         self._failed = metrics.records.labels("failed")
@@ -103,7 +102,7 @@ class KafkaRecords:
         while self._waiting:
             scored = self._waiting.popleft()
             try:
-                self._produce(self._encode(to_record(scored)))
+                self._produce(encode_record(scored))
             except (BufferError, KafkaException):
                 self._dropped.inc()
             except Exception:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from features.nouns import KeyValue, ScoreRecord
+from features.nouns import KeyValue
 from features.sigmoid import sigmoid
 from features.vector import RequestValue, Vector
 from grpc_api.births import Births
-from grpc_api.lookup import Fetched, Finished, finish, readings
+from grpc_api.finishing import Finished, finish
+from grpc_api.lookup import Fetched
 from grpc_api.served_model import ServedModel
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Asked(NamedTuple):
@@ -73,33 +71,8 @@ def _prepare(model: ServedModel, asked: Asked, stored: Sequence[bytes | None], n
     """A row's vector as of its instant, or why there is none."""
     as_of_us = now_us if asked.as_of_us is None else asked.as_of_us
     try:
-        finished = finish(model.inputs.views, model.inputs.kernels, stored, as_of_us)
+        finished = finish(model.inputs, stored, as_of_us)
         vector = model.inputs.assembler.assemble(as_of_us, finished.values, asked.request)
     except Exception as error:  # a defect met by one row must not take the others with it
         return error
     return _Ready(asked, as_of_us, finished, vector)
-
-
-def to_record(scored: Scored) -> ScoreRecord:
-    """The record of a score."""
-    model, asked = scored.model, scored.asked
-    return ScoreRecord(
-        request_id=asked.request_id,
-        scored_at=EPOCH + timedelta(microseconds=scored.scored_at_us),
-        as_of_us=scored.as_of_us,
-        model=model.name,
-        version=model.version,
-        digest=model.digest,
-        arm=model.arm,
-        plan_hash=model.plan_hash,
-        service=model.inputs.service.name,
-        entity=asked.entity,
-        request=asked.request,
-        views=readings(model.inputs.views, scored.finished.states, scored.births),
-        features=model.features,
-        vector=tuple([None if value != value else value for value in scored.vector.values]),  # NaN differs from itself
-        raw_score=scored.raw_score,
-        score=scored.score,
-        decision=scored.decision,
-        notes=tuple(scored.vector.notes),
-    )

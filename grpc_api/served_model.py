@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from features.bundle import MODEL, Decision, Manifest, read_bundle
 from features.errors import BundleCorruptError, PlanMismatchError
 from features.kernels import open_kernel
@@ -32,7 +34,10 @@ class Inputs:
 
 
 class ServedModel(NamedTuple):
-    """One version of one model, loaded. ``signature`` is the part of each ``ScoreResponse`` that says who answered.
+    """One version of one model, loaded.
+
+    ``signature`` is the part of a ``ScoreResponse`` that says who answered, ``record_fields`` that of a record (in
+    JSON, from the first name on).
 
     ``bare`` are its inputs with missing values left as NaN, for who asks for the features alone.
     """
@@ -49,6 +54,7 @@ class ServedModel(NamedTuple):
     scorer: RawScorer
     view_hashes: dict[str, str]
     signature: bytes
+    record_fields: bytes
 
 
 class Declarations(NamedTuple):
@@ -110,4 +116,16 @@ def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarati
         scorer=RawScorer(bundle.file(MODEL), len(names)),
         view_hashes=view_hashes,
         signature=signature.SerializeToString(),
+        record_fields=msgspec.json.encode(
+            {
+                "format": 1,
+                "model": pointer.model,
+                "version": pointer.version,
+                "digest": bundle.digest,
+                "arm": ARM,
+                "plan_hash": declarations.plan.hash,
+                "service": manifest.service,
+                "features": names,
+            }
+        )[1:],
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -49,7 +50,8 @@ from features.store import Birth, StateWrite, Store, StoreReader
 from features.vector import MissingPolicy
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.pointer import Pointer, pointer_file, write_pointer
-from grpc_api.scoring import Scored, to_record
+from grpc_api.score_record import encode_record
+from grpc_api.scoring import Scored
 from grpc_api.served_model import Declarations
 from millstream import Client
 from tests.grpc_api.running import RunningScorer
@@ -142,7 +144,7 @@ class ListedRecords:
         self.records: list[ScoreRecord] = []
 
     def send(self, scored: Scored) -> None:
-        self.records.append(to_record(scored))
+        self.records.append(msgspec.json.decode(encode_record(scored), type=ScoreRecord))
 
 
 async def certify(store: Store, *, serving: bool = True, birth: str = BIRTH, plan: Plan = PLAN) -> None:

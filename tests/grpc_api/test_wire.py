@@ -1,0 +1,109 @@
+"""What is written by hand is what protobuf writes."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.nouns import Note
+from features.vector import Vector
+from grpc_api import answers
+from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
+from grpc_api.births import Births
+from grpc_api.finishing import Finished
+from grpc_api.messages import LATEST_US, from_note, set_duration, set_timestamp
+from grpc_api.scoring import Asked, Scored
+from grpc_api.served_model import ServedModel
+from grpc_api.wire import delimited, duration, seconds_and_nanos, text, varint
+
+instants = st.integers(1 - LATEST_US, LATEST_US - 1)
+notes = st.builds(
+    Note,
+    feature=st.text(max_size=20),
+    reason=st.sampled_from(["unknown_entity", "stale", "not_supplied", "as_of_behind_state"]),
+    defaulted=st.booleans(),
+)
+doubles = st.floats(allow_nan=False)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_any_integer_is_written_as_protobuf_writes_it(number: int) -> None:
+    """A position's offset stands for them all; 0 is what protobuf leaves out."""
+    written = pb.Position(offset=number).SerializeToString()
+    assert written == (b"\x18" + varint(number) if number else b"")
+
+
+@given(st.text(max_size=300))
+def test_text_and_messages_have_their_length_before_them(content: str) -> None:
+    """Of one byte or of two."""
+    assert text(1, content) == pb.Position(log=content).SerializeToString()
+    position = pb.Position(log=content).SerializeToString()
+    assert delimited(4, position) == pb.ViewReading(positions=[pb.Position(log=content)]).SerializeToString()
+
+
+@given(instants)
+def test_instants_and_durations_are_those_of_protobuf(us: int) -> None:
+    """Before 1970 too, and for an age below zero."""
+    stamp, age = Timestamp(), Duration()
+    set_timestamp(stamp, us)
+    set_duration(age, us)
+    assert seconds_and_nanos(us) == stamp.SerializeToString()
+    assert duration(us) == age.SerializeToString()
+
+
+@given(
+    score=doubles,
+    raw_score=doubles,
+    decision=st.text(max_size=20),
+    request_id=st.text(max_size=200),
+    as_of_us=instants,
+    newest_us=st.none() | instants,
+    noted=st.lists(notes, max_size=5),
+)
+def test_an_answer_says_what_was_scored(
+    score: float,
+    raw_score: float,
+    decision: str,
+    request_id: str,
+    as_of_us: int,
+    newest_us: int | None,
+    noted: list[Note],
+) -> None:
+    """Alone, and as a row of a batch."""
+    expected = pb.ScoreResponse(score=score, raw_score=raw_score, decision=decision, request_id=request_id)
+    set_timestamp(expected.as_of, as_of_us)
+    if newest_us is not None:
+        set_duration(expected.newest_feature_age, as_of_us - newest_us)
+    expected.notes.extend(map(from_note, noted))
+    scored = Scored(
+        model=model_named("buys"),
+        asked=Asked(request_id, {}, None, {}),
+        as_of_us=as_of_us,
+        scored_at_us=0,
+        births=Births(),
+        finished=Finished({}, [], newest_us),
+        vector=Vector([], noted),
+        raw_score=raw_score,
+        score=score,
+        decision=decision,
+    )
+    rows = pb.ScoreBatchResponse.FromString(answers.batch_rows([scored, scored])).rows
+    assert [row.answer for row in rows] == [expected, expected]
+    expected.model = "buys"
+    assert pb.ScoreResponse.FromString(answers.whole_answer(scored)) == expected
+
+
+def model_named(name: str) -> ServedModel:
+    """Of which answers need the signature alone."""
+    empty = dict.fromkeys(ServedModel._fields)
+    return ServedModel(**(empty | {"signature": pb.ScoreResponse(model=name).SerializeToString()}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError()])
+def test_a_row_without_a_score_says_why(error: Exception) -> None:
+    """As its call would have."""
+    (row,) = pb.ScoreBatchResponse.FromString(answers.batch_rows([error])).rows
+    assert (row.error.code, row.error.message) == (13, "the server failed; its log has the detail")
