@@ -6,25 +6,25 @@ from functools import cache
 
 import numpy as np
 
-from features.bundle import MODEL
-from features.judge import BundleOf, RawScore
+from features.judge import BundleOf, RawScores
 from features.nouns import ScoreRecord
-from grpc_api.session import RawScorer
+from grpc_api.session import RawScorer, open_scorer
 
 
-def raw_scores(bundle_of: BundleOf) -> RawScore:
+def rescoring(bundle_of: BundleOf) -> RawScores:
     """What a record's model gives for its vector; None where no bundle of its digest is at hand."""
 
     @cache
     def session(digest: str) -> RawScorer | None:
         bundle = bundle_of(digest)
-        return None if bundle is None else RawScorer(bundle.file(MODEL), len(bundle.manifest.features))
+        return None if bundle is None else open_scorer(bundle)
 
-    def raw_score(record: ScoreRecord) -> float | None:
+    def raw_scores(record: ScoreRecord) -> list[float] | None:
         scorer = session(record.digest)
         if scorer is None or scorer.n_features != len(record.vector):
             return None
         row = np.array([record.vector], np.float64)  # null becomes NaN
-        return float(scorer.raw_scores(row)[0])
+        (raws,) = scorer.raw_scores(row).tolist()
+        return list(raws)
 
-    return raw_score
+    return raw_scores

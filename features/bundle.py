@@ -1,7 +1,8 @@
 """The model bundle: a folder whose manifest names every file by its SHA-256, and what the model was made for.
 
-A bundle is addressed by its digest, the SHA-256 of ``manifest.json``. The model in it gives the raw score (a double
-``[n, 1]`` named ``raw_score`` for doubles ``[n, k]`` named ``features``); `features.sigmoid` makes it a probability.
+A bundle is addressed by its digest, the SHA-256 of ``manifest.json``. The model in it gives raw scores (doubles
+``[n, 1]``, or ``[n, c]`` for c classes, named ``raw_score`` for doubles ``[n, k]`` named ``features``); `features.head`
+says what they mean.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from features.errors import BundleCorruptError, PlanMismatchError
+from features.head import Decision, Head, Link, Task, require_head
 from features.nouns import Knowledge
 from features.plan import Plan
 from features.vector import MissingPolicy
@@ -34,35 +36,6 @@ class ManifestStruct(msgspec.Struct, frozen=True, kw_only=True):
     """Shape shared by the parts of a manifest: immutable, built by keyword, tolerant of fields added later."""
 
 
-class Decision(ManifestStruct, frozen=True, kw_only=True):
-    """What a score means: ``positive`` at or above the threshold, else ``negative``."""
-
-    threshold: float
-    positive: str
-    negative: str
-
-    def of(self, score: float) -> str:
-        """Name of the decision for a score.
-
-        Parameters
-        ----------
-        score
-            A probability.
-
-        Returns
-        -------
-        str
-            ``positive`` or ``negative``.
-
-        Examples
-        --------
-        >>> Decision(threshold=0.5, positive="refuse", negative="grant").of(0.5)
-        'refuse'
-
-        """
-        return self.positive if score >= self.threshold else self.negative
-
-
 class TrainingWindow(ManifestStruct, frozen=True, kw_only=True):
     """The observations that the published model was fitted on, and whether with features as true or as known."""
 
@@ -76,14 +49,16 @@ class TrainingWindow(ManifestStruct, frozen=True, kw_only=True):
 class Manifest(ManifestStruct, frozen=True, kw_only=True):
     """What a bundle is, and what it may be used with.
 
-    ``features`` is the order of the input vector (``view:feature``); ``metrics`` are those of the test date, before
-    the refit; ``files`` maps each file's name to its SHA-256 in hexadecimal digits.
+    ``features`` is the order of the input vector (``view:feature``); ``classes`` are those of a multiclass model, in
+    the order of its outputs; without a ``decision`` the score of any other decides nothing; ``metrics`` are those of
+    the test date, before the refit; ``files`` maps each file's name to its SHA-256 in hexadecimal digits.
     """
 
     format: Literal[1] = 1
     model: str
-    task: Literal["binary"]
-    link: Literal["sigmoid"] = "sigmoid"
+    task: Task
+    link: Link = "sigmoid"
+    classes: tuple[str, ...] = ()
     project: str
     service: str
     created_at: datetime
@@ -92,12 +67,21 @@ class Manifest(ManifestStruct, frozen=True, kw_only=True):
     transforms_sha256: str
     features: tuple[str, ...]
     missing: MissingPolicy
-    decision: Decision
+    decision: Decision | None = None
     window: TrainingWindow
     data_fingerprint: str
     metrics: dict[str, float]
     code_version: str
     files: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse a head that does not fit the task."""
+        require_head(self.task, self.head)
+
+    @property
+    def head(self) -> Head:
+        """What the model's raw scores mean."""
+        return Head(self.link, self.classes, self.decision)
 
     def require_plan(self, plan: Plan, *, applied_at: datetime) -> None:
         """Refuse a plan under which this model's inputs would not be what it was trained on.

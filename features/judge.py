@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from features.bundle import Bundle, read_bundle
 from features.errors import BundleCorruptError, DomainError
+from features.head import Head
 from features.model_file import ModelSpec
 from features.nouns import ScoreRecord
 from features.plan import Plan
 from features.plan_shelf import functions_of, shelved_plan
 from features.vector import MissingPolicy
 
-RawScore: TypeAlias = Callable[[ScoreRecord], float | None]
+RawScores: TypeAlias = Callable[[ScoreRecord], Sequence[float] | None]
 """Runs a record's model again on the recorded vector; None where that model is not at hand."""
 
 BundleOf: TypeAlias = Callable[[str], Bundle | None]
 """The bundle of a digest, where it is at hand."""
 
 
-def no_raw_score(record: ScoreRecord) -> float | None:  # noqa: ARG001 - stands for a function of the record
+def no_raw_scores(record: ScoreRecord) -> Sequence[float] | None:  # noqa: ARG001 - stands for a function of the record
     """For those who have no models at hand."""
     return None
 
 
-def no_decision(record: ScoreRecord) -> str | None:  # noqa: ARG001 - stands for a function of the record
+def no_head(record: ScoreRecord) -> Head | None:  # noqa: ARG001 - stands for a function of the record
     """For those who have no bundles at hand."""
     return None
 
 
 class Judge(NamedTuple):
-    """What a record is held against: the domain's functions, the policies of its models, and the models themselves.
+    """What a record is held against: the domain's functions, its models' policies and heads, and the models themselves.
 
     ``other`` gives the judge of another plan by its hash, where that is known: a record is held against the plan that
     it was made by.
@@ -42,8 +43,8 @@ class Judge(NamedTuple):
     plan: Plan
     functions: Mapping[str, Callable[..., Any]]
     policy: Callable[[ScoreRecord], MissingPolicy]
-    raw_score: RawScore = no_raw_score
-    decision: Callable[[ScoreRecord], str | None] = no_decision
+    raw_scores: RawScores = no_raw_scores
+    head: Callable[[ScoreRecord], Head | None] = no_head
     other: Callable[[str], Judge | None] = lambda _: None
 
     def of(self, record: ScoreRecord) -> Judge:
@@ -55,7 +56,7 @@ def judge_of(
     plan: Plan,
     models: Mapping[str, ModelSpec],
     state_dir: Path,
-    raw_scores: Callable[[BundleOf], RawScore] = lambda _: no_raw_score,
+    rescoring: Callable[[BundleOf], RawScores] = lambda _: no_raw_scores,
 ) -> Judge:
     """The judge of a domain's records.
 
@@ -67,8 +68,8 @@ def judge_of(
         What ``model.yaml`` says of each model: for records whose bundle is not at hand.
     state_dir
         Holds the bundles that served, and every plan with its request-time functions.
-    raw_scores
-        Given where a bundle is by its digest, makes ``Judge.raw_score``: running models is not for this room.
+    rescoring
+        Given where a bundle is by its digest, makes ``Judge.raw_scores``: running models is not for this room.
 
     Returns
     -------
@@ -94,11 +95,11 @@ def judge_of(
             return bundle.manifest.missing
         return models[record.model].missing if record.model in models else MissingPolicy()
 
-    raw_score = raw_scores(lambda digest: bundles().get(digest))
+    raw_scores = rescoring(lambda digest: bundles().get(digest))
 
-    def decision(record: ScoreRecord) -> str | None:
+    def head(record: ScoreRecord) -> Head | None:
         bundle = bundles().get(record.digest)
-        return None if bundle is None else bundle.manifest.decision.of(record.score)
+        return None if bundle is None else bundle.manifest.head
 
     @cache
     def other(plan_hash: str) -> Judge | None:
@@ -106,6 +107,6 @@ def judge_of(
             made_by = shelved_plan(state_dir, plan_hash)
         except DomainError:
             return None
-        return Judge(made_by, functions_of(made_by, state_dir), policy, raw_score, decision)
+        return Judge(made_by, functions_of(made_by, state_dir), policy, raw_scores, head)
 
-    return Judge(plan, functions_of(plan, state_dir), policy, raw_score, decision, other)
+    return Judge(plan, functions_of(plan, state_dir), policy, raw_scores, head, other)

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from features.errors import RequestError
+from features.head import Link
 from features.plan import ColumnPlan, SourcePlan
 
 SCORES_TOPIC = "millstream.scores"
@@ -77,7 +78,10 @@ class ScoreRecord(Struct, frozen=True, kw_only=True):
 
     ``as_of_us`` is event time; ``scored_at`` is processing time. ``vector`` is what the model was given, in the
     order of ``features``, null where it was given NaN. ``source`` tells vectors that the caller supplied from
-    those fetched here.
+    those fetched here: those have no ``views``, and only such keys as the caller named.
+
+    ``link`` made ``score`` of ``raw_score``. Of a model of several ``classes``, both are those of the class decided
+    on, and ``raw_scores`` and ``scores`` those of each.
     """
 
     format: Literal[1] = 1
@@ -99,6 +103,10 @@ class ScoreRecord(Struct, frozen=True, kw_only=True):
     raw_score: float
     score: float
     decision: str
+    link: Link = "sigmoid"
+    classes: tuple[str, ...] = ()
+    raw_scores: tuple[float, ...] = ()
+    scores: tuple[float, ...] = ()
     notes: tuple[Note, ...] = ()
 
 

@@ -11,12 +11,12 @@ from features.attribution import Cause, Finding, attribute, bits, first_differen
 from features.erasure import Erasures
 from features.errors import BadInputError, RequestError
 from features.feast_layout import KeyLayout
+from features.head import Head
 from features.judge import Judge
 from features.lake import Finding as LakeFinding
 from features.nouns import ScoreRecord, Struct
 from features.plan import Plan
 from features.refold import fold_records, unseen
-from features.sigmoid import sigmoid
 from features.vector import Assembler, ViewValues
 from features.view_events import join_events
 
@@ -130,25 +130,42 @@ class Prover:
             return _mismatch(record, record.features[wrong], record.vector[wrong], proven[wrong], finding)
         if record.notes != tuple(notes):
             return _mismatch(record, "notes", None, None, Finding("arithmetic", f"the notes should be {notes}"))
-        if bits(record.score) != bits(sigmoid(record.raw_score)):
+        return self._mispredicted(record) or self._rescored(record)
+
+    def _mispredicted(self, record: ScoreRecord) -> Mismatch | None:
+        """Whether the raw scores do not mean what the record says: by the model's head, where that is at hand."""
+        told = Head(record.link, record.classes)
+        head = self._judge.head(record) or told
+        raws = record.raw_scores if record.classes else (record.raw_score,)
+        if (head.link, head.classes) != (told.link, told.classes) or len(raws) != head.n_outputs:
+            finding = Finding("arithmetic", f"the model's outputs are {head.classes or 'one'}, by {head.link}")
+            return _mismatch(record, "scores", None, None, finding)
+        predicted = head.predict(raws)
+        if [bits(score) for score in record.scores] != [bits(score) for score in predicted.scores]:
+            finding = Finding("arithmetic", "the scores of the classes are not what their raw scores give")
+            return _mismatch(record, "scores", None, None, finding)
+        if bits(record.raw_score) != bits(predicted.raw_score):
+            finding = Finding("arithmetic", "the raw score is not that of the class with the highest")
+            return _mismatch(record, "raw_score", record.raw_score, predicted.raw_score, finding)
+        if bits(record.score) != bits(predicted.score):
             finding = Finding("arithmetic", "the score is not what its raw score gives")
-            return _mismatch(record, "score", record.score, sigmoid(record.raw_score), finding)
-        decision = self._judge.decision(record)
-        if decision not in {None, record.decision}:
-            finding = Finding("arithmetic", f"the score means {decision}, not {record.decision}")
+            return _mismatch(record, "score", record.score, predicted.score, finding)
+        if (head is not told or head.classes) and record.decision != predicted.decision:
+            finding = Finding("arithmetic", f"the score means {predicted.decision}, not {record.decision}")
             return _mismatch(record, "decision", None, None, finding)
-        return self._rescored(record)
+        return None
 
     def _rescored(self, record: ScoreRecord) -> Mismatch | None:
         """Run the model again on the recorded vector, where it is at hand."""
-        raw_score = self._judge.raw_score(record)
-        if raw_score is None:
+        found = self._judge.raw_scores(record)
+        if found is None:
             return None
         self.rescored += 1
-        if bits(raw_score) == bits(record.raw_score):
-            return None
-        finding = Finding("arithmetic", "the model gives another raw score for the recorded vector")
-        return _mismatch(record, "raw_score", record.raw_score, raw_score, finding)
+        for recorded, raw in zip(record.raw_scores or (record.raw_score,), found, strict=True):
+            if bits(raw) != bits(recorded):
+                finding = Finding("arithmetic", "the model gives another raw score for the recorded vector")
+                return _mismatch(record, "raw_score", recorded, raw, finding)
+        return None
 
     def _attributed(self, record: ScoreRecord, views: Mapping[str, ViewValues], assembler: Assembler) -> Finding:
         if self._was_bystander(record):

@@ -43,6 +43,13 @@ class MissingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: Remedy = "nan"
     features: dict[str, Remedy] = {}
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that no model may be given and no record could hold."""
+        if not all(
+            isinstance(remedy, str) or math.isfinite(remedy) for remedy in (self.default, *self.features.values())
+        ):
+            raise ValueError("a default is a finite number; say nan for NaN")
+
     def of(self, feature: str) -> Remedy:
         """Remedy for one feature."""
         return self.features.get(feature, self.default)
@@ -173,6 +180,47 @@ class Assembler:
             else:
                 values.append(self._remedied(name, reason, notes))
         return Vector(values, notes)
+
+    def supplied(self, values: Sequence[float], names: Sequence[str] = ()) -> Vector:
+        """Vector of one row that the caller gives whole, instead of what it would be assembled from.
+
+        Parameters
+        ----------
+        values
+            NaN for null, which is a value like others here.
+        names
+            Of the values, in any order; what is not named is missing. Empty: the values are in the order of `names`.
+
+        Raises
+        ------
+        RequestError
+            There are too many values or too few, a name is unknown or comes twice, a value is infinite, or the policy
+            refuses a missing feature.
+
+        """
+        notes: list[Note] = []
+        if names:
+            given = self._named(values, names)
+            values = [
+                given[name] if name in given else self._remedied(name, "not_supplied", notes) for name in self.names
+            ]
+        elif len(values) != len(self.names):
+            raise RequestError("vector", f"has {len(values)} values", f"the model takes {', '.join(self.names)}")
+        if any(map(math.isinf, values)):
+            wrong = next(name for name, value in zip(self.names, values, strict=True) if math.isinf(value))
+            raise RequestError(wrong, "is infinite", "send a number, or NaN")
+        return Vector(list(values), notes)
+
+    def _named(self, values: Sequence[float], names: Sequence[str]) -> dict[str, float]:
+        if len(values) != len(names):
+            raise RequestError("vector", f"has {len(values)} values and {len(names)} names", "name each value")
+        given = dict(zip(names, values, strict=True))
+        if len(given) != len(names):
+            raise RequestError("vector", "names a feature twice", "name each once")
+        unknown = sorted(given.keys() - set(self.names))
+        if unknown:
+            raise RequestError(unknown[0], "is no input of this model", f"its inputs are {', '.join(self.names)}")
+        return given
 
     def _request_value(
         self,

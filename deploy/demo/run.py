@@ -21,7 +21,7 @@ from deploy.logs import configure_logs
 from deploy.metrics_page import read_metrics
 from deploy.progress import progress_bar
 from deploy.replay import History, Replayer, load_history, recorded_topics
-from deploy.rescoring import raw_scores
+from deploy.rescoring import rescoring
 from deploy.served import wait_until_served
 from deploy.stack import start_stack, stop_stack, worker_ports
 from features.domain import Domain, load_domain
@@ -195,7 +195,7 @@ class Demo:
     def _tell(self, training: TrainingReport, rounds: list[Round], rate: float, dropped: int) -> Story:
         lake, plan = self._lake, self._plan
         records = list(read_records(lake))
-        judge = judge_of(plan, self._domain.models, self._call.state_dir, raw_scores)
+        judge = judge_of(plan, self._domain.models, self._call.state_dir, rescoring)
         with progress_bar("verifying scores", len(records)) as advance:
             done = 0
 

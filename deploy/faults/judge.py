@@ -14,7 +14,7 @@ from deploy.faults.payments import SOURCE, account_id
 from deploy.faults.production_site import ProductionSite
 from deploy.faults.questions import N_ASKED
 from deploy.log_ends import read_ends
-from deploy.rescoring import raw_scores
+from deploy.rescoring import rescoring
 from features.feast_layout import KeyLayout, state_field
 from features.judge import judge_of
 from features.kernel import ViewKernel
@@ -174,7 +174,7 @@ def _announcements(site: ProductionSite) -> Iterator[Wrong]:
 
 def _verified(site: ProductionSite) -> VerifyReport:
     """What ``millstream verify`` finds, of the entities that were asked for."""
-    judge = judge_of(site.plan, {}, site.scorer.state_dir, raw_scores)
+    judge = judge_of(site.plan, {}, site.scorer.state_dir, rescoring)
     return verify(site.lake, judge, sample=KeySample(N_ASKED, seed=0), shown=SHOWN)
 
 

@@ -49,7 +49,7 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
     import msgspec
 
     from deploy.progress import progress_bar
-    from deploy.rescoring import raw_scores
+    from deploy.rescoring import rescoring
     from features.clock import SystemClock
     from features.judge import judge_of
     from features.key_sample import KeySample
@@ -66,7 +66,7 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
             advance(count - done)
             done = count
 
-        judge = judge_of(call.serving_plan, call.domain.models, call.state_dir, raw_scores)
+        judge = judge_of(call.serving_plan, call.domain.models, call.state_dir, rescoring)
         keys = None if sample is None else KeySample(sample, seed=seed)
         report = run_verify(lake, judge, sample=keys, shown=SHOWN_FOR_REPAIR if repair else SHOWN, progress=progress)
     outcome = VerifyResult(

@@ -18,7 +18,6 @@ from features.bundle import (
     MANIFEST,
     MODEL,
     Bundle,
-    Decision,
     Manifest,
     TrainingWindow,
     read_bundle,
@@ -26,6 +25,7 @@ from features.bundle import (
 )
 from features.errors import BundleCorruptError, PlanMismatchError
 from features.golden import GoldenRows, first_difference, read_golden, write_golden
+from features.head import Decision, Head
 from features.plan import EntityKeyPlan, FeatureRef, Plan, ServicePlan, ViewPlan
 from features.vector import MissingPolicy
 
@@ -41,7 +41,7 @@ PLAN = Plan(
     services=(ServicePlan(name="s", features=tuple(FeatureRef(view="v", feature=f, kind="stream") for f in "xy")),),
     transforms_sha256="bbbb",
 )
-ROWS = GoldenRows(np.array([[1.0, np.nan], [-0.0, np.inf], [5e-324, 0.0]]), np.array([0.25, -0.0, 1e300]))
+ROWS = GoldenRows(np.array([[1.0, np.nan], [-0.0, np.inf], [5e-324, 0.0]]), np.array([[0.25], [-0.0], [1e300]]))
 
 
 def manifest() -> Manifest:
@@ -56,7 +56,7 @@ def manifest() -> Manifest:
         transforms_sha256="bbbb",
         features=("v:x", "v:y"),
         missing=MissingPolicy(default="fail", features={"v:x": 0.0}),
-        decision=Decision(threshold=0.5, positive="yes", negative="no"),
+        decision=Decision(thresholds=(0.5,), names=("no", "yes")),
         window=TrainingWindow(first_at=NOON, last_at=NOON, rows=3, positives=1),
         data_fingerprint="f",
         metrics={"roc_auc": 0.7},
@@ -133,6 +133,32 @@ def test_sealing_an_unfinished_folder_fails(tmp_path: Path) -> None:
         write_manifest(tmp_path, manifest())
 
 
+def test_a_head_that_does_not_fit_the_task_is_refused(bundle: Bundle) -> None:
+    """As is a decision that is none."""
+    _rewrite(bundle, task="multiclass")
+    with pytest.raises(BundleCorruptError, match="multiclass model has the link softmax or identity"):
+        read_bundle(bundle.path)
+    _rewrite(bundle, decision={"thresholds": [0.5], "names": ["yes"]})
+    with pytest.raises(BundleCorruptError, match="names must differ"):
+        read_bundle(bundle.path)
+
+
+def test_golden_rows_of_classes_have_a_column_each(tmp_path: Path) -> None:
+    """In the manifest's order, and under the classes' names."""
+    for name in FILES:
+        (tmp_path / name).write_bytes(name.encode())
+    rows = GoldenRows(ROWS.features, np.arange(9.0).reshape(3, 3))
+    write_golden(tmp_path / GOLDEN, ("v:x", "v:y"), rows, ("a", "b", "c"))
+    many = msgspec.structs.replace(
+        manifest(), task="multiclass", link="softmax", classes=("a", "b", "c"), decision=None
+    )
+    bundle = write_manifest(tmp_path, many)
+
+    assert pq.read_schema(bundle.file(GOLDEN)).names[2:] == ["raw_score:a", "raw_score:b", "raw_score:c"]
+    assert read_golden(bundle).raw_scores.tolist() == rows.raw_scores.tolist()
+    assert bundle.manifest.head == Head("softmax", ("a", "b", "c"))
+
+
 def test_its_own_plan_is_accepted() -> None:
     """A plan that differs only in what the model does not read is accepted."""
     manifest().require_plan(PLAN, applied_at=NOON)
@@ -166,6 +192,7 @@ def test_another_plan_is_refused(what: str) -> None:
 def test_a_decision_begins_at_the_threshold() -> None:
     """At the threshold the decision is positive."""
     decision = manifest().decision
+    assert decision is not None
     assert [decision.of(score) for score in (0.49999, 0.5, 1.0)] == ["no", "yes", "yes"]
 
 
@@ -204,3 +231,7 @@ def test_the_first_differing_row_is_named() -> None:
     assert first_difference(ones, ones.copy()) is None
     assert first_difference(ones, np.array([1.0, np.nan, -0.0])) == 2
     assert first_difference(ones, ones[:2]) == 2
+    pairs = np.array([[1.0, 0.0], [2.0, 0.0]])
+    assert first_difference(pairs, pairs.copy()) is None
+    assert first_difference(pairs, np.array([[1.0, 0.0], [2.0, -0.0]])) == 1
+    assert first_difference(pairs, pairs[:, :1]) == 0

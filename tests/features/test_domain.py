@@ -42,6 +42,7 @@ def test_a_domain_folder_tells_project_models_demo_and_labels(domain: SmallDomai
         ("positive: overflows", "positive: overflows, threshold: 1.5", "threshold"),
         ("    horizon: 6h\n", "", "horizon"),
         ("default: nan", "default: guess", "missing"),
+        ("default: nan", "default: .inf", "a default is a finite number"),
         ("default: nan", "defalt: nan", "defalt"),
         ("model: overflow\n  train", "model: other\n  train", "'other' is no model"),
         ("train_at: 2024-03-01", "train_at: 2024-03-05", "score_at"),

@@ -150,3 +150,53 @@ def test_a_policy_for_a_feature_that_does_not_exist_is_refused() -> None:
     """A misspelt policy would otherwise never apply."""
     with pytest.raises(DomainError, match="levels:nn"):
         assembler(MissingPolicy(features={"levels:nn": 0.0}))
+
+
+ALARM = ("levels:mean", "now:excess", "levels:n")
+
+
+def supply(policy: MissingPolicy = MissingPolicy()) -> Assembler:
+    return Assembler(PLAN, "alarm", {"excess": lambda mean, reading: reading - mean}, policy)
+
+
+def test_a_vector_that_is_supplied_whole_is_taken_as_it_is() -> None:
+    """In the order of the service, or by names in any order; NaN is a value, and nothing is noted."""
+    values = [1.0, math.nan, -0.0]
+    ordered = supply(MissingPolicy(default="fail")).supplied(values)
+    named = supply(MissingPolicy(default="fail")).supplied(values[::-1], ALARM[::-1])
+
+    for vector in (ordered, named):
+        assert str(vector.values) == "[1.0, nan, -0.0]"
+        assert vector.notes == []
+
+
+def test_what_a_supplied_vector_does_not_name_is_missing() -> None:
+    """The policy of each feature says what then happens."""
+    policy = MissingPolicy(features={"levels:n": 3.0, "levels:mean": "fail"})
+    vector = supply(policy).supplied([1.0], ["levels:mean"])
+
+    assert str(vector.values) == "[1.0, nan, 3.0]"
+    assert vector.notes == [
+        Note(feature="now:excess", reason="not_supplied"),
+        Note(feature="levels:n", reason="not_supplied", defaulted=True),
+    ]
+    with pytest.raises(RequestError, match=r"levels:mean: is missing \(not_supplied\)"):
+        supply(policy).supplied([1.0], ["levels:n"])
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "message"),
+    [
+        ([1.0, 2.0], (), "vector: has 2 values; the model takes levels:mean, now:excess, levels:n"),
+        ([], (), "vector: has 0 values"),
+        ([1.0], ("levels:n", "levels:mean"), "vector: has 1 values and 2 names"),
+        ([1.0, 2.0], ("levels:n", "levels:n"), "vector: names a feature twice"),
+        ([1.0], ("levels:size",), "levels:size: is no input of this model"),
+        ([1.0, math.inf, 2.0], (), "now:excess: is infinite"),
+        ([-math.inf], ("levels:n",), "levels:n: is infinite"),
+    ],
+)
+def test_a_vector_that_cannot_be_meant_is_refused(values: list[float], names: tuple[str, ...], message: str) -> None:
+    """Naming what is wrong."""
+    with pytest.raises(RequestError, match=message):
+        supply().supplied(values, names)

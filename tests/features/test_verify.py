@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from features.bootstrap import bootstrap_view, state_write
 from features.decode import Decoder
 from features.errors import LakeCorruptError
 from features.feast_layout import entity_key
+from features.head import Decision, Head
 from features.judge import Judge
 from features.kernels import open_kernel
 from features.key_sample import KeySample
@@ -85,6 +86,8 @@ def plan_of(view: ViewPlan) -> Plan:
 
 PLAN = plan_of(VIEW)
 JUDGE = Judge(PLAN, {}, lambda _: MissingPolicy())
+ALARM = Head("sigmoid", (), Decision(thresholds=(2.0,), names=("calm", "alarm")))
+CLASSES = Head("softmax", ("calm", "alarm"))
 KERNEL = open_kernel(VIEW, SOURCE)
 START_US = 852_076_800_000_000
 
@@ -289,10 +292,9 @@ def test_one_bit_of_a_score_is_found(world: World) -> None:
 def test_a_decision_that_the_score_does_not_mean_is_found(world: World) -> None:
     """By the thresholds of the record's bundle, where that is at hand."""
     world.serve()
-    meant = {record.request_id: record.decision for record in world.records}
     world.records[5] = msgspec.structs.replace(world.records[5], decision="another")
     world.fill_lake()
-    judge = JUDGE._replace(decision=lambda record: meant[record.request_id])
+    judge = JUDGE._replace(head=lambda _: ALARM)
     report = verify(world.lake, judge)
     assert report.causes == {"arithmetic": 1}
     assert report.mismatches[0].feature == "decision"
@@ -359,7 +361,7 @@ def test_a_sample_names_a_lake_that_lost_rows(world: World) -> None:
 def test_a_raw_score_that_its_model_does_not_give_is_named(world: World) -> None:
     """Where the model is at hand it is run again on the recorded vector; a sigmoid alone cannot tell."""
     world.serve()
-    given = {record.request_id: record.raw_score for record in world.records[:20]}
+    given = {record.request_id: [record.raw_score] for record in world.records[:20]}
     forged = float(np.nextafter(world.records[7].raw_score, np.inf))  # by one bit
     world.records[7] = msgspec.structs.replace(world.records[7], raw_score=forged, score=sigmoid(forged))
     world.fill_lake()
@@ -458,6 +460,65 @@ def test_a_record_that_the_plan_could_not_have_made_is_named(world: World, chang
 def test_what_is_said_beside_the_vector_is_proven_too(world: World, changes: dict[str, Any]) -> None:
     """Notes follow from the views; a score is the sigmoid of its raw score, and nothing else."""
     forged(world, "arithmetic", **changes)
+
+
+def of_classes(record: ScoreRecord, raws: Sequence[float]) -> ScoreRecord:
+    """A record as a model of two classes would have made it."""
+    predicted = CLASSES.predict(raws)
+    return msgspec.structs.replace(
+        record,
+        link="softmax",
+        classes=CLASSES.classes,
+        raw_scores=tuple(raws),
+        scores=predicted.scores,
+        raw_score=predicted.raw_score,
+        score=predicted.score,
+        decision=predicted.decision,
+    )
+
+
+def test_scores_of_classes_are_proven(world: World) -> None:
+    """Each class's, and which of them was decided on; by a bundle at hand and without one."""
+    world.serve()
+    world.records = [of_classes(record, (record.raw_score, 0.25)) for record in world.records]
+    world.fill_lake()
+    for judge in (JUDGE, JUDGE._replace(head=lambda _: CLASSES)):
+        report = verify(world.lake, judge)
+        assert report.proven, report.mismatches
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"scores": (0.5, 0.25)}, "scores"),
+        ({"scores": ()}, "scores"),
+        ({"raw_scores": (2.0,)}, "scores"),
+        ({"link": "identity"}, "scores"),
+        ({"raw_score": 1.0}, "raw_score"),
+        ({"score": 0.5}, "score"),
+        ({"decision": "alarm"}, "decision"),
+        ({"classes": ("calm", "alarm", "panic")}, "scores"),
+    ],
+)
+def test_a_score_of_a_class_that_is_not_so_is_found(world: World, changes: dict[str, Any], field: str) -> None:
+    """Whichever part of it was changed."""
+    world.serve()
+    whole = of_classes(world.records[5], (2.0, 1.0))
+    world.records[5] = msgspec.structs.replace(whole, **changes)
+    world.fill_lake()
+    report = verify(world.lake, JUDGE._replace(head=lambda record: CLASSES if record.classes else None))
+
+    assert (report.causes, report.mismatches[0].feature) == ({"arithmetic": 1}, field)
+
+
+def test_a_record_of_another_head_than_its_model_has_is_found(world: World) -> None:
+    """Its scores may agree with each other and yet be none of this model's."""
+    world.serve()
+    world.records[5] = of_classes(world.records[5], (2.0, 1.0))
+    world.fill_lake()
+    report = verify(world.lake, JUDGE._replace(head=lambda _: ALARM))
+
+    assert (report.causes, report.mismatches[0].feature) == ({"arithmetic": 1}, "scores")
 
 
 def test_a_record_without_an_event_that_was_there_long_before_is_counted(world: World) -> None:

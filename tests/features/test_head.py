@@ -1,0 +1,111 @@
+"""What raw scores mean, for every task."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import RequestError
+from features.head import Decision, Head, Prediction, require_head
+from features.sigmoid import sigmoid
+from features.softmax import softmax
+
+RAWS = st.lists(st.floats(-800, 800), min_size=1, max_size=6)
+
+
+@given(RAWS)
+def test_probabilities_of_classes_sum_to_one(raws: list[float]) -> None:
+    """Within a rounding each, and none leaves [0, 1]."""
+    scores = softmax(raws)
+
+    assert math.isclose(math.fsum(scores), 1.0, abs_tol=1e-15 * len(raws))
+    assert all(0.0 <= score <= 1.0 for score in scores)
+
+
+@given(RAWS, st.randoms(use_true_random=False))
+def test_the_order_of_classes_changes_no_bit(raws: list[float], random: object) -> None:
+    """The sum is rounded once."""
+    order = list(range(len(raws)))
+    random.shuffle(order)  # type: ignore[attr-defined]  # hypothesis types it as object
+    shuffled = softmax([raws[i] for i in order])
+
+    assert [shuffled[order.index(i)] for i in range(len(raws))] == list(softmax(raws))
+
+
+@given(st.floats(-700, 700))
+def test_two_classes_are_a_sigmoid(raw: float) -> None:
+    """But for the last bits."""
+    assert softmax([raw, 0.0])[0] == pytest.approx(sigmoid(raw), rel=1e-14)
+
+
+def test_softmax_keeps_its_bits() -> None:
+    """A golden value: a change of the arithmetic shows."""
+    assert struct.pack(">3d", *softmax([0.1, 0.2, 0.3])).hex() == "3fd33d3011f771b53fd5432c9e88ee313fd77fa34f7fa01b"
+
+
+@pytest.mark.parametrize(
+    ("head", "raws", "prediction"),
+    [
+        (Head("sigmoid", (), Decision(thresholds=(0.5,), names=("no", "yes"))), [0.0], (0.0, 0.5, "yes", ())),
+        (Head("identity", (), Decision(thresholds=(0.5,), names=("no", "yes"))), [0.4], (0.4, 0.4, "no", ())),
+        (Head("identity"), [-7.25], (-7.25, -7.25, "", ())),
+        (Head("softmax", ("a", "b", "c")), [1.0, 1.0, 0.0], (1.0, *softmax([1.0, 1.0, 0.0])[:1], "a", None)),
+        (Head("identity", ("a", "b")), [0.25, 0.75], (0.75, 0.75, "b", (0.25, 0.75))),
+    ],
+)
+def test_predictions(
+    head: Head, raws: list[float], prediction: tuple[float, float, str, tuple[float, ...] | None]
+) -> None:
+    """The link, then the decision: of classes, the first with the highest raw score."""
+    found = head.predict(raws)
+    *wanted, scores = prediction
+
+    assert found == Prediction(*wanted, softmax(raws) if scores is None else scores)  # type: ignore[arg-type]  # mixed
+
+
+@pytest.mark.parametrize("raw", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("head", [Head("sigmoid"), Head("softmax", ("a", "b"))])
+def test_what_is_no_number_is_no_score(head: Head, raw: float) -> None:
+    """A record could not tell it, and no decision could be made of it."""
+    with pytest.raises(RequestError, match=f"features: make the model give {raw}"):
+        head.predict([0.0, raw][-head.n_outputs :])
+
+
+@pytest.mark.parametrize(
+    "bands",
+    [
+        {"thresholds": [], "names": ["a"]},
+        {"thresholds": [0.5, 0.5], "names": ["a", "b", "c"]},
+        {"thresholds": [0.5, 0.4], "names": ["a", "b", "c"]},
+        {"thresholds": [0.5], "names": ["a"]},
+        {"thresholds": [0.5], "names": ["a", "a"]},
+    ],
+)
+def test_bands_that_are_none_are_refused(bands: dict[str, object]) -> None:
+    """Thresholds rise, and each band has a name of its own."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(bands, Decision)
+
+
+@pytest.mark.parametrize(
+    ("task", "head"),
+    [
+        ("binary", Head("softmax")),
+        ("regression", Head("sigmoid")),
+        ("unsupervised", Head("softmax")),
+        ("binary", Head("sigmoid", ("a", "b"))),
+        ("multiclass", Head("softmax")),
+        ("multiclass", Head("softmax", ("a",))),
+        ("multiclass", Head("softmax", ("a", "a"))),
+        ("multiclass", Head("softmax", ("a", "b"), Decision(thresholds=(0.5,), names=("no", "yes")))),
+    ],
+)
+def test_heads_that_do_not_fit_their_task_are_refused(task: str, head: Head) -> None:
+    """By the manifest, so that no such bundle is ever loaded."""
+    with pytest.raises(ValueError, match=r"model (has|decides)"):
+        require_head(task, head)  # type: ignore[arg-type]  # a parameter of the test
