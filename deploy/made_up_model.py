@@ -14,13 +14,14 @@ from features.bundle import (
     MODEL,
     MODEL_CARD,
     REFERENCE,
-    Decision,
     Manifest,
     TrainingWindow,
     write_manifest,
 )
 from features.golden import GoldenRows, write_golden
+from features.head import Decision
 from features.plan import Plan
+from features.shapley import write_explanation
 from features.vector import MissingPolicy
 from grpc_api.pointer import Pointer, models_dir, pointer_file, write_pointer
 
@@ -35,6 +36,7 @@ def publish_made_up_model(
     from offline_training.boosting import fit_booster, raw_predict
     from offline_training.lightgbm_trees import read_trees
     from offline_training.onnx_trees import to_onnx
+    from offline_training.tree_tables import tables_of
 
     noise = generator.normal(size=rows.shape)
     raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
@@ -42,15 +44,17 @@ def publish_made_up_model(
     booster = fit_booster(rows, (raw > 0).astype(np.float64), params, 0, trees)
     folder = models_dir(state_dir) / service / "1"
     folder.mkdir(parents=True)
-    (folder / MODEL).write_bytes(to_onnx(read_trees(booster.model_to_string())))
-    golden = GoldenRows(rows[:N_GOLDEN], raw_predict(booster, rows[:N_GOLDEN]))
+    ensemble = read_trees(booster.model_to_string())
+    (folder / MODEL).write_bytes(to_onnx(ensemble))
+    write_explanation(folder / EXPLAIN, tables_of(ensemble))
+    golden = GoldenRows(rows[:N_GOLDEN], raw_predict(booster, rows[:N_GOLDEN])[:, np.newaxis])
     write_golden(folder / GOLDEN, plan.service(service).feature_names, golden)
     _seal(folder, plan, service, len(rows))
 
 
 def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> None:
     """Write the manifest, and the pointer to it."""
-    for name in (EXPLAIN, MODEL_CARD, REFERENCE):
+    for name in (MODEL_CARD, REFERENCE):
         (folder / name).write_bytes(b"")
     made_at = datetime.now(UTC)
     bundle = write_manifest(
@@ -66,7 +70,7 @@ def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> None:
             transforms_sha256=plan.transforms_sha256,
             features=plan.service(service).feature_names,
             missing=MissingPolicy(),
-            decision=Decision(threshold=0.5, positive="yes", negative="no"),
+            decision=Decision(thresholds=(0.5,), names=("no", "yes")),
             window=TrainingWindow(first_at=made_at, last_at=made_at, rows=n_rows, positives=n_rows // 2),
             data_fingerprint="made up",
             metrics={},

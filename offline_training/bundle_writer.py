@@ -18,20 +18,21 @@ from features.bundle import (
     MODEL_OUTPUT,
     REFERENCE,
     Bundle,
-    Decision,
     Manifest,
     TrainingWindow,
     write_manifest,
 )
 from features.golden import write_golden
+from features.head import Decision
 from features.model_file import ModelSpec
 from features.plan import Plan
+from features.shapley import write_explanation
 from features.sigmoid import sigmoid_many
 from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted
 from offline_training.model_card import write_card
-from offline_training.onnx_trees import covers_of
 from offline_training.proof import open_session, raw_scores
+from offline_training.tree_tables import tables_of
 
 REFERENCE_ROWS = 5_000
 SCORE = "score"
@@ -42,12 +43,11 @@ def write_bundle(
 ) -> Bundle:
     """Write a bundle into an empty folder."""
     manifest = _manifest(model, plan, spec, data, fitted, created_at)
-    covers = covers_of(fitted.ensemble)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(fitted.onnx)
     write_golden(folder / GOLDEN, data.names, fitted.proof.golden)
     _write_reference(folder / REFERENCE, data, fitted.onnx, spec.seed)
-    np.savez(folder / EXPLAIN, node_covers=covers.nodes, leaf_covers=covers.leaves)
+    write_explanation(folder / EXPLAIN, tables_of(fitted.ensemble))
     (folder / MODEL_CARD).write_text(write_card(manifest, plan, spec, data, fitted), encoding="utf-8")
     return write_manifest(folder, manifest)
 
@@ -65,7 +65,7 @@ def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fi
         features=data.names,
         missing=spec.missing,
         decision=Decision(
-            threshold=spec.decision.threshold, positive=spec.decision.positive, negative=spec.decision.negative
+            thresholds=(spec.decision.threshold,), names=(spec.decision.negative, spec.decision.positive)
         ),
         window=TrainingWindow(
             first_at=instant(data.at_us.min()),

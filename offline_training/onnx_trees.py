@@ -6,8 +6,6 @@ onnxmltools casts thresholds to float32, which is wrong on values at or next to 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -21,13 +19,6 @@ _SUM = 1
 _IR_VERSION = 10
 _ML_OPSET = 5
 _ONNX_OPSET = 21
-
-
-class Covers(NamedTuple):
-    """Training rows that passed each node and leaf, in the order of the ONNX node's ``nodes_*`` and ``leaf_*``."""
-
-    nodes: np.ndarray
-    leaves: np.ndarray
 
 
 class _Layout:
@@ -106,16 +97,9 @@ def to_onnx(ensemble: Ensemble) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def covers_of(ensemble: Ensemble) -> Covers:
-    """What TreeSHAP needs beside the ONNX model."""
-    nodes = [split.cover for tree in ensemble.trees for split in tree.splits or (_leaf_alone(tree.leaf_covers[0]),)]
-    leaves = [cover for tree in ensemble.trees for cover in tree.leaf_covers]
-    return Covers(np.asarray(nodes, dtype=np.int64), np.asarray(leaves, dtype=np.int64))
-
-
-def _leaf_alone(cover: int = 0) -> Split:
+def _leaf_alone() -> Split:
     """How the operator spells a tree that is one leaf: both branches lead to it."""
-    return Split(0, 0.0, None, True, ~0, ~0, cover)
+    return Split(0, 0.0, None, True, ~0, ~0, 0)
 
 
 def _tensor(name: str, values: list[float] | list[int], dtype: type[np.generic]) -> onnx.TensorProto:

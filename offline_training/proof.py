@@ -48,7 +48,7 @@ def prove(ensemble: Ensemble, model: bytes, predict: Predict, rows: np.ndarray) 
     one_by_one = np.concatenate([raw_scores(session, compared[i : i + 1]) for i in single])
     _require_equal(expected[single], one_by_one)
     kept = np.concatenate([np.arange(len(fixed)), len(fixed) + _spread(np.arange(len(splits)), _GOLDEN_PROBES)])
-    return Proof(worst, len(compared), GoldenRows(compared[kept], expected[kept]))
+    return Proof(worst, len(compared), GoldenRows(compared[kept], expected[kept, np.newaxis]))
 
 
 def open_session(model: bytes) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from features.errors import BundleCorruptError, DomainError
 from offline_training import lightgbm_trees
 from offline_training.lightgbm_trees import ZERO_THRESHOLD, Ensemble, read_trees, require_whole_categories
-from offline_training.onnx_trees import covers_of, to_onnx
+from offline_training.onnx_trees import to_onnx
 from offline_training.proof import open_session, prove, raw_scores
 from tests.offline_training.boosters import Trained, mixed_rows, trained
 
@@ -174,17 +174,3 @@ def test_the_model_is_one_node_in_double() -> None:
     assert (node.domain, node.op_type) == ("ai.onnx.ml", "TreeEnsemble")
     assert set(types.values()) == {onnx.TensorProto.DOUBLE}
     assert ([i.name for i in graph.input], [o.name for o in graph.output]) == (["features"], ["raw_score"])
-
-
-@pytest.mark.parametrize("kind", ["gbdt", "categories", "single leaf"])
-def test_covers_give_treeshaps_expected_value(kind: str) -> None:
-    """The leaves weighted by their covers sum to the bias that LightGBM's own TreeSHAP reports."""
-    model = trained(**KINDS[kind])
-    covers = covers_of(model.ensemble)
-    bias, leaf0 = 0.0, 0
-    for tree in model.ensemble.trees:
-        weights = covers.leaves[leaf0 : leaf0 + len(tree.leaf_values)]
-        bias += float(np.average(tree.leaf_values, weights=weights if weights.sum() else None))
-        leaf0 += len(tree.leaf_values)
-    assert len(covers.nodes) == sum(max(1, len(tree.splits)) for tree in model.ensemble.trees)
-    assert bias == pytest.approx(model.booster.predict(model.rows[:1], pred_contrib=True)[0, -1], abs=1e-12)

@@ -1,0 +1,21 @@
+"""What each feature contributed to a raw score: exact Shapley values, of trees by their covers and of linear models."""
+
+from features.shapley.explanation_file import (
+    Explainer,
+    Explanation,
+    can_explain,
+    open_explainer,
+    write_explanation,
+)
+from features.shapley.linear_shap import LinearTables
+from features.shapley.tree_tables import TreeTables
+
+__all__ = [
+    "Explainer",
+    "Explanation",
+    "LinearTables",
+    "TreeTables",
+    "can_explain",
+    "open_explainer",
+    "write_explanation",
+]
