@@ -7,7 +7,7 @@ merge into one, so anything may be added to an answer as a message of its own th
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -20,8 +20,8 @@ from grpc_api.status import status_of
 from grpc_api.wire import delimited, duration, seconds_and_nanos, text
 
 _FIELD: Final = {field.name: field.number for field in pb.ScoreResponse.DESCRIPTOR.fields}
-_DECISION, _AS_OF, _AGE, _NOTES, _REQUEST_ID = (
-    _FIELD[name] for name in ("decision", "as_of", "newest_feature_age", "notes", "request_id")
+_DECISION, _AS_OF, _AGE, _NOTES, _REQUEST_ID, _CLASSES = (
+    _FIELD[name] for name in ("decision", "as_of", "newest_feature_age", "notes", "request_id", "classes")
 )
 _SCORES: Final = struct.Struct("<BdBd")
 _SCORE_TAG, _RAW_TAG = (_FIELD[name] << 3 | 1 for name in ("score", "raw_score"))
@@ -54,17 +54,24 @@ def row_result(outcome: Scored | Exception) -> bytes:
     return delimited(_ERROR, pb.RowError(code=status.code, message=status.message).SerializeToString())
 
 
+def stream_result(outcome: Scored | Exception) -> bytes:
+    """One row's answer, with who gave it, or why there is none: a ``RowResult``."""
+    return delimited(_ANSWER, whole_answer(outcome)) if isinstance(outcome, Scored) else row_result(outcome)
+
+
 def own_answer(scored: Scored) -> bytes:
     """What is this answer's own of a ``ScoreResponse``."""
-    as_of_us, newest_us, notes = scored.as_of_us, scored.finished.newest_us, scored.vector.notes
+    prediction, finished, notes, as_of_us = scored.prediction, scored.finished, scored.vector.notes, scored.as_of_us
+    newest_us = None if finished is None else finished.newest_us
     return b"".join(
         (
-            _SCORES.pack(_SCORE_TAG, scored.score, _RAW_TAG, scored.raw_score),
-            text(_DECISION, scored.decision),
+            _SCORES.pack(_SCORE_TAG, prediction.score, _RAW_TAG, prediction.raw_score),
+            text(_DECISION, prediction.decision),
             _as_of(as_of_us),
             b"" if newest_us is None else delimited(_AGE, duration(as_of_us - newest_us)),
             *(map(_note, notes) if notes else ()),
             delimited(_REQUEST_ID, scored.asked.request_id.encode()),
+            *(_classes(scored) if prediction.scores else ()),
         )
     )
 
@@ -78,3 +85,9 @@ def _as_of(us: int) -> bytes:
 @lru_cache(maxsize=4096)
 def _note(note: Note) -> bytes:
     return delimited(_NOTES, from_note(note).SerializeToString())
+
+
+def _classes(scored: Scored) -> Iterator[bytes]:
+    of_classes = zip(scored.model.head.classes, scored.prediction.scores, scored.raw_scores, strict=True)
+    for name, score, raw_score in of_classes:
+        yield delimited(_CLASSES, pb.ClassScore(name=name, score=score, raw_score=raw_score).SerializeToString())

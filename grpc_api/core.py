@@ -5,24 +5,30 @@ Between fetch and answer nothing awaits, so an answer is of one moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import count
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from itertools import count, groupby
 from secrets import token_hex
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from features.clock import Clock
-from features.errors import RequestError, UnavailableError
+from features.errors import MillstreamError, RequestError, UnavailableError
+from features.vector import Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.answers import batch_head, batch_rows, whole_answer
+from grpc_api.answers import batch_head, batch_rows, stream_result, whole_answer
+from grpc_api.births import Births
 from grpc_api.call import Call
+from grpc_api.explanation import explained_output, explanation
 from grpc_api.feature_answer import feature_answer
 from grpc_api.finishing import finish, readings
-from grpc_api.lookup import Fetcher
+from grpc_api.gathering import gathered
+from grpc_api.lookup import Fetched, Fetcher
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
-from grpc_api.methods import Method, UnaryMethod
+from grpc_api.methods import BidirectionalMethod, Method, UnaryMethod
+from grpc_api.model_info import model_info
 from grpc_api.models import Models
 from grpc_api.records import RecordSink
 from grpc_api.scoring import Asked, Scored, score_rows
@@ -34,6 +40,18 @@ logger: Final = structlog.get_logger(__name__)
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["Scoring"].full_name
 CHUNK_ROWS: Final = 100
 """Rows of a batch that are fetched and scored together; between chunks other calls get their turn."""
+
+STREAM_ROWS: Final = 64
+"""Rows of a stream that are scored together at most; as many more wait, and no others are read meanwhile."""
+
+NOTHING_FETCHED: Final = Fetched(Births({}), [])
+
+
+class _Question(NamedTuple):
+    """One message of a stream: the model that it asks, if there is such, and what it asks, or why it cannot."""
+
+    model: ServedModel | None
+    row: Asked | Exception
 
 
 class Core:
@@ -83,21 +101,47 @@ class Core:
         """The methods of the scoring service."""
         yield UnaryMethod(f"/{SERVICE}/Score", "score", self.score)
         yield UnaryMethod(f"/{SERVICE}/ScoreBatch", "score", self.score_batch)
+        yield BidirectionalMethod(f"/{SERVICE}/ScoreStream", "score", self.score_stream)
         yield UnaryMethod(f"/{SERVICE}/GetFeatures", "score", self.get_features)
+        yield UnaryMethod(f"/{SERVICE}/Explain", "score", self.explain)
+        yield UnaryMethod(f"/{SERVICE}/ListModels", "score", self.list_models)
 
     async def score(self, data: bytes, _call: Call) -> bytes:
         """``ScoreRequest`` to ``ScoreResponse``."""
         message = pb.ScoreRequest()
         parse_into(message, data)
+        scored = await self._score_one(message)
+        self._records.send(scored)
+        self._meter.note(scored)
+        return whole_answer(scored)
+
+    async def explain(self, data: bytes, _call: Call) -> bytes:
+        """``ExplainRequest`` to ``ExplainResponse``."""
+        message = pb.ExplainRequest()
+        parse_into(message, data)
+        scored = await self._score_one(message.question)
+        output = explained_output(scored, message.class_name)
+        explained = await scored.model.explainer.explain(scored.vector.values, output)
+        return explanation(scored, output, explained, message.top).SerializeToString()
+
+    async def list_models(self, data: bytes, _call: Call) -> bytes:
+        """``ListModelsRequest`` to ``ListModelsResponse``."""
+        message = pb.ListModelsRequest()
+        parse_into(message, data)
+        models = [self._models.find(message.model)] if message.model else self._models.served.values()
+        infos = [model_info(model, self._models.since_us(model)) for model in models]
+        infos.sort(key=lambda info: (info.model, info.arm))
+        return pb.ListModelsResponse(models=infos).SerializeToString()
+
+    async def _score_one(self, message: pb.ScoreRequest) -> Scored:
+        """The score of one row, which nobody has been told of yet."""
         model = self._models.find(message.model)
         asked = self._asked(model, message, to_us(message))
-        fetched = await self._fetcher.fetch(model.inputs.views, model.inputs.keys, [asked.entity])
+        fetched = await self._fetch(self._fetcher, model, [asked])
         (outcome,) = score_rows(model, [asked], fetched, self._clock.now_us())
         if isinstance(outcome, Exception):
             raise outcome
-        self._records.send(outcome)
-        self._meter.note(outcome)
-        return whole_answer(outcome)
+        return outcome
 
     async def score_batch(self, data: bytes, call: Call) -> bytes:
         """``ScoreBatchRequest`` to ``ScoreBatchResponse``.
@@ -114,10 +158,24 @@ class Core:
         for begin in range(0, len(message.rows), CHUNK_ROWS):
             if not call.is_wanted:
                 raise DeadlinePassedError
-            rows = message.rows[begin : begin + CHUNK_ROWS]
-            outcomes = await self._score_chunk(model, rows, as_of_us, is_first=begin == 0)
+            rows = [self._try_asked(model, row, as_of_us) for row in message.rows[begin : begin + CHUNK_ROWS]]
+            outcomes = await self._score_chunk(model, rows, is_first=begin == 0)
             parts.append(batch_rows(outcomes))
         return b"".join(parts)
+
+    async def score_stream(self, messages: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
+        """``ScoreRequest`` messages to ``RowResult`` messages: one each, in order; `STREAM_ROWS` are under way at most.
+
+        What has come by the time that the row before it is answered is fetched and scored together.
+        """
+        async for some in gathered(messages, STREAM_ROWS):
+            if not call.is_wanted:
+                raise DeadlinePassedError
+            questions = [self._try_question(data) for data in some]
+            for model, group in groupby(questions, key=lambda question: question.model):
+                rows = [question.row for question in group]
+                for outcome in await self._score_chunk(model, rows, is_first=False):
+                    yield stream_result(outcome)
 
     async def get_features(self, data: bytes, _call: Call) -> bytes:
         """``GetFeaturesRequest`` to ``GetFeaturesResponse``."""
@@ -134,13 +192,12 @@ class Core:
         return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
 
     async def _score_chunk(
-        self, model: ServedModel, rows: list[pb.BatchRow], as_of_us: int | None, *, is_first: bool
+        self, model: ServedModel | None, rows: Sequence[Asked | Exception], *, is_first: bool
     ) -> list[Scored | Exception]:
-        """Score some rows of a batch, record them, and keep the order."""
-        asked = [self._try_asked(model, row, as_of_us) for row in rows]
-        good = [one for one in asked if isinstance(one, Asked)]
-        outcomes = iter(await self._fetch_and_score(model, good, is_first=is_first)) if good else iter(())
-        answers = [one if isinstance(one, Exception) else next(outcomes) for one in asked]
+        """Score some rows, record them, and keep the order."""
+        good = [row for row in rows if isinstance(row, Asked)]
+        outcomes = iter(await self._fetch_and_score(model, good, is_first=is_first) if model and good else ())
+        answers = [row if isinstance(row, Exception) else next(outcomes) for row in rows]
         for answer in answers:
             if isinstance(answer, Scored):
                 self._records.send(answer)
@@ -149,23 +206,43 @@ class Core:
             status = status_of(answer)
             self._meter.note(RowFailed(status.code))
             if is_ours(status):
-                logger.error("row_failed", model=model.name, exc_info=answer)
+                logger.error("row_failed", model=model and model.name, exc_info=answer)
         return answers
 
     async def _fetch_and_score(
         self, model: ServedModel, rows: list[Asked], *, is_first: bool
     ) -> list[Scored | Exception]:
         try:
-            fetched = await self._batch_fetcher.fetch(
-                model.inputs.views, model.inputs.keys, [row.entity for row in rows]
-            )
+            fetched = await self._fetch(self._batch_fetcher, model, rows)
         except UnavailableError as error:
-            if is_first:  # nothing is lost by failing the whole call, and the caller sees at once what it is
+            supplied = [row for row in rows if row.vector is not None]
+            if is_first and not supplied:  # nothing is lost by failing the whole call, and the caller sees it at once
                 raise
-            return [error] * len(rows)
+            outcomes = iter(score_rows(model, supplied, NOTHING_FETCHED, self._clock.now_us()))
+            return [error if row.vector is None else next(outcomes) for row in rows]
         return score_rows(model, rows, fetched, self._clock.now_us())
 
-    def _try_asked(self, model: ServedModel, row: pb.BatchRow, as_of_us: int | None) -> Asked | Exception:
+    async def _fetch(self, fetcher: Fetcher, model: ServedModel, rows: Sequence[Asked]) -> Fetched:
+        """States of those rows that brought no vector."""
+        entities = [row.entity for row in rows if row.vector is None]
+        if not entities:
+            await asyncio.sleep(0)  # others get their turn
+            return NOTHING_FETCHED
+        return await fetcher.fetch(model.inputs.views, model.inputs.keys, entities)
+
+    def _try_question(self, data: bytes) -> _Question:
+        """What one message of a stream asks for, and of which model; or why that cannot be told."""
+        message = pb.ScoreRequest()
+        try:
+            parse_into(message, data)
+            model = self._models.find(message.model)
+        except MillstreamError as error:
+            return _Question(None, error)
+        return _Question(model, self._try_asked(model, message, None))
+
+    def _try_asked(
+        self, model: ServedModel, row: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None
+    ) -> Asked | Exception:
         try:
             own_us = to_us(row)
             return self._asked(model, row, as_of_us if own_us is None else own_us)
@@ -173,12 +250,14 @@ class Core:
             return error
 
     def _asked(self, model: ServedModel, message: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None) -> Asked:
-        """What one row asks for; RequestError where its keys are wrong."""
+        """What one row asks for; RequestError where its keys or its vector are wrong."""
+        vector = vector_of(model.inputs, message) if message.HasField("vector") else None
         return Asked(
             request_id=message.request_id or f"{self._id_prefix}-{next(self._ids)}",
-            entity=model.inputs.keys.parse(message.entity),
+            entity=model.inputs.keys.parse(message.entity) if vector is None or message.entity else {},
             as_of_us=as_of_us,
             request=to_scalars(message.request) if message.request else {},
+            vector=vector,
         )
 
     def _inputs(self, message: pb.GetFeaturesRequest) -> Inputs:
@@ -192,3 +271,10 @@ class Core:
             problem = f"{name!r} is not declared" if name else "several are declared and none was named"
             raise UnknownNameError("service", problem, f"name one of {sorted(services)}")
         return services[name]
+
+
+def vector_of(inputs: Inputs, message: pb.ScoreRequest | pb.BatchRow) -> Vector:
+    """The vector that a row brings."""
+    if message.request:
+        raise RequestError("request", "comes beside a vector, which has all features", "send one of the two")
+    return inputs.assembler.supplied(message.vector.values, message.vector.names)

@@ -16,7 +16,7 @@ _KIND = {"string": "text", "int32": "integer", "int64": "integer"}
 class EntityKeys:
     """The join keys of some views: reads them from a request, and names the hashes that they lead to.
 
-    ``row_of_view`` tells, for each view, which of `store_keys` holds its states.
+    ``types`` tells the type of each; ``row_of_view``, for each view, which of `store_keys` holds its states.
     """
 
     def __init__(self, project: str, views: Sequence[ViewPlan]) -> None:
@@ -24,6 +24,7 @@ class EntityKeys:
         for key in (key for view in views for key in view.keys):
             if self._keys.setdefault(key.name, key).type != key.type:
                 raise RequestError(key.name, "has two types in one service", "declare the join key with one type")
+        self.types = {key.name: key.type for key in self._keys.values()}
         groups = list(dict.fromkeys(view.keys for view in views))
         self._layouts = [(KeyLayout(project, group), tuple(key.name for key in group)) for group in groups]
         self.row_of_view = tuple(groups.index(view.keys) for view in views)

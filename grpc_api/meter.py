@@ -68,9 +68,9 @@ class Meter:
 
     def _count_score(self, scored: Scored) -> None:
         model, metrics = scored.model, self._metrics
-        metrics.scores.labels(model.name, model.version, model.arm, scored.decision).inc()
+        metrics.scores.labels(model.name, model.version, model.arm, scored.prediction.decision).inc()
         for note in scored.vector.notes:
             metrics.notes.labels(note.reason).inc()
-        newest_us = scored.finished.newest_us
-        if newest_us is not None:
-            metrics.feature_age.observe((scored.as_of_us - newest_us) * _MICROSECOND)
+        finished = scored.finished
+        if finished is not None and finished.newest_us is not None:
+            metrics.feature_age.observe((scored.as_of_us - finished.newest_us) * _MICROSECOND)

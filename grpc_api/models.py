@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from features.clock import Clock, SystemClock
 from features.errors import CorruptError, MillstreamError, NotServingError
 from grpc_api.pointer import POINTER, Pointer, read_pointer
 from grpc_api.served_model import ServedModel
@@ -21,8 +22,15 @@ logger: Final = structlog.get_logger(__name__)
 class Models:
     """Models by name; replaced as a whole, so a request keeps the one that it began with."""
 
-    def __init__(self, served: Mapping[str, ServedModel] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        served: Mapping[str, ServedModel] = MappingProxyType({}),
+        *,
+        clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
+    ) -> None:
         self._served = served
+        self._clock = clock
+        self._since_us: Mapping[tuple[str, str], tuple[str, int]] = {}
 
     @property
     def served(self) -> Mapping[str, ServedModel]:
@@ -31,7 +39,15 @@ class Models:
 
     def put(self, model: ServedModel) -> None:
         """Serve this version from the next request on."""
+        digest, _ = self._since_us.get((model.name, model.arm), ("", 0))
+        if digest != model.digest:
+            since = (model.digest, self._clock.now_us())
+            self._since_us = {**self._since_us, (model.name, model.arm): since}
         self._served = {**self._served, model.name: model}
+
+    def since_us(self, model: ServedModel) -> int:
+        """When a model that serves began to, as its arm."""
+        return self._since_us[model.name, model.arm][1]
 
     def find(self, name: str) -> ServedModel:
         """The model of that name; without a name, the only one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
@@ -30,25 +31,30 @@ class _Own(msgspec.Struct, gc=False):
     raw_score: float
     score: float
     decision: str
+    raw_scores: Sequence[float]
+    scores: Sequence[float]
     notes: list[Note]
-    source: Literal["fetched", "supplied"] = "fetched"
+    source: Literal["fetched", "supplied"]
 
 
 def encode_record(scored: Scored) -> bytes:
     """The record of a score, in JSON."""
-    asked, vector = scored.asked, scored.vector
+    asked, vector, finished, prediction = scored.asked, scored.vector, scored.finished, scored.prediction
     own = _Own(
         asked.request_id,
         _instant(scored.scored_at_us),
         scored.as_of_us,
         asked.entity,
         asked.request,
-        readings(scored.model.inputs, scored.finished, scored.births),
+        () if finished is None else readings(scored.model.inputs, finished, scored.births),
         vector.values,
-        scored.raw_score,
-        scored.score,
-        scored.decision,
+        prediction.raw_score,
+        prediction.score,
+        prediction.decision,
+        scored.raw_scores if prediction.scores else (),
+        prediction.scores,
         vector.notes,
+        "supplied" if finished is None else "fetched",
     )
     return b"%b,%b" % (_encode(own)[:-1], scored.model.record_fields)
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from features.errors import RequestError
+from features.head import Prediction
 from features.nouns import KeyValue
-from features.sigmoid import sigmoid
 from features.vector import RequestValue, Vector
 from grpc_api.births import Births
 from grpc_api.finishing import Finished, finish
@@ -17,27 +18,30 @@ from grpc_api.served_model import ServedModel
 
 
 class Asked(NamedTuple):
-    """One row of a request, checked. ``as_of_us`` None means now."""
+    """One row of a request, checked. ``as_of_us`` None means now, a ``vector`` that nothing is fetched."""
 
     request_id: str
     entity: dict[str, KeyValue]
     as_of_us: int | None
     request: dict[str, RequestValue]
+    vector: Vector | None = None
 
 
 class Scored(NamedTuple):
-    """One score, with all that its answer and its record say."""
+    """One score, with all that its answer and its record say.
+
+    ``finished`` is None where the caller supplied the vector. ``raw_scores`` are those of all outputs.
+    """
 
     model: ServedModel
     asked: Asked
     as_of_us: int
     scored_at_us: int
     births: Births
-    finished: Finished
+    finished: Finished | None
     vector: Vector
-    raw_score: float
-    score: float
-    decision: str
+    raw_scores: Sequence[float]
+    prediction: Prediction
 
 
 class _Ready(NamedTuple):
@@ -45,26 +49,42 @@ class _Ready(NamedTuple):
 
     asked: Asked
     as_of_us: int
-    finished: Finished
+    finished: Finished | None
     vector: Vector
 
 
 def score_rows(model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int) -> list[Scored | Exception]:
-    """Score rows whose states were fetched; what is wrong with one row is its outcome alone."""
-    prepared = [_prepare(model, asked, stored, now_us) for asked, stored in zip(rows, fetched.rows, strict=True)]
+    """Score rows; what is wrong with one row is its outcome alone.
+
+    ``fetched`` holds the states of those rows that brought no vector, in their order.
+    """
+    stored = iter(fetched.rows)
+    prepared = [
+        _prepare(model, asked, next(stored), now_us) if asked.vector is None else _supplied(asked, asked.vector, now_us)
+        for asked in rows
+    ]
     vectors = [one.vector.values for one in prepared if isinstance(one, _Ready)]
     raws = iter(model.scorer.raw_scores(np.array(vectors)).tolist() if vectors else ())
-    outcomes: list[Scored | Exception] = []
-    for one in prepared:
-        if isinstance(one, Exception):
-            outcomes.append(one)
-            continue
-        raw = next(raws)
-        score = sigmoid(raw)
-        decision = model.decision.of(score)
-        asked, as_of_us, finished, vector = one
-        outcomes.append(Scored(model, asked, as_of_us, now_us, fetched.births, finished, vector, raw, score, decision))
-    return outcomes
+    return [
+        one if isinstance(one, Exception) else _predict(model, one, next(raws), fetched.births, now_us)
+        for one in prepared
+    ]
+
+
+def _predict(
+    model: ServedModel, ready: _Ready, raws: Sequence[float], births: Births, now_us: int
+) -> Scored | Exception:
+    try:
+        prediction = model.head.predict(raws)
+    except RequestError as error:
+        return error
+    asked, as_of_us, finished, vector = ready
+    return Scored(model, asked, as_of_us, now_us, births, finished, vector, raws, prediction)
+
+
+def _supplied(asked: Asked, vector: Vector, now_us: int) -> _Ready:
+    """A row whose vector the caller supplied."""
+    return _Ready(asked, now_us if asked.as_of_us is None else asked.as_of_us, None, vector)
 
 
 def _prepare(model: ServedModel, asked: Asked, stored: Sequence[bytes | None], now_us: int) -> _Ready | Exception:

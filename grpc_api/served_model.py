@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from features.bundle import MODEL, Decision, Manifest, read_bundle
+from features.bundle import Manifest, read_bundle
 from features.errors import BundleCorruptError, PlanMismatchError
+from features.head import Head, Task
 from features.kernels import open_kernel
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import compiled_at, functions_of, shelved_plan
 from features.vector import Assembler, MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.entity import EntityKeys
+from grpc_api.model_explainer import ModelExplainer
 from grpc_api.pointer import ARM, Pointer
-from grpc_api.session import RawScorer
+from grpc_api.session import RawScorer, open_scorer
 
 
 class Inputs:
@@ -46,12 +48,14 @@ class ServedModel(NamedTuple):
     version: str
     digest: str
     arm: str
+    task: Task
     plan_hash: str
     inputs: Inputs
     bare: Inputs
     features: tuple[str, ...]
-    decision: Decision
+    head: Head
     scorer: RawScorer
+    explainer: ModelExplainer
     view_hashes: dict[str, str]
     signature: bytes
     record_fields: bytes
@@ -108,12 +112,14 @@ def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarati
         version=pointer.version,
         digest=bundle.digest,
         arm=ARM,
+        task=manifest.task,
         plan_hash=declarations.plan.hash,
         inputs=inputs,
         bare=Inputs(declarations, manifest.service, MissingPolicy()),
         features=names,
-        decision=manifest.decision,
-        scorer=RawScorer(bundle.file(MODEL), len(names)),
+        head=manifest.head,
+        scorer=open_scorer(bundle),
+        explainer=ModelExplainer(bundle),
         view_hashes=view_hashes,
         signature=signature.SerializeToString(),
         record_fields=msgspec.json.encode(
@@ -126,6 +132,8 @@ def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarati
                 "plan_hash": declarations.plan.hash,
                 "service": manifest.service,
                 "features": names,
+                "link": manifest.link,
+                "classes": manifest.classes,
             }
         )[1:],
     )

@@ -61,7 +61,7 @@ class Scorer:
         clock: Clock,
     ) -> None:
         self._declared = declared
-        models = Models()
+        models = Models(clock=clock)
         self._meter = Meter(metrics)
         self._told: dict[str, tuple[str, str, str]] = {}
         self._metrics = metrics

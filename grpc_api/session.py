@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from features.bundle import MODEL_INPUT, MODEL_OUTPUT
+from features.bundle import MODEL, MODEL_INPUT, MODEL_OUTPUT, Bundle
 from features.errors import BundleCorruptError
 
 Doubles = npt.NDArray[np.float64]
@@ -17,12 +17,12 @@ _OUTPUTS: Final = (MODEL_OUTPUT,)
 
 
 class RawScorer:
-    """One ONNX model. May be called by several threads at once.
+    """One ONNX model, of so many inputs and outputs a row. May be called by several threads at once.
 
     One thread per call: with two, batches above 50 rows are split and summed in another order, which changes bits.
     """
 
-    def __init__(self, model: Path, n_features: int) -> None:
+    def __init__(self, model: Path, n_features: int, n_outputs: int = 1) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -32,11 +32,19 @@ class RawScorer:
             session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
             self._run = session.run
             self.n_features = n_features
-            self.raw_scores(np.zeros((2, n_features)))
+            shape = self.raw_scores(np.zeros((2, n_features))).shape
         except Exception as error:
             raise BundleCorruptError(str(model), f"does not run on {n_features} features ({error})") from error
+        if shape != (2, n_outputs):
+            raise BundleCorruptError(str(model), f"gives {shape} for 2 rows, its manifest says {(2, n_outputs)}")
 
     def raw_scores(self, rows: Doubles) -> Doubles:
-        """Raw scores ``[n]`` of rows ``[n, k]``."""
+        """Raw scores ``[n, c]`` of rows ``[n, k]``."""
         (raw,) = self._run(_OUTPUTS, {MODEL_INPUT: rows})
-        return raw[:, 0]  # type: ignore[no-any-return]  # onnxruntime ships no types
+        return raw  # type: ignore[no-any-return]  # onnxruntime ships no types
+
+
+def open_scorer(bundle: Bundle) -> RawScorer:
+    """The model of a bundle."""
+    manifest = bundle.manifest
+    return RawScorer(bundle.file(MODEL), len(manifest.features), manifest.head.n_outputs)

@@ -23,6 +23,13 @@ class UnknownNameError(RequestError):
     """A request names a model or a feature service that there is not."""
 
 
+class NotExplainableError(BadInputError):
+    """A model of which no exact contributions are known."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"model {model}: no exact contributions are known of its kind; ask for the score alone")
+
+
 class DeadlinePassedError(UnavailableError):
     """The caller's deadline passed before the work was done."""
 
@@ -38,6 +45,7 @@ class Code(IntEnum):
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     FAILED_PRECONDITION = 9
+    UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
     DATA_LOSS = 15
@@ -55,6 +63,7 @@ UNKNOWN: Final = Status(Code.INTERNAL, "the server failed; its log has the detai
 STATUS_OF: Final[tuple[tuple[type[MillstreamError], Code, str | None], ...]] = (
     # The first that fits holds; a text replaces the error's own message.
     (UnknownNameError, Code.NOT_FOUND, None),
+    (NotExplainableError, Code.UNIMPLEMENTED, None),
     (BadInputError, Code.INVALID_ARGUMENT, None),
     (DeadlinePassedError, Code.DEADLINE_EXCEEDED, None),
     (UnavailableError, Code.UNAVAILABLE, None),

@@ -23,13 +23,13 @@ from features.bundle import (
     MODEL_OUTPUT,
     REFERENCE,
     Bundle,
-    Decision,
     Manifest,
     TrainingWindow,
     write_manifest,
 )
 from features.feast_layout import entity_key
 from features.golden import GoldenRows, write_golden
+from features.head import Decision, Head, Task
 from features.kernels import open_kernel
 from features.memory_store import MemoryStore
 from features.nouns import KeyValue, ScoreRecord
@@ -46,6 +46,7 @@ from features.plan import (
     ViewPlan,
 )
 from features.settings import ScorerSettings
+from features.shapley import LinearTables, write_explanation
 from features.store import Birth, StateWrite, Store, StoreReader
 from features.vector import MissingPolicy
 from grpc_api.metrics import ScorerMetrics
@@ -169,27 +170,26 @@ async def put_events(
     assert await store.write_states(view.name, BIRTH, [write]) == [None]
 
 
-def linear_model(weights: Sequence[float], bias: float = 0.0) -> onnx.ModelProto:
-    """Raw score = weights · features + bias; NaN counts as 0."""
-    k = len(weights)
+def linear_model(weights: np.ndarray, biases: np.ndarray) -> onnx.ModelProto:
+    """Raw scores = weights · features + biases, ``weights`` being ``[outputs, features]``; NaN counts as 0."""
+    n_outputs, n_features = weights.shape
     nodes = [
         helper.make_node("IsNaN", [MODEL_INPUT], ["missing"]),
         helper.make_node("Where", ["missing", "zero", MODEL_INPUT], ["filled"]),
-        helper.make_node("Gemm", ["filled", "weights", "bias"], [MODEL_OUTPUT]),
+        helper.make_node("Gemm", ["filled", "weights", "biases"], [MODEL_OUTPUT]),
     ]
-    constants = {
-        "zero": np.zeros(1),
-        "weights": np.array(weights, dtype=np.float64).reshape(k, 1),
-        "bias": np.array([bias]),
-    }
+    constants = {"zero": np.zeros(1), "weights": np.ascontiguousarray(weights.T), "biases": biases}
     graph = helper.make_graph(
         nodes,
         "linear",
-        [helper.make_tensor_value_info(MODEL_INPUT, TensorProto.DOUBLE, [None, k])],
-        [helper.make_tensor_value_info(MODEL_OUTPUT, TensorProto.DOUBLE, [None, 1])],
+        [helper.make_tensor_value_info(MODEL_INPUT, TensorProto.DOUBLE, [None, n_features])],
+        [helper.make_tensor_value_info(MODEL_OUTPUT, TensorProto.DOUBLE, [None, n_outputs])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+BUYS = Head("sigmoid", (), Decision(thresholds=(0.9,), names=("leaves", "buys")))
 
 
 def write_bundle(
@@ -197,28 +197,40 @@ def write_bundle(
     *,
     model: str = "buys",
     service: str = "buyers",
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float] | Sequence[Sequence[float]] | None = None,
     bias: float = 0.0,
+    task: Task = "binary",
+    head: Head = BUYS,
     missing: MissingPolicy = MissingPolicy(),
     plan: Plan = PLAN,
     golden_error: float = 0.0,
+    explained: bool = True,
 ) -> Bundle:
-    """A bundle of a linear model (default weights exact in binary); ``golden_error`` makes its golden rows wrong."""
+    """A bundle of a linear model (default weights exact in binary); ``golden_error`` makes its golden rows wrong.
+
+    ``weights`` are one row for each class of the head.
+    """
     folder.mkdir(parents=True)
     names = plan.service(service).feature_names
-    weights = [1.0, 0.25, 0.0, 0.0, 0.0][: len(names)] if weights is None else weights
-    (folder / MODEL).write_bytes(linear_model(weights, bias).SerializeToString())
+    table = np.array([1.0, 0.25, 0.0, 0.0, 0.0][: len(names)] if weights is None else weights, np.float64, ndmin=2)
+    biases = np.full(len(table), bias)
+    (folder / MODEL).write_bytes(linear_model(table, biases).SerializeToString())
     rows = np.random.default_rng(1).normal(size=(64, len(names)))
-    raws = rows @ np.array(weights) + bias if golden_error else run_onnx(folder / MODEL, rows)
-    write_golden(folder / GOLDEN, names, GoldenRows(rows, raws + golden_error))
-    for name in (EXPLAIN, MODEL_CARD, REFERENCE):
+    raws = rows @ table.T + biases if golden_error else run_onnx(folder / MODEL, rows, head.n_outputs)
+    write_golden(folder / GOLDEN, names, GoldenRows(rows, raws + golden_error), head.classes)
+    ones, zeros = np.ones(len(names)), np.zeros(len(names))
+    tables = LinearTables(weights=table, biases=biases, means=ones, fills=zeros)
+    write_explanation(folder / EXPLAIN, tables if explained else None)
+    for name in (MODEL_CARD, REFERENCE):
         (folder / name).write_bytes(b"")
     now = datetime(2026, 1, 2, tzinfo=UTC)
     return write_manifest(
         folder,
         Manifest(
             model=model,
-            task="binary",
+            task=task,
+            link=head.link,
+            classes=head.classes,
             project=plan.project,
             service=service,
             created_at=now,
@@ -227,7 +239,7 @@ def write_bundle(
             transforms_sha256=plan.transforms_sha256,
             features=names,
             missing=missing,
-            decision=Decision(threshold=0.9, positive="buys", negative="leaves"),
+            decision=head.decision,
             window=TrainingWindow(first_at=now, last_at=now, rows=1, positives=1),
             data_fingerprint="none",
             metrics={},
@@ -237,11 +249,11 @@ def write_bundle(
     )
 
 
-def run_onnx(path: Path, rows: np.ndarray) -> np.ndarray:
+def run_onnx(path: Path, rows: np.ndarray, n_outputs: int = 1) -> np.ndarray:
     """Raw scores of rows."""
     from grpc_api.session import RawScorer
 
-    return RawScorer(path, rows.shape[1]).raw_scores(rows)
+    return RawScorer(path, rows.shape[1], n_outputs).raw_scores(rows)
 
 
 def publish(models: Path, version: str, **bundle: Any) -> Bundle:

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.head import Head, Prediction
 from features.nouns import Note
 from features.vector import Vector
 from grpc_api import answers
@@ -62,6 +63,8 @@ def test_instants_and_durations_are_those_of_protobuf(us: int) -> None:
     as_of_us=instants,
     newest_us=st.none() | instants,
     noted=st.lists(notes, max_size=5),
+    classes=st.lists(st.tuples(doubles, doubles), max_size=3),
+    supplied=st.booleans(),
 )
 def test_an_answer_says_what_was_scored(
     score: float,
@@ -71,35 +74,40 @@ def test_an_answer_says_what_was_scored(
     as_of_us: int,
     newest_us: int | None,
     noted: list[Note],
+    classes: list[tuple[float, float]],
+    supplied: bool,
 ) -> None:
-    """Alone, and as a row of a batch."""
+    """Alone, as a row of a batch, and in a stream."""
     expected = pb.ScoreResponse(score=score, raw_score=raw_score, decision=decision, request_id=request_id)
     set_timestamp(expected.as_of, as_of_us)
-    if newest_us is not None:
+    if newest_us is not None and not supplied:
         set_duration(expected.newest_feature_age, as_of_us - newest_us)
     expected.notes.extend(map(from_note, noted))
+    for number, (own, raw) in enumerate(classes):
+        expected.classes.add(name=f"c{number}", score=own, raw_score=raw)
     scored = Scored(
-        model=model_named("buys"),
+        model=model_named("buys", len(classes)),
         asked=Asked(request_id, {}, None, {}),
         as_of_us=as_of_us,
         scored_at_us=0,
         births=Births(),
-        finished=Finished({}, [], newest_us),
+        finished=None if supplied else Finished({}, [], newest_us),
         vector=Vector([], noted),
-        raw_score=raw_score,
-        score=score,
-        decision=decision,
+        raw_scores=[raw for _, raw in classes] or [raw_score],
+        prediction=Prediction(raw_score, score, decision, tuple(own for own, _ in classes)),
     )
     rows = pb.ScoreBatchResponse.FromString(answers.batch_rows([scored, scored])).rows
     assert [row.answer for row in rows] == [expected, expected]
     expected.model = "buys"
     assert pb.ScoreResponse.FromString(answers.whole_answer(scored)) == expected
+    assert pb.RowResult.FromString(answers.stream_result(scored)) == pb.RowResult(answer=expected)
 
 
-def model_named(name: str) -> ServedModel:
-    """Of which answers need the signature alone."""
-    empty = dict.fromkeys(ServedModel._fields)
-    return ServedModel(**(empty | {"signature": pb.ScoreResponse(model=name).SerializeToString()}))  # type: ignore[arg-type]
+def model_named(name: str, n_classes: int) -> ServedModel:
+    """Of which answers need the signature and the classes alone."""
+    signature = pb.ScoreResponse(model=name).SerializeToString()
+    head = Head("identity", tuple(f"c{number}" for number in range(n_classes)))
+    return ServedModel(**(dict.fromkeys(ServedModel._fields) | {"signature": signature, "head": head}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError()])
