@@ -1,22 +1,33 @@
-"""What the client gives back and takes, and how the protocol's messages become it."""
+"""What the client takes and gives back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
 
-import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
+Scalar: TypeAlias = str | int | float | bool | None
+Entity: TypeAlias = Mapping[str, str | int]
 
-from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.client_errors import CallRefusedError
+Vector: TypeAlias = Sequence[float | None] | Mapping[str, float | None]
+"""A model's whole input, None or NaN for null: in the model's order, or by ``view:feature``."""
 
-Scalar = str | int | float | bool | None
-Entity = Mapping[str, str | int]
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How to speak with a server that has TLS: PEM files.
+
+    ``authorities`` signed the server's certificate (None: those that grpcio brings); ``certificate`` and ``key`` are
+    the client's own, for servers that ask for them; ``server_name`` is what the server's certificate must name, where
+    that is not the host of the address.
+    """
+
+    authorities: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +40,20 @@ class FeatureNote:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassResult:
+    """One class of a model of several: its probability, and its raw score."""
+
+    name: str
+    score: float
+    raw_score: float
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreResult:
-    """One score. ``newest_feature_age`` is None where no view knows the entity."""
+    """One score. ``newest_feature_age`` is None where no view knows the entity.
+
+    Of a model of several ``classes``, score and raw score are those of the class decided on.
+    """
 
     score: float
     raw_score: float
@@ -43,11 +66,69 @@ class ScoreResult:
     version: str
     arm: str
     view_hashes: Mapping[str, str]
+    classes: tuple[ClassResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one feature contributed to a raw score; ``value`` is what the model was given, None for NaN."""
+
+    feature: str
+    value: float | None
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``base``, all ``contributions`` and ``rest`` sum to ``raw_score``: of several classes, that of ``class_name``.
+
+    ``rest`` is the sum of the contributions that were left out.
+    """
+
+    answer: ScoreResult
+    raw_score: float
+    base: float
+    contributions: tuple[Contribution, ...]
+    rest: float
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """One feature of a model's vector, and what stands in where it is missing: ``nan``, ``fail`` or a number."""
+
+    name: str
+    missing: str | float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One version of a model that serves, as one arm.
+
+    ``join_keys`` and ``request_fields`` are names with their types. A score that reaches ``thresholds[i]`` and no
+    higher one means ``decisions[i + 1]``.
+    """
+
+    model: str
+    version: str
+    arm: str
+    digest: str
+    task: str
+    service: str
+    inputs: tuple[ModelInput, ...]
+    join_keys: Mapping[str, str]
+    request_fields: Mapping[str, str]
+    classes: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    decisions: tuple[str, ...]
+    view_hashes: Mapping[str, str]
+    serving_since: datetime
+    explainable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RowFailure:
-    """Why one row of a batch has no score; ``code`` is the name of a gRPC status code."""
+    """Why one row has no score; ``code`` is the name of a gRPC status code."""
 
     code: str
     message: str
@@ -79,110 +160,13 @@ class FeatureSet:
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One row of a batch; what is left out is taken from the batch, or from the server's clock."""
+    """One row of a batch or stream; what is left out is taken from the batch, or from the server's clock.
 
-    entity: Entity
+    A row has an entity whose features are fetched, or a vector that is scored as it is.
+    """
+
+    entity: Entity = field(default_factory=dict)
     as_of: datetime | None = None
     request: Mapping[str, Scalar] = field(default_factory=dict)
     request_id: str = ""
-
-
-def to_value(scalar: Scalar) -> pb.Value:
-    """A scalar as the protocol has it; a bool is not an integer."""
-    if scalar is None:
-        return pb.Value()
-    if isinstance(scalar, bool):
-        return pb.Value(flag=scalar)
-    if isinstance(scalar, str):
-        return pb.Value(text=scalar)
-    if isinstance(scalar, int):
-        return pb.Value(integer=scalar)
-    return pb.Value(number=scalar)
-
-
-def to_values(scalars: Mapping[str, Scalar] | Entity) -> dict[str, pb.Value]:
-    """A map of scalars as the protocol has it."""
-    return {name: to_value(scalar) for name, scalar in scalars.items()}
-
-
-def to_row(row: BatchRow | Entity) -> pb.BatchRow:
-    """A row of a batch as the protocol has it."""
-    if not isinstance(row, BatchRow):
-        return pb.BatchRow(entity=to_values(row))
-    return pb.BatchRow(
-        entity=to_values(row.entity),
-        as_of=to_timestamp(row.as_of),
-        request=to_values(row.request),
-        request_id=row.request_id,
-    )
-
-
-def to_timestamp(instant: datetime | None) -> Timestamp | None:
-    """An aware instant as the protocol has it; what is finer than a microsecond does not exist here."""
-    if instant is None:
-        return None
-    if instant.tzinfo is None:
-        raise CallRefusedError(f"as_of {instant} has no time zone; write datetime(…, tzinfo=UTC)")
-    seconds, us = divmod((instant - EPOCH) // timedelta(microseconds=1), 1_000_000)
-    return Timestamp(seconds=seconds, nanos=us * 1_000)
-
-
-def from_timestamp(stamp: Timestamp) -> datetime:
-    """An instant of the protocol, aware, in UTC."""
-    return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1_000)
-
-
-def _number(value: pb.Value) -> int | float | None:
-    kind = value.WhichOneof("kind")
-    return None if kind is None else getattr(value, kind)
-
-
-def _presence(presence: pb.Feature.Presence) -> str:
-    return pb.Feature.Presence.Name(presence).lower()
-
-
-def _notes(notes: Sequence[pb.Note]) -> tuple[FeatureNote, ...]:
-    return tuple(FeatureNote(note.feature, pb.Note.Reason.Name(note.reason).lower(), note.defaulted) for note in notes)
-
-
-def from_answer(answer: pb.ScoreResponse, who: pb.ScoreResponse | pb.ScoreBatchResponse) -> ScoreResult:
-    """The answer to one row, and who gave it."""
-    age = answer.newest_feature_age
-    return ScoreResult(
-        score=answer.score,
-        raw_score=answer.raw_score,
-        decision=answer.decision,
-        as_of=from_timestamp(answer.as_of),
-        newest_feature_age=age.ToTimedelta() if answer.HasField("newest_feature_age") else None,
-        notes=_notes(answer.notes),
-        request_id=answer.request_id,
-        model=who.model,
-        version=who.version,
-        arm=who.arm,
-        view_hashes=dict(who.view_hashes),
-    )
-
-
-def to_feature_set(response: pb.GetFeaturesResponse) -> FeatureSet:
-    """The answer to a request for features."""
-    return FeatureSet(
-        service=response.service,
-        as_of=from_timestamp(response.as_of),
-        features=tuple(
-            FeatureReading(feature.name, _number(feature.value), _presence(feature.presence))
-            for feature in response.features
-        ),
-        notes=_notes(response.notes),
-    )
-
-
-def to_outcome(row: pb.RowResult, batch: pb.ScoreBatchResponse) -> ScoreResult | RowFailure:
-    """The answer to one row of a batch."""
-    if row.HasField("answer"):
-        return from_answer(row.answer, batch)
-    return RowFailure(code_name(row.error.code), row.error.message)
-
-
-def code_name(code: int) -> str:
-    """Name of a gRPC status code."""
-    return next((known.name for known in grpc.StatusCode if known.value[0] == code), str(code))
+    vector: Vector | None = None

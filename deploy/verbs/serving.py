@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.invocation import Invocation, Outcome
+
+if TYPE_CHECKING:
+    from grpc_api.client_types import Explanation
 
 AS_OF = Annotated[str | None, typer.Option("--as-of", help="Instant to score at, UTC; none: now.")]
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
@@ -15,7 +18,18 @@ OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Entity keys and request fields are options of their own: ``--<key> <value>``."""
 
 
-def score(call: Invocation, context: typer.Context, model: MODEL = None, as_of: AS_OF = None) -> Outcome:
+EXPLAIN = Annotated[bool, typer.Option("--explain", help="Show what each feature contributed, and leave no record.")]
+TOP = Annotated[int | None, typer.Option("--top", help="With --explain: only so many features.", min=1)]
+
+
+def score(
+    call: Invocation,
+    context: typer.Context,
+    model: MODEL = None,
+    as_of: AS_OF = None,
+    explain: EXPLAIN = False,
+    top: TOP = None,
+) -> Outcome:
     """Score one entity, named by its keys: millstream score --<key> <value>."""
     from deploy.instants import parse_instant
     from deploy.question import read_question
@@ -24,12 +38,19 @@ def score(call: Invocation, context: typer.Context, model: MODEL = None, as_of: 
     name, spec = call.domain.model(model)
     question = read_question(context.args, call.serving_plan, spec.service)
     instant = None if as_of is None else parse_instant("--as-of", as_of)
+    explained = None
     with Client(scorer_address(call)) as client:
-        found = client.score(question.entity, model=name, as_of=instant, request=question.request)
+        if explain:
+            explained = client.explain(question.entity, model=name, as_of=instant, request=question.request, top=top)
+            found = explained.answer
+        else:
+            found = client.score(question.entity, model=name, as_of=instant, request=question.request)
     age = None if found.newest_feature_age is None else found.newest_feature_age.total_seconds()
-    data = {
+    data: dict[str, Any] = {
         "score": found.score,
+        "raw_score": found.raw_score,
         "decision": found.decision,
+        "classes": {one.name: one.score for one in found.classes},
         "model": found.model,
         "version": found.version,
         "as_of": found.as_of.isoformat(),
@@ -40,10 +61,14 @@ def score(call: Invocation, context: typer.Context, model: MODEL = None, as_of: 
     }
     known = "unknown to every view" if age is None else f"last seen {age / 86_400:,.1f} days before"
     lines = [
-        f"{found.decision}: {found.score:.4f}",
+        f"{found.decision}: {found.score:.4f}" if found.decision else f"{found.score:,.6g}",
         f"  {found.model} version {found.version}, as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC, {known}",
+        *(f"  {one.name}: {one.score:.4f}" for one in found.classes),
         *(f"  note: {note.feature} {note.reason}" for note in found.notes),
     ]
+    if explained is not None:
+        data["explanation"] = explanation_of(explained)
+        lines += explanation_lines(explained)
     return Outcome(data, "\n".join(lines))
 
 
@@ -68,6 +93,28 @@ def features(call: Invocation, context: typer.Context, service: SERVICE = None, 
     width = max(len(feature.name) for feature in found.features)
     lines = [f"{feature.name:<{width}}  {show(feature.value)}" for feature in found.features]
     return Outcome(data, "\n".join(lines))
+
+
+def explanation_of(explained: Explanation) -> dict[str, Any]:
+    """An explanation as plain data."""
+    return {
+        "raw_score": explained.raw_score,
+        "base": explained.base,
+        "contributions": {one.feature: one.contribution for one in explained.contributions},
+        "rest": explained.rest,
+    }
+
+
+def explanation_lines(explained: Explanation) -> list[str]:
+    """An explanation for people: what sums to the raw score, with the value of each feature."""
+    parts = [(one.feature, one.contribution, show(one.value)) for one in explained.contributions]
+    if explained.rest:
+        parts.append(("all others", explained.rest, ""))
+    width = max(len(name) for name, _, _ in parts)
+    return [
+        f"  raw score {explained.raw_score:.4f} = {explained.base:.4f} on average, and by its features",
+        *(f"  {name:<{width}}  {contribution:>+9.4f}  {value}".rstrip() for name, contribution, value in parts),
+    ]
 
 
 def scorer_address(call: Invocation) -> str:

@@ -31,7 +31,9 @@ def test_the_server_imports_neither_feast_nor_mlflow_nor_pandas(module: str) -> 
 
 def test_the_client_loads_grpcio_and_the_stubs_alone() -> None:
     """So it starts in the time that grpcio takes, and needs little to be installed."""
-    held = modules_after("from millstream import Client, ScoreResult, ServerUnavailableError")
+    held = modules_after(
+        "from millstream import AsyncClient, Client, Retries, ScoreResult, ServerUnavailableError, Tls"
+    )
 
     ours = {
         "numpy",
