@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from itertools import count, groupby
 from secrets import token_hex
 from typing import Final, NamedTuple
@@ -161,6 +162,7 @@ class Core:
             rows = [self._try_asked(model, row, as_of_us) for row in message.rows[begin : begin + CHUNK_ROWS]]
             outcomes = await self._score_chunk(model, rows, is_first=begin == 0)
             parts.append(batch_rows(outcomes))
+            await asyncio.sleep(0)  # rows that bring their vectors wait for nothing else
         return b"".join(parts)
 
     async def score_stream(self, messages: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
@@ -168,14 +170,15 @@ class Core:
 
         What has come by the time that the row before it is answered is fetched and scored together.
         """
-        async for some in gathered(messages, STREAM_ROWS):
-            if not call.is_wanted:
-                raise DeadlinePassedError
-            questions = [self._try_question(data) for data in some]
-            for model, group in groupby(questions, key=lambda question: question.model):
-                rows = [question.row for question in group]
-                for outcome in await self._score_chunk(model, rows, is_first=False):
-                    yield stream_result(outcome)
+        async with aclosing(gathered(messages, STREAM_ROWS)) as chunks:
+            async for some in chunks:
+                if not call.is_wanted:
+                    raise DeadlinePassedError
+                questions = [self._try_question(data) for data in some]
+                for model, group in groupby(questions, key=lambda question: question.model):
+                    rows = [question.row for question in group]
+                    for outcome in await self._score_chunk(model, rows, is_first=False):
+                        yield stream_result(outcome)
 
     async def get_features(self, data: bytes, _call: Call) -> bytes:
         """``GetFeaturesRequest`` to ``GetFeaturesResponse``."""
@@ -225,10 +228,7 @@ class Core:
     async def _fetch(self, fetcher: Fetcher, model: ServedModel, rows: Sequence[Asked]) -> Fetched:
         """States of those rows that brought no vector."""
         entities = [row.entity for row in rows if row.vector is None]
-        if not entities:
-            await asyncio.sleep(0)  # others get their turn
-            return NOTHING_FETCHED
-        return await fetcher.fetch(model.inputs.views, model.inputs.keys, entities)
+        return await fetcher.fetch(model.inputs.views, model.inputs.keys, entities) if entities else NOTHING_FETCHED
 
     def _try_question(self, data: bytes) -> _Question:
         """What one message of a stream asks for, and of which model; or why that cannot be told."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 
 
-async def gathered(messages: AsyncIterator[bytes], most: int) -> AsyncIterator[list[bytes]]:
+async def gathered(messages: AsyncIterator[bytes], most: int) -> AsyncGenerator[list[bytes], None]:
     """What has come since the last time: one message at least, ``most`` at most, in order.
 
     As many wait here, and no more are read: the transport then holds the sender back. An error of ``messages`` is

@@ -104,11 +104,13 @@ def test_a_stream_whose_answers_nobody_takes_is_not_read_on(running: Running) ->
             yield message
 
     async def ask() -> int:
+        before = asyncio.all_tasks()
         async with aclosing(core.score_stream(messages(), Call())) as answers:
             await anext(answers)
             for _ in range(1_000):
                 await asyncio.sleep(0)
-            return read
+        assert asyncio.all_tasks() == before  # nobody goes on reading
+        return read
 
     assert running[0].scorer.run(ask()) <= 2 * STREAM_ROWS + 1
 
