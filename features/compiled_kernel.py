@@ -45,6 +45,11 @@ class CompiledKernel(ViewKernel):
         state = self._bytes.decode(data)
         return super().decode(data) if state is None else state
 
+    def positions_of(self, data: bytes) -> tuple[tuple[str, int, int], ...]:
+        """See `ViewKernel.positions_of`."""
+        positions = self._bytes.positions(data)
+        return super().positions_of(data) if positions is None else positions
+
     def apply(self, state: State, partition: Partition, offset: int, event_us: int, columns: Sequence[Any]) -> bool:
         """See `ViewKernel.apply`."""
         if not self._cell_lifts:

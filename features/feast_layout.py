@@ -65,7 +65,8 @@ class KeyLayout:
         self._keys = [keys[index] for index in self._order]
         self._prefix = key_prefix([key.name for key in self._keys])
         self._project = project.encode()
-        self._one_string = len(keys) == 1 and keys[0].type == "string"
+        self._only = keys[0] if len(keys) == 1 else None
+        self._one_string = self._only is not None and self._only.type == "string"
 
     def key(self, values: Sequence[KeyValue]) -> bytes:
         """The key of the entity with these values, in declared order.
@@ -82,6 +83,8 @@ class KeyLayout:
                 return b"%b%b%b%b" % (self._prefix, _LENGTH.pack(2, len(text)), text, self._project)
             except (AttributeError, UnicodeEncodeError):
                 pass
+        if self._only is not None:
+            return b"%b%b%b" % (self._prefix, _encode_key_value(self._only, values[0]), self._project)
         parts = [_encode_key_value(key, values[index]) for key, index in zip(self._keys, self._order, strict=True)]
         return b"".join((self._prefix, *parts, self._project))
 

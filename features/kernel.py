@@ -114,6 +114,10 @@ class ViewKernel:
         """Positions and repair counter alone, though the rest were damaged; errors as `decode`."""
         return self.codec.decode_head(data)
 
+    def positions_of(self, data: bytes) -> tuple[tuple[str, int, int], ...]:
+        """Where the stored bytes of a state stand: (log, partition, last applied offset) each; errors as `decode`."""
+        return tuple((log, partition, offset) for (log, partition), offset in self.decode_head(data).positions.items())
+
     def head(self, state: State) -> bytes:
         """Version, view hash, repair counter and positions: what a compare-and-set compares. Empty if never written."""
         return self.codec.head(state)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -132,6 +134,7 @@ class Assembler:
                 request = asked[ref.view, ref.feature]
                 fields.update({p.name: p.type for p in request.parameters if p.view is None})
                 self._inputs.append(_request_input(request, by_name, functions))
+        self._picks = _picks(self._inputs)
         self.request_fields: Mapping[str, ColumnType] = MappingProxyType(fields)
         self._accepted = {name: _ACCEPTED[kind] for name, kind in fields.items()}
 
@@ -166,6 +169,9 @@ class Assembler:
                 notes.append(Note(feature=view, reason="as_of_behind_state"))
             elif ttl_us and as_of_us - newest_us > ttl_us:
                 missing[view] = "stale"
+        if not missing and self._picks is not None:
+            streamed = [value for view, pick in self._picks for value in pick(views[view].values)]
+            return Vector([_NAN if value is None else float(value) for value in streamed], notes)
         values: list[float] = []
         for name, source in zip(self.names, self._inputs, strict=True):
             value: FeatureValue
@@ -269,6 +275,21 @@ class Assembler:
                 raise RequestError(name, f"is a {type(value).__name__}", f"the declaration says {wanted}")
             if value in _INFINITE:
                 raise RequestError(name, "is infinite", "send a number, or nothing")
+
+
+def _picks(
+    inputs: Sequence[_StreamInput | _RequestInput],
+) -> list[tuple[str, Callable[[Sequence[FeatureValue]], Sequence[FeatureValue]]]] | None:
+    """Views in the order of the vector, and what takes its features of each; None where some are of the request."""
+    streamed = [source for source in inputs if isinstance(source, _StreamInput)]
+    if len(streamed) < len(inputs):
+        return None
+    picks = []
+    for view, group in groupby(streamed, key=attrgetter("view")):
+        ordinals = [source.ordinal for source in group]
+        whole = ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals)))
+        picks.append((view, itemgetter(slice(ordinals[0], ordinals[-1] + 1)) if whole else itemgetter(*ordinals)))
+    return picks
 
 
 def _request_input(

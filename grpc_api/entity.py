@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from features.errors import RequestError
 from features.feast_layout import KeyLayout
@@ -10,13 +11,15 @@ from features.nouns import KeyValue
 from features.plan import EntityKeyPlan, ViewPlan
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 
+T = TypeVar("T")
+
 _KIND = {"string": "text", "int32": "integer", "int64": "integer"}
 
 
 class EntityKeys:
     """The join keys of some views: reads them from a request, and names the hashes that they lead to.
 
-    ``types`` tells the type of each; ``row_of_view``, for each view, which of `store_keys` holds its states.
+    ``types`` tells the type of each.
     """
 
     def __init__(self, project: str, views: Sequence[ViewPlan]) -> None:
@@ -27,7 +30,7 @@ class EntityKeys:
         self.types = {key.name: key.type for key in self._keys.values()}
         groups = list(dict.fromkeys(view.keys for view in views))
         self._layouts = [(KeyLayout(project, group), tuple(key.name for key in group)) for group in groups]
-        self.row_of_view = tuple(groups.index(view.keys) for view in views)
+        self._layout_of_view = tuple(groups.index(view.keys) for view in views)
 
     def parse(self, given: Mapping[str, pb.Value]) -> dict[str, KeyValue]:
         """The value of each join key; RequestError where one is missing, unknown or of the wrong type."""
@@ -46,9 +49,22 @@ class EntityKeys:
             raise RequestError(f"entity.{extra[0]}", "is not a join key", f"the join keys are {self._declared()}")
         return entity
 
-    def store_keys(self, entity: Mapping[str, KeyValue]) -> list[bytes]:
-        """The store's keys, one per distinct set of join keys."""
-        return [layout.key([entity[name] for name in names]) for layout, names in self._layouts]
+    def store_keys(self, entities: Sequence[Mapping[str, KeyValue]]) -> list[bytes]:
+        """The store's keys of these entities: for each, one per distinct set of join keys."""
+        if len(self._layouts) == 1:
+            ((layout, names),) = self._layouts
+            return [layout.key([entity[name] for name in names]) for entity in entities]
+        return [layout.key([entity[name] for name in names]) for entity in entities for layout, names in self._layouts]
+
+    def by_view(self, found: list[list[T]]) -> list[list[T]]:
+        """What was found under those keys, which have a value for each view, as a row of the views for each entity."""
+        width = len(self._layouts)
+        if width == 1:
+            return found
+        return [
+            [found[begin + at][view] for view, at in enumerate(self._layout_of_view)]
+            for begin in range(0, len(found), width)
+        ]
 
     def _declared(self) -> str:
         return ", ".join(f"{key.name} ({key.type})" for key in self._keys.values()) or "none"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from features.kernel import ViewKernel
 from features.nouns import ViewReading
 from features.vector import ViewValues
 from grpc_api.births import Births
@@ -37,17 +36,14 @@ def finish(inputs: Inputs, stored: Sequence[bytes | None], as_of_us: int) -> Fin
 def readings(inputs: Inputs, finished: Finished, births: Births) -> tuple[ViewReading, ...]:
     """Which states these are, as records and answers tell it."""
     return tuple(
-        ViewReading(
-            view=view.name,
-            view_hash=view.hash,
-            birth=births.birth(view),
-            positions=() if data is None else _positions(kernel, data),
-            newest_us=finished.values[view.name].newest_us,
-        )
-        for view, kernel, data in zip(inputs.views, inputs.kernels, finished.stored, strict=True)
+        [
+            ViewReading(
+                view=view.name,
+                view_hash=view.hash,
+                birth=births.birth(view),
+                positions=() if data is None else kernel.positions_of(data),
+                newest_us=finished.values[view.name].newest_us,
+            )
+            for view, kernel, data in zip(inputs.views, inputs.kernels, finished.stored, strict=True)
+        ]
     )
-
-
-def _positions(kernel: ViewKernel, data: bytes) -> tuple[tuple[str, int, int], ...]:
-    positions = kernel.decode_head(data).positions
-    return tuple([(log, partition, offset) for (log, partition), offset in positions.items()])

@@ -54,16 +54,8 @@ class Fetcher:
 
         Raises NotServingError when a view may not be read, StoreUnavailableError when the store does not answer.
         """
-        store_keys = [keys.store_keys(entity) for entity in entities]
-        flat = [key for row in store_keys for key in row]
-        births, found = await self._read(views, flat)
-        if all(len(row) == 1 for row in store_keys):
-            return Fetched(births, found)
-        width = len(store_keys[0])
-        spread = [
-            [found[row * width + at][view] for view, at in enumerate(keys.row_of_view)] for row in range(len(entities))
-        ]
-        return Fetched(births, spread)
+        births, found = await self._read(views, keys.store_keys(entities))
+        return Fetched(births, keys.by_view(found))
 
     async def _read(self, views: Sequence[ViewPlan], keys: Sequence[bytes]) -> tuple[Births, list[list[bytes | None]]]:
         reader = self._reader

@@ -99,7 +99,8 @@ class KafkaRecords:
         self._send_waiting()
 
     def _send_waiting(self) -> None:
-        while self._waiting:
+        n_queued = 0
+        for _ in range(len(self._waiting)):  # what comes meanwhile is for the next time
             scored = self._waiting.popleft()
             try:
                 self._produce(encode_record(scored))
@@ -109,7 +110,8 @@ class KafkaRecords:
                 logger.exception("record_not_written", request_id=scored.asked.request_id)
                 self._dropped.inc()
             else:
-                self._queued.inc()
+                n_queued += 1
+        self._queued.inc(n_queued)
 
     def _produce(self, record: bytes) -> None:
         self._producer.produce(self._topic, record, on_delivery=self._on_failure)

@@ -189,6 +189,31 @@ cdef class StateBytes:
         state.rings = rings
         return state
 
+    def positions(self, data):
+        """The positions in stored bytes, as (log, partition, offset) each; None where they are unusual."""
+        cdef unsigned short n_positions, i
+        cdef int partition
+        cdef long long offset
+        cdef char *at
+        cdef list positions = []
+        if type(data) is not bytes or PyBytes_GET_SIZE(data) < HEAD:
+            return None
+        at = PyBytes_AS_STRING(data)
+        if memcmp(at, PyBytes_AS_STRING(self.mark), 9):
+            return None
+        memcpy(&n_positions, at + 13, 2)
+        if PyBytes_GET_SIZE(data) < HEAD + n_positions * POSITION:
+            return None
+        at += HEAD
+        for i in range(n_positions):
+            memcpy(&partition, at + 16, 4)
+            memcpy(&offset, at + 20, 8)
+            positions.append((log_text(PyBytes_FromStringAndSize(at, 16)), partition, offset))
+            at += POSITION
+        if n_positions > 1 and len({(log, number) for log, number, _ in positions}) < n_positions:
+            return None
+        return tuple(positions)
+
     def encode(self, state):
         """Bytes as stored; None where something needs more than 8 bytes, or is to be refused."""
         cdef dict positions = state.positions

@@ -63,6 +63,7 @@ def everything(kernel: ViewKernel, state: State, later: int) -> tuple[Any, ...]:
         state.positions,
         stored,
         finished if isinstance(stored, bytes) else None,
+        outcome(kernel.positions_of, stored),
         outcome(kernel.finish, state, newest_us),
         outcome(kernel.finish, state, newest_us + later),
         outcome(kernel.fields, state),
@@ -126,6 +127,7 @@ def test_damaged_bytes_end_alike_and_never_in_a_crash(view: str, data: st.DataOb
     kernels = (REFERENCE[view], LAW_KERNELS[f"compiled-{view}"])
     damaged = data.draw(damaged_states(view))
     assert len({repr(outcome(kernel.finish_stored, damaged, 200)) for kernel in kernels}) == 1
+    assert len({repr(outcome(kernel.positions_of, damaged)) for kernel in kernels}) == 1
     read = [outcome(kernel.decode, damaged) for kernel in kernels]
     if isinstance(read[0], type):
         assert read[0] == read[1]
