@@ -96,7 +96,8 @@ class KafkaRecords:
             self._producer.poll(0)
             if self._is_stalled(time.monotonic()):
                 self._replace_client()
-        self._send_waiting()
+        while self._waiting:
+            self._send_waiting()
 
     def _send_waiting(self) -> None:
         n_queued = 0
