@@ -6,11 +6,11 @@ Between fetch and answer nothing awaits, so an answer is of one moment.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import count, groupby
 from secrets import token_hex
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -31,6 +31,7 @@ from grpc_api.meter import Meter, RowFailed
 from grpc_api.methods import BidirectionalMethod, Method, UnaryMethod
 from grpc_api.model_info import model_info
 from grpc_api.models import Models
+from grpc_api.overlap import overlapped
 from grpc_api.records import RecordSink
 from grpc_api.scoring import Asked, Scored, score_rows
 from grpc_api.served_model import Inputs, ServedModel
@@ -41,6 +42,9 @@ logger: Final = structlog.get_logger(__name__)
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["Scoring"].full_name
 CHUNK_ROWS: Final = 100
 """Rows of a batch that are fetched and scored together; between chunks other calls get their turn."""
+
+CHUNKS_UNDER_WAY: Final = 2
+"""Chunks of one batch at a time: the store answers one while the one before it is scored."""
 
 STREAM_ROWS: Final = 64
 """Rows of a stream that are scored together at most; as many more wait, and no others are read meanwhile."""
@@ -155,15 +159,17 @@ class Core:
             raise RequestError("rows", f"are {len(message.rows)}", f"send at most {self._max_batch_rows} at a time")
         model = self._models.find(message.model)
         as_of_us = to_us(message)
-        parts = [batch_head(model)]
-        for begin in range(0, len(message.rows), CHUNK_ROWS):
-            if not call.is_wanted:
-                raise DeadlinePassedError
-            rows = [self._try_asked(model, row, as_of_us) for row in message.rows[begin : begin + CHUNK_ROWS]]
-            outcomes = await self._score_chunk(model, rows, is_first=begin == 0)
-            parts.append(batch_rows(outcomes))
-            await asyncio.sleep(0)  # rows that bring their vectors wait for nothing else
-        return b"".join(parts)
+
+        def chunks() -> Iterator[Coroutine[Any, Any, list[Scored | Exception]]]:
+            for begin in range(0, len(message.rows), CHUNK_ROWS):
+                if not call.is_wanted:
+                    raise DeadlinePassedError
+                rows = [self._try_asked(model, row, as_of_us) for row in message.rows[begin : begin + CHUNK_ROWS]]
+                yield self._score_chunk(model, rows, is_first=begin == 0)
+
+        async with aclosing(overlapped(chunks(), CHUNKS_UNDER_WAY)) as scored:
+            parts = [batch_rows(outcomes) async for outcomes in scored]
+        return b"".join((batch_head(model), *parts))
 
     async def score_stream(self, messages: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
         """``ScoreRequest`` messages to ``RowResult`` messages: one each, in order; `STREAM_ROWS` are under way at most.

@@ -308,13 +308,13 @@ class Impatient(Call):
 
 
 def test_a_batch_that_nobody_waits_for_any_more_stops(running: Running) -> None:
-    """Between chunks; here before the third."""
+    """Between chunks; here before the third, while the second may still be under way."""
     shop = running[0]
     rows = [pb.BatchRow(entity={"buyer": pb.Value(text="ann")})] * 500
     with pytest.raises(DeadlinePassedError):
         shop.scorer.run(shop.scorer.core.score_batch(pb.ScoreBatchRequest(rows=rows).SerializeToString(), Impatient(2)))
 
-    assert len(shop.records.records) == 200
+    assert len(shop.records.records) in {100, 200}
 
 
 def test_no_model_is_unavailable_not_wrong(tmp_path: Path) -> None:
