@@ -190,6 +190,13 @@ class ScorerSettings(Part):
         description="Score records that may wait for the broker; what does not fit is dropped and counted.",
     )
     max_batch_rows: int = Field(default=10_000, ge=1, description="Most rows of one ScoreBatch call.")
+    score_cache: bool = Field(
+        default=False,
+        description="Answer with a score of before where model, states and request are the same. States are read for"
+        " each request, so no score is of events that were overtaken.",
+    )
+    score_cache_s: float = Field(default=300.0, gt=0, description="For how long such a score answers.")
+    score_cache_rows: int = Field(default=10_000, ge=1, description="How many such scores are kept.")
 
 
 class MonitorSettings(Part):

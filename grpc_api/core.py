@@ -33,6 +33,7 @@ from grpc_api.model_info import model_info
 from grpc_api.models import Models
 from grpc_api.overlap import overlapped
 from grpc_api.records import RecordSink
+from grpc_api.score_cache import ScoreCache
 from grpc_api.scoring import Asked, Scored, score_rows
 from grpc_api.served_model import Inputs, ServedModel
 from grpc_api.status import DeadlinePassedError, UnknownNameError, is_ours, status_of
@@ -72,6 +73,8 @@ class Core:
         The ways to the store of single rows and of batches, which would hold up the former.
     max_batch_rows
         Batches with more rows are refused.
+    cache
+        Knows scores of before, where scores of before may answer.
 
     """
 
@@ -86,6 +89,7 @@ class Core:
         clock: Clock,
         meter: Meter,
         max_batch_rows: int,
+        cache: ScoreCache | None = None,
     ) -> None:
         self._services = services
         self._models = models
@@ -95,6 +99,7 @@ class Core:
         self._clock = clock
         self._meter = meter
         self._max_batch_rows = max_batch_rows
+        self._score_rows = score_rows if cache is None else cache.score_rows
         self._id_prefix = token_hex(8)
         self._ids = count(1)
 
@@ -143,7 +148,7 @@ class Core:
         model = self._models.find(message.model)
         asked = self._asked(model, message, to_us(message))
         fetched = await self._fetch(self._fetcher, model, [asked])
-        (outcome,) = score_rows(model, [asked], fetched, self._clock.now_us())
+        (outcome,) = self._score_rows(model, [asked], fetched, self._clock.now_us())
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -227,9 +232,9 @@ class Core:
             supplied = [row for row in rows if row.vector is not None]
             if is_first and not supplied:  # nothing is lost by failing the whole call, and the caller sees it at once
                 raise
-            outcomes = iter(score_rows(model, supplied, NOTHING_FETCHED, self._clock.now_us()))
+            outcomes = iter(self._score_rows(model, supplied, NOTHING_FETCHED, self._clock.now_us()))
             return [error if row.vector is None else next(outcomes) for row in rows]
-        return score_rows(model, rows, fetched, self._clock.now_us())
+        return self._score_rows(model, rows, fetched, self._clock.now_us())
 
     async def _fetch(self, fetcher: Fetcher, model: ServedModel, rows: Sequence[Asked]) -> Fetched:
         """States of those rows that brought no vector."""

@@ -55,6 +55,12 @@ class ScorerMetrics:
             ("outcome",),
             registry=registry,
         )
+        self.score_cache = Counter(
+            "millstream_scorer_cache_rows_total",
+            "Rows that a score of before answered (hit), or not (miss), where the cache is on.",
+            ("outcome",),
+            registry=registry,
+        )
         self.refused = Counter(
             "millstream_scorer_bundles_refused_total",
             "Bundles that the scorer refused to load; the model before goes on serving.",

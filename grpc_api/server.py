@@ -35,6 +35,7 @@ from grpc_api.pointer import models_dir
 from grpc_api.readiness import Readiness, can_answer
 from grpc_api.records import KafkaRecords, RecordSink
 from grpc_api.reflection import Reflection
+from grpc_api.score_cache import ScoreCache
 from grpc_api.served_model import Declarations, ServedModel, load_model
 from grpc_api.sync_status import SyncCollector
 
@@ -86,6 +87,7 @@ class Scorer:
             clock=clock,
             meter=self._meter,
             max_batch_rows=settings.max_batch_rows,
+            cache=open_cache(settings, metrics),
         )
         reflection = Reflection((SERVICE, HEALTH))
         self._transport = AioTransport(
@@ -147,6 +149,13 @@ class Scorer:
             self._metrics.model_info.labels(*before).set(0)
         self._metrics.model_info.labels(*labels).set(1)
         self._update()
+
+
+def open_cache(settings: ScorerSettings, metrics: ScorerMetrics) -> ScoreCache | None:
+    """A cache of scores, where it was asked for."""
+    if not settings.score_cache:
+        return None
+    return ScoreCache(ttl_s=settings.score_cache_s, max_rows=settings.score_cache_rows, metrics=metrics)
 
 
 def run_scorer(settings: Settings, plan: Plan) -> None:

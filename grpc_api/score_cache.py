@@ -1,0 +1,98 @@
+"""Scores of the last minutes, by all that they were computed from: the model, the states, and what the request said.
+
+States are fetched for each request all the same, and a state that has changed is another key: an answer is never of
+events that have been overtaken. Where a request leaves its instant to the server, a score that was computed for an
+earlier one may answer, and the answer's ``as_of`` says which.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from grpc_api.lookup import Fetched
+from grpc_api.metrics import ScorerMetrics
+from grpc_api.scoring import Asked, Scored, score_rows
+from grpc_api.served_model import ServedModel
+
+Key: TypeAlias = tuple[object, ...]
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _Kept(NamedTuple):
+    """A score, and until when it answers."""
+
+    scored: Scored
+    expires_s: float
+
+
+class ScoreCache:
+    """Scores rows, those that it knows without computing them. Of the loop's own thread.
+
+    Parameters
+    ----------
+    ttl_s
+        For how long a score answers.
+    max_rows
+        How many are kept; the oldest go first.
+    metrics
+        Told how many were known.
+
+    """
+
+    def __init__(
+        self, *, ttl_s: float, max_rows: int, metrics: ScorerMetrics, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ttl_s = ttl_s
+        self._max_rows = max_rows
+        self._monotonic = monotonic
+        self._kept: dict[Key, _Kept] = {}  # the oldest first: all live equally long
+        self._hits = metrics.score_cache.labels("hit")
+        self._misses = metrics.score_cache.labels("miss")
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def score_rows(
+        self, model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int
+    ) -> list[Scored | Exception]:
+        """As `grpc_api.scoring.score_rows`."""
+        now_s = self._monotonic()
+        self._drop_expired(now_s)
+        stored = iter(fetched.rows)
+        states = [next(stored) if asked.vector is None else None for asked in rows]
+        keys = [None if found is None else _key(model, asked, found) for asked, found in zip(rows, states, strict=True)]
+        known = [None if key is None else self._kept.get(key) for key in keys]
+        unknown = [i for i, kept in enumerate(known) if kept is None]
+        left = Fetched(fetched.births, [states[i] for i in unknown if rows[i].vector is None])
+        computed = iter(score_rows(model, [rows[i] for i in unknown], left, now_us) if unknown else ())
+        self._hits.inc(len(rows) - len(unknown))
+        self._misses.inc(len(unknown))
+        return [
+            self._keep(key, next(computed), now_s)
+            if kept is None
+            else kept.scored._replace(model=model, asked=asked, scored_at_us=now_us, births=fetched.births)
+            for asked, key, kept in zip(rows, keys, known, strict=True)
+        ]
+
+    def _keep(self, key: Key | None, outcome: Scored | Exception, now_s: float) -> Scored | Exception:
+        if key is not None and isinstance(outcome, Scored):
+            self._kept.pop(key, None)  # twice in one batch
+            if len(self._kept) == self._max_rows:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = _Kept(outcome, now_s + self._ttl_s)
+        return outcome
+
+    def _drop_expired(self, now_s: float) -> None:
+        kept = self._kept
+        while kept and kept[oldest := next(iter(kept))].expires_s <= now_s:
+            del kept[oldest]
+
+
+def _key(model: ServedModel, asked: Asked, states: Sequence[bytes | None]) -> Key:
+    """All that a score is computed from. Request fields in JSON, which tells 1 from 1.0 and from true."""
+    request = _encode(asked.request) if asked.request else b""
+    return (model.digest, model.plan_hash, asked.as_of_us, request, *states)
