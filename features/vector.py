@@ -71,6 +71,9 @@ class Vector(NamedTuple):
     notes: list[Note]
 
 
+_Pick: TypeAlias = Callable[[Sequence[FeatureValue]], Sequence[FeatureValue]]
+
+
 class _StreamInput(NamedTuple):
     view: str
     ordinal: int
@@ -279,12 +282,12 @@ class Assembler:
 
 def _picks(
     inputs: Sequence[_StreamInput | _RequestInput],
-) -> list[tuple[str, Callable[[Sequence[FeatureValue]], Sequence[FeatureValue]]]] | None:
+) -> list[tuple[str, _Pick]] | None:
     """Views in the order of the vector, and what takes its features of each; None where some are of the request."""
     streamed = [source for source in inputs if isinstance(source, _StreamInput)]
     if len(streamed) < len(inputs):
         return None
-    picks = []
+    picks: list[tuple[str, _Pick]] = []
     for view, group in groupby(streamed, key=attrgetter("view")):
         ordinals = [source.ordinal for source in group]
         whole = ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-async def overlapped(steps: Iterator[Coroutine[Any, Any, T]], most: int) -> AsyncIterator[T]:
+async def overlapped(steps: Iterator[Coroutine[Any, Any, T]], most: int) -> AsyncGenerator[T, None]:
     """What each step gives, in order; ``most`` of them are under way at a time, and a step is not made before its turn.
 
     Where one raises, or nobody wants more, those under way are cancelled.

@@ -62,20 +62,20 @@ class ScoreCache:
         """As `grpc_api.scoring.score_rows`."""
         now_s = self._monotonic()
         self._drop_expired(now_s)
-        stored = iter(fetched.rows)
-        states = [next(stored) if asked.vector is None else None for asked in rows]
-        keys = [None if found is None else _key(model, asked, found) for asked, found in zip(rows, states, strict=True)]
-        known = [None if key is None else self._kept.get(key) for key in keys]
-        unknown = [i for i, kept in enumerate(known) if kept is None]
-        left = Fetched(fetched.births, [states[i] for i in unknown if rows[i].vector is None])
+        read = [i for i, asked in enumerate(rows) if asked.vector is None]
+        states = dict(zip(read, fetched.rows, strict=True))
+        keys = {i: _key(model, rows[i], found) for i, found in states.items()}
+        known = {i: kept.scored for i, key in keys.items() if (kept := self._kept.get(key)) is not None}
+        unknown = [i for i in range(len(rows)) if i not in known]
+        left = Fetched(fetched.births, [states[i] for i in unknown if i in states])
         computed = iter(score_rows(model, [rows[i] for i in unknown], left, now_us) if unknown else ())
-        self._hits.inc(len(rows) - len(unknown))
+        self._hits.inc(len(known))
         self._misses.inc(len(unknown))
         return [
-            self._keep(key, next(computed), now_s)
-            if kept is None
-            else kept.scored._replace(model=model, asked=asked, scored_at_us=now_us, births=fetched.births)
-            for asked, key, kept in zip(rows, keys, known, strict=True)
+            known[i]._replace(model=model, asked=asked, scored_at_us=now_us, births=fetched.births)
+            if i in known
+            else self._keep(keys.get(i), next(computed), now_s)
+            for i, asked in enumerate(rows)
         ]
 
     def _keep(self, key: Key | None, outcome: Scored | Exception, now_s: float) -> Scored | Exception:
