@@ -5,7 +5,6 @@ Between fetch and answer nothing awaits, so an answer is of one moment.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import count, groupby
