@@ -232,7 +232,7 @@ class RedisStore:
         """Write append-only file and snapshot anew; StoreUnavailableError where the server does not allow it."""
         await _all(map(rewrite_files, self._every()))
 
-    async def _ask_split(self, keys: Sequence[bytes], head: bytes, tail: bytes) -> list[Any]:
+    def _ask_split(self, keys: Sequence[bytes], head: bytes, tail: bytes) -> Awaitable[list[Any]]:
         """The reply to one command a key, of the shards that the keys lie on."""
 
         def ask(shard: RedisLink, keys: Sequence[bytes]) -> Awaitable[list[Any]]:
@@ -241,10 +241,14 @@ class RedisStore:
 
         shards = self._every()
         if len(shards) == 1:
-            return await ask(shards[0], keys)
+            return ask(shards[0], keys)
         split = self._split(keys)
-        answers = await _all(ask(shards[at], [keys[i] for i in indexes]) for at, indexes in split.items())
-        return in_order(split.values(), answers)
+
+        async def ask_all() -> list[Any]:
+            answers = await _all(ask(shards[at], [keys[i] for i in indexes]) for at, indexes in split.items())
+            return in_order(split.values(), answers)
+
+        return ask_all()
 
     def _of(self, key: bytes) -> RedisLink:
         """The shard that an entity's key lies on."""

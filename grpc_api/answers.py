@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Final
 
 from features.nouns import Note
+from features.protobuf_wire import delimited, duration, seconds_and_nanos, text
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.messages import from_note
 from grpc_api.scoring import Scored
 from grpc_api.served_model import ServedModel
 from grpc_api.status import status_of
-from grpc_api.wire import delimited, duration, seconds_and_nanos, text
 
 _FIELD: Final = {field.name: field.number for field in pb.ScoreResponse.DESCRIPTOR.fields}
 _DECISION, _AS_OF, _AGE, _NOTES, _REQUEST_ID, _CLASSES = (
