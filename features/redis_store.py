@@ -66,11 +66,14 @@ class RedisStore:
         Name of the Feast project, which every key of ours carries.
     settings
         Where the server is (a ``host`` that begins with a slash is a unix socket), or the cluster, or the Sentinels.
+    read_only
+        Whether it will only be read: then the server is taught no scripts, which a user may have no right to.
 
     """
 
-    def __init__(self, project: str, settings: StoreSettings) -> None:
+    def __init__(self, project: str, settings: StoreSettings, *, read_only: bool = False) -> None:
         self.epoch = 0
+        self._first_commands = () if read_only else LOADING
         self._project = project
         self._settings = settings
         self._topology: Topology | None = None
@@ -83,7 +86,7 @@ class RedisStore:
         await self.close()
         deadline = time.monotonic() + self._settings.timeout_s
         topology = await asyncio.to_thread(find_topology, self._settings, deadline)
-        self._shards = await _open_all(topology.shards)
+        self._shards = await _open_all(topology.shards, self._first_commands)
         self._topology = topology
         self._keys = tuple(ShardKeys(self._project, shard) for shard in topology.shards)
         self.epoch += 1
@@ -315,9 +318,9 @@ class RedisStore:
         return self._topology.split(keys)
 
 
-async def _open_all(shards: Sequence[Shard]) -> tuple[RedisLink, ...]:
+async def _open_all(shards: Sequence[Shard], first_commands: Sequence[Sequence[bytes]]) -> tuple[RedisLink, ...]:
     """A link to each; none stays open where one cannot be made."""
-    opening = [asyncio.create_task(_open(shard)) for shard in shards]
+    opening = [asyncio.create_task(_open(shard, first_commands)) for shard in shards]
     try:
         return tuple(await asyncio.gather(*opening))
     except BaseException:
@@ -329,9 +332,9 @@ async def _open_all(shards: Sequence[Shard]) -> tuple[RedisLink, ...]:
         raise
 
 
-async def _open(shard: Shard) -> RedisLink:
+async def _open(shard: Shard, first_commands: Sequence[Sequence[bytes]]) -> RedisLink:
     """A link that is ready for use."""
-    link = await open_link(shard.server, LOADING)
+    link = await open_link(shard.server, first_commands)
     if shard.elected:
         try:
             must_be_master(await link.call(b"ROLE"), shard.server)

@@ -188,7 +188,7 @@ async def serve(settings: Settings, plan: Plan) -> None:
         settings=settings.scorer,
         declared=declared,
         models_folder=models_dir(state_dir),
-        open_reader=lambda: RedisStore(plan.project, settings.store),
+        open_reader=lambda: RedisStore(plan.project, settings.store, read_only=True),
         records=records,
         metrics=metrics,
         clock=SystemClock(),
