@@ -23,8 +23,8 @@ from faust.types import TP, ConsumerMessage, Message
 from streams.assignment import Assignment, Lane
 from streams.batch import Batch, to_batch
 
-MAX_ROWS = 200_000
-"""Most records of one fetch. The more of them, the more of an entity are one write; `FETCH_BYTES` bounds them too."""
+MAX_ROWS = 50_000
+"""Most records of one fetch: what the engine does in a second or less, for a rebalance waits for it."""
 FETCH_WAIT_MS = 100
 """How long the broker holds a fetch that finds nothing. A partition whose records lie here unread is left out of the
 running fetch, so its next records wait that long at most (Faust's 1,500 ms showed as latency)."""
