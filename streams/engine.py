@@ -112,6 +112,7 @@ class Engine:
         self._ledgers: dict[Place, Ledger] = {}
         self._flights: dict[Place, Flight] = {}
         self._writing: set[asyncio.Task[None]] = set()
+        self._disk = asyncio.Lock()
         self._erasures = NO_ERASURES
 
     async def begin(self, births: Mapping[str, str], erasures: Erasures = NO_ERASURES) -> None:
@@ -248,8 +249,9 @@ class Engine:
         return flight
 
     async def _append(self, feed: Feed, log: str, partition: int, rows: LakeBatch) -> None:
-        with self._metrics.flush_seconds.labels(feed.source.topic).time():
-            await asyncio.to_thread(self._lake.append, feed.source, log, partition, rows)
+        async with self._disk:  # a lake is not for several threads
+            with self._metrics.flush_seconds.labels(feed.source.topic).time():
+                await asyncio.to_thread(self._lake.append, feed.source, log, partition, rows)
 
     async def _land(self, place: Place) -> None:
         """Wait until a partition's rows are written, if any are under way, and mark progress behind them."""
