@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
 COMPILED := $(wildcard features/compiled/*.pyx features/compiled/*.pxd)
 CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo setup.py
+PYTEST := $(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 MILLSTREAM := $(BIN)/millstream $(if $(REPO),--repo $(REPO))
 
 # uv reads the system's certificates only when told to; bytecode is compiled once, at installation
@@ -54,11 +55,11 @@ down: $(INSTALLED) ## Stop the embedded stack (REPO=dir)
 
 .PHONY: test
 test: fetch check ## Check, then run the whole test suite with real servers
-	@$(BIN)/pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## Run the fault tests alone
-	@$(BIN)/pytest -m faults $(ARGS)
+	@$(PYTEST) -m faults $(ARGS)
 
 .PHONY: test-peers
 test-peers: fetch ## Hold every peer of the stream's bench to the same results (downloads their frameworks)

@@ -78,7 +78,7 @@ def coalesced(found: Mapping[str, int]) -> Iterator[str]:
     """What the worker gains where Feast's fields may be older."""
     if found:
         told = ", ".join(f"{TRAFFIC[traffic]} {per_second:,} events/s" for traffic, per_second in found.items())
-        yield from (f"With Feast's fields renewed once for each lake file, every 500 ms: {told}.", "")
+        yield from (f"With Feast's fields renewed once for each lake file, every second: {told}.", "")
 
 
 def bytes_per_entity(memory: Mapping[str, int] | None) -> Iterator[str]:

@@ -49,7 +49,7 @@ class KafkaServer(Server):
     ) -> None:
         super().__init__(folder, port=port, log_dir=log_dir)
         self._jvm = jvm
-        self._controller = free_port(taken=frozenset({self.port}))
+        self._controller = free_port()
         self._jars = KAFKA_JARS.resolve()
 
     def prepare(self) -> None:

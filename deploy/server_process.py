@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from deploy.port_claims import port_claims
 from features.errors import UnavailableError
 
 LOOPBACK = "127.0.0.1"
@@ -191,13 +192,13 @@ def port_is_free(port: int, host: str = LOOPBACK) -> bool:
         return True
 
 
-def free_port(preferred: int | None = None, *, taken: frozenset[int] = frozenset()) -> int:
-    """The preferred port when it is free, else some other free one; never one of ``taken``."""
-    if preferred is not None and preferred not in taken and port_is_free(preferred):
-        return preferred
-    for port in random.SystemRandom().sample(PORTS, 200):
-        if port not in taken and port_is_free(port):
-            return port
+def free_port(preferred: int | None = None) -> int:
+    """The preferred port when nobody has it, else some other; it is this process's until it ends or lets go of it."""
+    for port in ([] if preferred is None else [preferred]) + random.SystemRandom().sample(PORTS, 200):
+        if port_claims().claim(port):
+            if port_is_free(port):
+                return port
+            port_claims().let_go(port)
     raise UnavailableError("ports", f"none of 200 tried between {PORTS.start} and {PORTS.stop} is free")
 
 

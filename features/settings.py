@@ -120,7 +120,11 @@ class LakeSettings(Part):
         default=None, description="Folder or object-store URL of the lake; none: `lake/` in the state folder."
     )
     flush_rows: int = Field(default=50_000, ge=1, description="Rows of a partition after which a lake file is written.")
-    flush_ms: int = Field(default=100, ge=0, description="Time after which a lake file is written in any case.")
+    flush_ms: int = Field(
+        default=1_000,
+        ge=0,
+        description="Time after which a lake file is written in any case, and progress marked; 0: with each batch.",
+    )
     scores_retention_days: int | None = Field(
         default=None,
         ge=1,

@@ -54,14 +54,13 @@ class Lane:
 class Assignment:
     """All lanes of this worker, and its term. Used from the event loop's thread; others only look."""
 
-    def __init__(self, *, max_rows_waiting: int) -> None:
+    def __init__(self) -> None:
         self.term = 0
         self.lanes: dict[tuple[str, int], Lane] = {}
         self.failure: str | None = "starting"
         self.joined = False
         self.changed = asyncio.Event()
-        self._max_rows_waiting = max_rows_waiting
-        self._rows_waiting = 0
+        self._n_waiting = 0
         self._room = asyncio.Event()
 
     def assign(self, partitions: Collection[tuple[str, int]]) -> None:
@@ -104,19 +103,23 @@ class Assignment:
         found += [lane.problem or f"{lane.topic}/{lane.partition} is {lane.state}" for lane in paused]
         return list(dict.fromkeys(found))
 
-    def take_up(self, n_rows: int) -> None:
-        """Count rows that were handed to the engine."""
-        self._rows_waiting += n_rows
+    def take_up(self) -> None:
+        """Count what was fetched of a topic and handed to the engine."""
+        self._n_waiting += 1
 
-    def put_down(self, n_rows: int, term: int) -> None:
-        """Count rows that the engine is done with."""
+    def put_down(self, term: int) -> None:
+        """Count that the engine is done with it."""
         if term == self.term:
-            self._rows_waiting -= n_rows
+            self._n_waiting -= 1
             self._room.set()
 
     async def room(self, timeout_s: float) -> bool:
-        """Wait until the engine is near enough to take more rows; False when it is not within that time."""
-        while self._rows_waiting >= self._max_rows_waiting:
+        """Wait until the engine is near enough to take more; False when it is not within that time.
+
+        That is when it has the last in hand. What comes meanwhile gathers at the broker: batches grow with the time
+        that one takes, and so with the load, where many small ones would stand in line.
+        """
+        while self._n_waiting > 1:
             self._room.clear()
             try:
                 await asyncio.wait_for(self._room.wait(), timeout_s)
@@ -132,7 +135,7 @@ class Assignment:
 
     def is_idle(self) -> bool:
         """Whether nothing is to be done here: all that can be read has been, and the rest waits for someone else."""
-        if not self.joined or self.failure is not None or self._rows_waiting:
+        if not self.joined or self.failure is not None or self._n_waiting:
             return False
         return all(
             lane.state == "refused" or (lane.state == "running" and not lane.behind) for lane in self.lanes.values()
@@ -144,6 +147,6 @@ class Assignment:
 
     def _renew(self) -> None:
         self.term += 1
-        self._rows_waiting = 0
+        self._n_waiting = 0
         self._room.set()
         self.changed.set()

@@ -3,6 +3,9 @@
 Order is everything here: states are confirmed before their rows count as flushed, and progress is written only once
 states and lake are both confirmed. So a crash at any point re-reads, and the fence and the lake's offsets make what is
 read twice count once.
+
+Batches do not wait for the disk, but for two: the first of a partition, so that each term gets somewhere however soon
+another partition's trouble ends it, and one that fills a file, so that what waits in memory is bounded.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from features.clock import Clock
 from features.decode import Decoded, Decoder
@@ -34,6 +37,8 @@ Check = Callable[[], None]
 Announce = Callable[[Sequence[DeadLetter]], Awaitable[None]]
 Committed = Callable[[str, str, int, int], None]
 """Told topic, log, partition and the offset that a restart would read from."""
+Place = tuple[str, str, int]
+"""Topic, log and partition."""
 
 
 class EngineStore(StateStore, Protocol):
@@ -64,8 +69,18 @@ class Feed:
         self.writers = tuple(writers)
 
 
+class Flight(NamedTuple):
+    """Rows of one partition on their way to the lake."""
+
+    feed: Feed
+    log: str
+    partition: int
+    rows: LakeBatch
+    written: asyncio.Task[None]
+
+
 class Engine:
-    """Takes one batch at a time. ``begin`` comes first, and after every error."""
+    """Takes what was fetched at once, one topic at a time. ``begin`` comes first, and after every error."""
 
     def __init__(
         self,
@@ -94,12 +109,20 @@ class Engine:
             source.topic: Feed(source, [self._writers[view.name] for view in plan.views_of(source.topic)], lake.schemas)
             for source in (*plan.sources, SCORES_SOURCE)  # score records feed no view
         }
-        self._ledgers: dict[tuple[str, str, int], Ledger] = {}
+        self._ledgers: dict[Place, Ledger] = {}
+        self._flights: dict[Place, Flight] = {}
+        self._writing: set[asyncio.Task[None]] = set()
+        self._disk = asyncio.Lock()
         self._erasures = NO_ERASURES
 
-    def begin(self, births: Mapping[str, str], erasures: Erasures = NO_ERASURES) -> None:
-        """Forget all that is not confirmed; write to these births (view → birth id), in knowledge of these erasures."""
+    async def begin(self, births: Mapping[str, str], erasures: Erasures = NO_ERASURES) -> None:
+        """Forget all that is not confirmed; write to these births (view → birth id), in knowledge of these erasures.
+
+        Rows that are on their way to the lake arrive first: later they could bring back what is being erased there.
+        """
         self.forget()
+        if self._writing:
+            await asyncio.wait(self._writing)
         self._erasures = erasures
         for name, writer in self._writers.items():
             writer.begin(births.get(name, ""), erasures)
@@ -107,33 +130,49 @@ class Engine:
     def forget(self) -> None:
         """Forget rows that are not confirmed: they are read again, and no progress is marked behind them."""
         self._ledgers.clear()
+        self._flights.clear()
 
     @property
     def topics(self) -> tuple[str, ...]:
         """Every topic that it takes batches of."""
         return tuple(self._feeds)
 
-    async def process(self, batch: Batch, check: Check) -> None:
-        """Confirm the states of a batch, and its rows in the lake when they are due.
+    async def process(self, batches: Sequence[Batch], check: Check) -> None:
+        """Confirm what was fetched of one topic at once, a batch a partition: its states, and of its rows what is due.
 
-        ``check`` is called between chunks and raises to end the batch early. After any error, all that was not
-        confirmed is forgotten, and ``begin`` must come next.
+        ``check`` is called between chunks and raises to end it early. After any error, all that was not confirmed is
+        forgotten, and ``begin`` must come next.
         """
         try:
-            await self._process(batch, check)
+            await self._process(batches, check)
         except BaseException:
             self.forget()  # rows whose states are not confirmed must never count as flushed
             raise
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the rows that are due (or all) to the lake, and mark progress; never beside ``process``."""
+        await self.end_flush()
+        for written in self.begin_flush(everything=everything):
+            await asyncio.wait([written])
+        await self.end_flush()
+
+    def begin_flush(self, *, everything: bool = False) -> list[asyncio.Task[None]]:
+        """Begin to write the rows that are due (or all); never beside ``process``, so their states are confirmed.
+
+        Batches may be processed while these tasks are waited for. Then comes `end_flush`.
+        """
+        now_s = time.monotonic()
+        return [
+            self._take_off(self._feeds[place[0]], place).written
+            for place, ledger in self._ledgers.items()
+            if place not in self._flights and (due_at := ledger.due_at) is not None and (everything or due_at <= now_s)
+        ]
+
+    async def end_flush(self) -> None:
+        """Mark progress behind what `begin_flush` began to write, once it is; never beside ``process``."""
         try:
-            for (topic, log, partition), ledger in list(self._ledgers.items()):
-                due_at = ledger.due_at
-                if due_at is not None and (everything or due_at <= time.monotonic()):
-                    feed = self._feeds[topic]
-                    taken = await self._to_lake(feed, log, partition, ledger)
-                    await self._commit(feed, log, partition, taken)
+            while self._flights:
+                await self._land(next(iter(self._flights)))
         except BaseException:
             self.forget()
             raise
@@ -142,29 +181,45 @@ class Engine:
         """When `flush` will have something to do, by the monotonic clock; None while nothing waits."""
         return min((due for ledger in self._ledgers.values() if (due := ledger.due_at) is not None), default=None)
 
-    async def _process(self, batch: Batch, check: Check) -> None:
-        feed = self._feeds[batch.topic]
+    async def _process(self, batches: Sequence[Batch], check: Check) -> None:
+        feed = self._feeds[batches[0].topic]
         began = time.perf_counter()
+        decoded = [await self._enter(feed, batch) for batch in batches]
+        due = [place for batch in batches if self._ledgers[place := _place(batch)].is_due_at_once]
+        for place in due:
+            await self._land(place)
+        written = [self._take_off(feed, place).written for place in due]
+        events = [
+            Events(batch.topic, (batch.log, batch.partition), batch.offsets, part.event_us, part.columns)
+            for batch, part in zip(batches, decoded, strict=True)
+        ]
+        # Partitions side by side, for the store works on one while another is folded. Never two batches of one
+        # partition: were the first refused, the second would have been folded into a state that lacks it.
+        outcomes = await asyncio.gather(*(_write(feed, some, check) for some in events), return_exceptions=True)
+        if written:
+            await asyncio.wait(written)
+        self._metrics.batch_seconds.labels(feed.source.topic).observe(time.perf_counter() - began)
+        for batch, part, outcome in zip(batches, decoded, outcomes, strict=True):
+            if outcome is None:  # confirmed, whatever became of the others: these get somewhere all the same
+                self._count(batch, part)
+                if (place := _place(batch)) in due:
+                    await self._land(place)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _enter(self, feed: Feed, batch: Batch) -> Decoded:
+        """Decode a batch, and enter it into its ledger."""
         decoded = await self._decode(feed, batch)
         if self._erasures.records:
-            place = (batch.log, batch.partition)
-            self._erasures.erase_batch(feed.source, place, batch.offsets, batch.values, decoded)
-        ledger = self._ledger(batch)
-        ledger.add(batch, decoded)
-        due_at = ledger.due_at
-        flushing = None
-        if due_at is not None and due_at <= time.monotonic():  # beside the states, for it waits on the disk
-            flushing = asyncio.create_task(self._to_lake(feed, batch.log, batch.partition, ledger))
-        events = Events(batch.topic, (batch.log, batch.partition), batch.offsets, decoded.event_us, decoded.columns)
-        try:
-            for writer in feed.writers:
-                await writer.write(events, check)
-        finally:
-            if flushing is not None:
-                await asyncio.wait([flushing])
-        self._count(batch, decoded, time.perf_counter() - began)
-        if flushing is not None:
-            await self._commit(feed, batch.log, batch.partition, flushing.result())
+            erased_at = (batch.log, batch.partition)
+            self._erasures.erase_batch(feed.source, erased_at, batch.offsets, batch.values, decoded)
+        place = _place(batch)
+        if place not in self._ledgers:
+            settings = self._lake_settings
+            self._ledgers[place] = Ledger(flush_rows=settings.flush_rows, flush_s=settings.flush_ms / 1_000)
+        self._ledgers[place].add(batch, decoded)
+        return decoded
 
     async def _decode(self, feed: Feed, batch: Batch) -> Decoded:
         wanted = feed.decoder.wanted(batch.values, batch.kafka_us)
@@ -183,19 +238,29 @@ class Engine:
             await asyncio.sleep(0)
         return whole
 
-    def _ledger(self, batch: Batch) -> Ledger:
-        key = (batch.topic, batch.log, batch.partition)
-        ledger = self._ledgers.get(key)
-        if ledger is None:
-            settings = self._lake_settings
-            ledger = self._ledgers[key] = Ledger(flush_rows=settings.flush_rows, flush_s=settings.flush_ms / 1_000)
-        return ledger
+    def _take_off(self, feed: Feed, place: Place) -> Flight:
+        """Begin to write a partition's rows; those before them have landed."""
+        rows = self._ledgers[place].take(time.monotonic())
+        _, log, partition = place
+        written = asyncio.create_task(self._append(feed, log, partition, rows))
+        self._writing.add(written)
+        written.add_done_callback(self._writing.discard)
+        flight = self._flights[place] = Flight(feed, log, partition, rows, written)
+        return flight
 
-    async def _to_lake(self, feed: Feed, log: str, partition: int, ledger: Ledger) -> LakeBatch:
-        taken = ledger.take(time.monotonic())
-        with self._metrics.flush_seconds.labels(feed.source.topic).time():
-            await asyncio.to_thread(self._lake.append, feed.source, log, partition, taken)
-        return taken
+    async def _append(self, feed: Feed, log: str, partition: int, rows: LakeBatch) -> None:
+        async with self._disk:  # a lake is not for several threads
+            with self._metrics.flush_seconds.labels(feed.source.topic).time():
+                await asyncio.to_thread(self._lake.append, feed.source, log, partition, rows)
+
+    async def _land(self, place: Place) -> None:
+        """Wait until a partition's rows are written, if any are under way, and mark progress behind them."""
+        flight = self._flights.get(place)
+        if flight is not None:
+            await asyncio.wait([flight.written])
+            flight.written.result()
+            await self._commit(flight.feed, flight.log, flight.partition, flight.rows)
+            del self._flights[place]
 
     async def _commit(self, feed: Feed, log: str, partition: int, taken: LakeBatch) -> None:
         """Mark progress behind rows whose states and lake file are confirmed; announce the dead among them."""
@@ -210,16 +275,24 @@ class Engine:
         self._metrics.lake_rows.labels(topic).inc(len(taken.offsets))
         self._committed(topic, log, partition, taken.next_offset)
 
-    def _count(self, batch: Batch, decoded: Decoded, seconds: float) -> None:
+    def _count(self, batch: Batch, decoded: Decoded) -> None:
         metrics, topic = self._metrics, batch.topic
         metrics.events.labels(topic).inc(len(batch.offsets))
-        metrics.batch_seconds.labels(topic).observe(seconds)
         metrics.freshness.labels(topic).observe((self._clock.now_us() - batch.kafka_us[0]) / 1e6)
         for reason in decoded.reasons.values():
             if reason == ERASED:
                 continue
             metrics.dead_letters.labels(topic, reason.partition(":")[0]).inc()
         self._watermarks.observe(batch, decoded)
+
+
+async def _write(feed: Feed, events: Events, check: Check) -> None:
+    for writer in feed.writers:
+        await writer.write(events, check)
+
+
+def _place(batch: Batch) -> Place:
+    return batch.topic, batch.log, batch.partition
 
 
 def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[DeadLetter]:

@@ -1,9 +1,10 @@
-"""Between agents and engine: one batch at a time, none from an older term, and every error a pause."""
+"""Between agents and engine: what was fetched at once, nothing from an older term, and every error a pause."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -37,20 +38,23 @@ class Intake:
         self._metrics = metrics
         self._arrived = asyncio.Event()
 
-    async def take(self, batch: Batch) -> None:
-        """Process a batch, unless its term is over. Never raises what a pause can cure."""
+    async def take(self, batches: Sequence[Batch]) -> None:
+        """Process what was fetched of a topic at once, unless its term is over. Never raises what a pause can cure."""
+        term = batches[0].term
         try:
             async with self.lock:
-                self._check(batch)
-                self._check_follows(batch)
-                await self.engine.process(batch, lambda: self._check(batch))
-                self._applied(batch)
+                self._check(term)
+                for batch in batches:
+                    self._check_follows(batch)
+                await self.engine.process(batches, lambda: self._check(term))
+                for batch in batches:
+                    self._applied(batch)
         except TermOverError:
             return
         except Exception as error:
-            self.fail(error, batch.term)
+            self.fail(error, term)
         finally:
-            self._lanes.put_down(len(batch.offsets), batch.term)
+            self._lanes.put_down(term)
             self._arrived.set()
 
     async def run_flusher(self) -> None:
@@ -85,15 +89,20 @@ class Intake:
             log.error("paused by an error that should not be", exc_info=error)
 
     async def _flush(self) -> None:
+        """Write what is due, batches going on meanwhile; what a term that ended since had begun is not marked."""
         async with self.lock:
             term = self._lanes.term
+            written = self.engine.begin_flush()
+        if written:
+            await asyncio.wait(written)
+        async with self.lock:
             try:
-                await self.engine.flush()
+                await self.engine.end_flush()
             except Exception as error:
                 self.fail(error, term)
 
-    def _check(self, batch: Batch) -> None:
-        if batch.term != self._lanes.term:
+    def _check(self, term: int) -> None:
+        if term != self._lanes.term:
             raise TermOverError
 
     def _check_follows(self, batch: Batch) -> None:

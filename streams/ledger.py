@@ -26,6 +26,12 @@ class Ledger:
             return None
         return float("-inf") if len(self._offsets) >= self._flush_rows else self._flushed_at + self._flush_s
 
+    @property
+    def is_due_at_once(self) -> bool:
+        """Whether its rows are to be written before others are read."""
+        due_at = self.due_at
+        return due_at == float("-inf") or (due_at is not None and not self._flush_s)
+
     def add(self, batch: Batch, decoded: Decoded) -> None:
         """Enter a batch."""
         shift = len(self._offsets)

@@ -30,7 +30,6 @@ from streams.logs import KafkaLogs
 from streams.metrics import WorkerMetrics
 from streams.pulse import Pulse
 from streams.steward import Steward
-from streams.transport import MAX_ROWS_WAITING
 from streams.watchdog import Watchdog
 from streams.watermarks import Watermarks
 
@@ -42,7 +41,7 @@ log: Final = structlog.get_logger(__name__)
 def run_worker(settings: Settings, plan: Plan) -> None:
     """Run a worker until it is told to stop; ends in SystemExit."""
     use_uvloop()
-    lanes = Assignment(max_rows_waiting=MAX_ROWS_WAITING)
+    lanes = Assignment()
     metrics = WorkerMetrics()
     watermarks = Watermarks(metrics)
     health = HealthServer(worker_pages(lanes, metrics, watermarks), port=settings.worker.metrics_port)

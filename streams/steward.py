@@ -120,7 +120,7 @@ class Steward:
                 lanes.restart()
                 term = lanes.term
             if self._term != term:
-                self._intake.engine.begin(births, erasures)
+                await self._intake.engine.begin(births, erasures)
                 self._store.know_erasures(len(erasures))
                 self._births, self._erasures, self._term = births, erasures.ids, term
         if lanes.term == term:

@@ -1,15 +1,16 @@
-"""Faust's Kafka transport, handing over each fetched batch of a partition whole, as one message.
+"""Faust's Kafka transport, handing over all that one fetch brought of a topic as one message.
 
 Stock Faust makes a task and two waits for every message, which costs thirty times what Kafka does. Here one message
-carries up to `MAX_ROWS` records. Internals of faust-streaming 0.15.3 are overridden (pinned; each is held by
-`tests/streams/test_transport.py`). The fetch loop alone fetches and seeks, so that no seek can fall into a fetch.
+carries up to `MAX_ROWS` records, in a batch for each partition. Internals of faust-streaming 0.15.3 are overridden
+(pinned; each is held by `tests/streams/test_transport.py`). The fetch loop alone fetches and seeks, so that no seek can
+fall into a fetch.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -23,7 +24,7 @@ from streams.assignment import Assignment, Lane
 from streams.batch import Batch, to_batch
 
 MAX_ROWS = 50_000
-MAX_ROWS_WAITING = 50_000
+"""Most records of one fetch: what the engine does in a second or less, for a rebalance waits for it."""
 FETCH_WAIT_MS = 100
 """How long the broker holds a fetch that finds nothing. A partition whose records lie here unread is left out of the
 running fetch, so its next records wait that long at most (Faust's 1,500 ms showed as latency)."""
@@ -61,7 +62,7 @@ class Heart(Protocol):
 
 
 class BatchTopic(Topic):  # type: ignore[misc]  # Faust is untyped
-    """A topic whose messages carry a `Batch`, passed through undecoded."""
+    """A topic whose messages carry batches, passed through undecoded."""
 
     def _compile_decode(self) -> None:
         """Replace the decoder that Faust compiles; its constructor would overwrite a method."""
@@ -212,37 +213,52 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         topics = {at.topic for at, (records, _, _) in fetched.items() if records}
         if topics and lanes.term == term and not await self.app.log_watch.same_logs(topics):
             lanes.restart()
+        if lanes.term != term:
+            return
+        for batches in self._batches(fetched).values():
+            if lanes.term == term:  # it may have ended while one was handed over
+                await self._hand_over(batches)
+
+    def _batches(self, fetched: Mapping[TP, Fetched]) -> dict[str, list[Batch]]:
+        """What was fetched, by topic: a batch of each partition that has records."""
+        lanes = self.assigned
+        found: dict[str, list[Batch]] = {}
         for at, (records, next_offset, end) in fetched.items():
             lane = lanes.lanes.get((at.topic, at.partition))
-            if lanes.term != term or lane is None:
-                return
+            if lane is None:
+                continue
             lane.end = end
             if records:
-                await self._hand_over(lane, term, records, next_offset)
+                found.setdefault(lane.topic, []).append(self._batch(lane, records, next_offset))
             elif end is not None and end < next_offset:  # Kafka says out of range, Tansu says nothing
                 self._refuse(lane, f"log {lane.log} ends at {end}, below the position {next_offset}")
+        return found
 
-    async def _hand_over(self, lane: Lane, term: int, records: list[Any], next_offset: int) -> None:
-        batch = to_batch(
+    def _batch(self, lane: Lane, records: list[Any], next_offset: int) -> Batch:
+        self._refused.pop((lane.topic, lane.partition), None)
+        first_offset, lane.fetched = lane.fetched, next_offset
+        return to_batch(
             records,
             topic=lane.topic,
             log=lane.log,
             partition=lane.partition,
-            term=term,
-            first_offset=lane.fetched,
+            term=self.assigned.term,
+            first_offset=first_offset,
             next_offset=next_offset,
         )
-        lane.fetched = next_offset
-        self._refused.pop((lane.topic, lane.partition), None)
-        self.assigned.take_up(len(batch.offsets))
-        message = self._batch_message(TP(lane.topic, lane.partition), batch)
-        await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
-    def _batch_message(self, at: TP, batch: Batch) -> Any:
+    async def _hand_over(self, batches: Sequence[Batch]) -> None:
+        self.assigned.take_up()
+        await self.wait_first(self.callback(self._message(batches)), self.suspend_flow.wait())
+
+    def _message(self, batches: Sequence[Batch]) -> Any:
+        """One message for all of them; Faust delivers it by the topic and partition of the first."""
+        first = batches[0]
+        at = TP(first.topic, first.partition)
         return ConsumerMessage(
-            *(at.topic, at.partition, batch.offsets[-1]),
-            *(batch.kafka_us[-1] / 1e6, 0),
-            *((), None, batch, None, 0, len(batch.offsets)),
+            *(at.topic, at.partition, first.offsets[-1]),
+            *(first.kafka_us[-1] / 1e6, 0),
+            *((), None, batches, None, 0, len(first.offsets)),
             tp=at,
             generation_id=self.app.consumer_generation_id,
         )

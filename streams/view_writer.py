@@ -81,8 +81,10 @@ class Feed(NamedTuple):
 
 
 class ViewWriter:
-    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed.
+    """Folds batches into one view's states; batches of different partitions may be folded side by side.
 
+    Of one partition each batch is confirmed before the next one comes. What a batch is folded into may hold unconfirmed
+    events of other partitions: where those are refused it is refused too, and each is folded anew into what stands.
     All topics of the view go through one writer, so that what one of them has written the next does not read again.
     """
 
@@ -211,7 +213,11 @@ class ViewWriter:
             for (touched, key), state in zip(missing, states, strict=True)
         }
         for group, entity in read.items():
-            self._cache.put(group, entity)
+            known = self._cache.get(group)
+            if known is None:
+                self._cache.put(group, entity)
+            else:  # another partition's batch has read and perhaps changed it meanwhile
+                read[group] = known
         entities = ((touched, entity or read.get(touched.group)) for touched, entity in found)
         return [(touched, entity) for touched, entity in entities if entity is not None]
 

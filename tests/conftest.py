@@ -17,6 +17,8 @@ from deploy.servers import MlflowServer, TansuServer, ValkeyServer
 from features import kernels
 from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
 
+pytest_plugins = ["tests.processes"]
+
 NO_FAIL_OVER_MS = 600_000
 IN_CI = os.environ.get("CI") == "true"
 

@@ -90,7 +90,7 @@ class TlsRedisServer(RedisServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.plain_port = free_port(taken=frozenset({self.port}))
+        self.plain_port = free_port()
         self.authority = Authority(self.folder / "pki")
         self._certificate, self._key = self.authority.issue("server")
 
@@ -137,7 +137,7 @@ class ClusterNode(RedisServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.bus_port = free_port(taken=frozenset({self.port}))
+        self.bus_port = free_port()
 
     def command(self) -> Sequence[str]:
         """See `Server.command`."""

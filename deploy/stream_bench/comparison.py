@@ -34,7 +34,7 @@ PLAIN_SHARE: Final = 0.04
 WORKER: Final = "Millstream"
 PROFILED: Final = ("zipf", "uniform")
 PROFILED_SHARE: Final = 0.5
-COALESCED: Final = {"MILLSTREAM_WORKER__COALESCE_FEAST_FIELDS": "true", "MILLSTREAM_LAKE__FLUSH_MS": "500"}
+COALESCED: Final = {"MILLSTREAM_WORKER__COALESCE_FEAST_FIELDS": "true"}
 EVEN_PACE: Final = 10_000.0
 """Events a second at which every contestant's freshness is measured that keeps up with it."""
 FAILURES: Final = (MillstreamError, OSError, redis.RedisError, grpc.RpcError, KafkaException, psutil.Error)

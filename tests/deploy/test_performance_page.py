@@ -105,7 +105,7 @@ def test_the_page_holds_peers_limits_stages_and_who_did_not_run() -> None:
         assert row in page.splitlines(), row
     assert "12,345" in page
     assert "3,456" in page
-    assert "every 500 ms: Zipf(1.1) 123,456 events/s, uniform 65,432 events/s." in page
+    assert "every second: Zipf(1.1) 123,456 events/s, uniform 65,432 events/s." in page
 
 
 def test_a_bench_that_has_no_answer_says_why() -> None:

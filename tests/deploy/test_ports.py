@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.neighbours import choose_neighbours
+from deploy.port_claims import port_claims
 from deploy.ports import Ports
 from deploy.server_process import free_port
 from features.errors import SettingsError
@@ -20,9 +21,17 @@ from features.settings import KafkaSettings, Settings
 def taken() -> Iterator[int]:
     """A port that somebody listens on."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", free_port()))
+        listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def free() -> int:
+    """A port that nobody has."""
+    port = free_port()
+    port_claims().let_go(port)
+    return port
 
 
 @pytest.fixture
@@ -37,19 +46,18 @@ def opened() -> Iterator[Callable[[Ports], Ports]]:
         yield keep
 
 
-def test_a_taken_port_is_replaced(taken: int, opened: Callable[[Ports], Ports]) -> None:
+def test_a_taken_port_is_replaced(taken: int, free: int, opened: Callable[[Ports], Ports]) -> None:
     """No port is given twice."""
     ports = opened(Ports({}))
     given = [ports.take("MILLSTREAM_SCORER__PORT", taken) for _ in range(5)] + [ports.take("", 0)]
     assert taken not in given
     assert len(set(given)) == len(given)
-    free = free_port()
     assert opened(Ports({})).take("MILLSTREAM_SCORER__PORT", free) == free
 
 
-def test_two_stacks_that_start_together_get_different_ports(opened: Callable[[Ports], Ports]) -> None:
+def test_two_stacks_that_start_together_get_different_ports(free: int, opened: Callable[[Ports], Ports]) -> None:
     """Nothing listens on either port yet; a stack that has gone has let go of its own."""
-    one, other, free = opened(Ports({})), opened(Ports({})), free_port()
+    one, other = opened(Ports({})), opened(Ports({}))
     assert one.take("", free) == free
     assert other.take("", free) != free
     one.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import redis
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from deploy.port_claims import port_claims
 from deploy.server_process import Server, free_port, inherited, port_is_free
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer, answers_redis
 from features.errors import UnavailableError
@@ -132,15 +135,29 @@ def test_stop_escalates_to_kill(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_not_given_away() -> None:
-    """The preferred port where it is free, another where it is not."""
+    """The preferred port where it is free, another where it is not; none that was given away before."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port(port) != port
     free = free_port()
+    assert port_is_free(free)
+    assert free_port(free) != free
+    port_claims().let_go(free)
     assert free_port(free) == free
-    assert free_port(free, taken=frozenset({free})) != free
+
+
+def test_a_port_of_another_process_is_not_given_away() -> None:
+    """Nothing listens on it yet, but that process has been given it; once it is dead, however it died, others may."""
+    chooser = "from deploy.server_process import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", chooser], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        assert port_is_free(port)
+        assert free_port(port) != port
+        other.kill()
+    assert free_port(port) == port
 
 
 def test_a_child_does_not_inherit_what_feast_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,17 +13,18 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-def test_a_worker_killed_in_mid_replay_loses_nothing(tmp_path: Path) -> None:
-    """Killed twice while it reads, and started again: every event is in its state once, and in the lake once."""
+def test_a_worker_killed_while_it_reads_loses_nothing(tmp_path: Path) -> None:
+    """Killed twice while events come, and started again: every event is in its state once, and in the lake once."""
     with fault_world(tmp_path) as world:
         world.ready()
-        world.send(90_000)
+        world.send(60_000)
         for _ in range(2):
             worker = world.worker(chunk_entities=10)
-            worker.spawn()
+            worker.start()
             before = world.rows()
-            wait_until(lambda w=worker, n=before: w.applied(TOPIC) > n + 1_000, 60)
-            worker.kill()
+            with world.sending(15_000):
+                wait_until(lambda w=worker, n=before: w.applied(TOPIC) > n + 1_000, 60)
+                worker.kill()
         assert world.rows() < 90_000
         worker.start()
         world.confirmed(90_000, 120)
@@ -31,14 +32,14 @@ def test_a_worker_killed_in_mid_replay_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_worker_woken_after_its_session_changes_nothing(tmp_path: Path) -> None:
-    """Frozen in mid-batch, its partitions taken over by another, and woken: both were right, and the states are."""
+    """Frozen while events come, its partitions taken over by another, and woken: both were right, as the states are."""
     with fault_world(tmp_path) as world:
         world.ready()
-        world.send(20_000)
         sleeper = world.worker("sleeper", chunk_entities=5)
-        sleeper.spawn()
-        wait_until(lambda: sleeper.applied(TOPIC) > 500, 60)
-        sleeper.pause()
+        sleeper.start()
+        with world.sending(20_000):
+            wait_until(lambda: sleeper.applied(TOPIC) > 500, 60)
+            sleeper.pause()
         other = world.worker("other")
         other.start()
         world.confirmed(20_000)

@@ -15,15 +15,15 @@ pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.slow, pytest.
 
 
 def test_a_store_that_comes_back_finds_the_worker_waiting(tmp_path: Path) -> None:
-    """Killed in mid-replay: not ready but alive, the same process; back again, all is caught up with and right."""
+    """Killed while events come: not ready but alive, the same process; back again, all is caught up with and right."""
     with fault_world(tmp_path) as world:
         world.ready()
-        world.send(30_000)
         worker = world.worker(chunk_entities=10)
-        worker.spawn()
-        wait_until(lambda: worker.applied(TOPIC) > 1_000, 60)
+        worker.start()
         pid = worker.pid
-        world.valkey.kill()
+        with world.sending(30_000):
+            wait_until(lambda: worker.applied(TOPIC) > 1_000, 60)
+            world.valkey.kill()
         wait_until(lambda: "store" in worker.problems(), 30)
         wait_until(lambda: worker.get("/healthz") == {"alive": True})
         assert world.rows() < 30_000
@@ -39,11 +39,11 @@ def test_a_store_that_hangs_is_waited_for(tmp_path: Path) -> None:
     with fault_world(tmp_path) as world:
         world.store_of_workers = world.valkey.settings.model_copy(update={"timeout_s": 0.5})
         world.ready()
-        world.send(20_000)
         worker = world.worker(chunk_entities=10)
-        worker.spawn()
-        wait_until(lambda: worker.applied(TOPIC) > 1_000, 60)
-        world.valkey.pause()
+        worker.start()
+        with world.sending(20_000):
+            wait_until(lambda: worker.applied(TOPIC) > 1_000, 60)
+            world.valkey.pause()
         wait_until(lambda: "store" in worker.problems(), 30)
         world.valkey.resume()
         world.confirmed(20_000)

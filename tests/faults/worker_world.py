@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from tests.waiting import wait_until
 PARTITIONS = 3
 N_ACCOUNTS = 400
 STEP_US = 7_000_000
+
+
+SLICE = 200
 
 
 class FaultWorld(Site):
@@ -87,6 +91,19 @@ class FaultWorld(Site):
         assert not producer.flush(30)
         assert not failed
         self.n_sent += n
+
+    @contextmanager
+    def sending(self, n: int) -> Iterator[None]:
+        """Send sales a few at a time, beside what happens meanwhile; they have been sent in the end."""
+
+        def send() -> None:
+            for _ in range(n // SLICE):
+                self.send(SLICE)
+
+        with ThreadPoolExecutor(1) as beside:
+            sent = beside.submit(send)
+            yield
+        sent.result()
 
     def send_scores(self, n: int) -> None:
         """Score records, as a scorer sends them; JSON of any shape will do here."""

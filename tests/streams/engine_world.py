@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 
 from pydantic import ByteSize
@@ -44,6 +45,9 @@ class MemoryLake:
         self.covered: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
         self.recorded: dict[str, Erasure] = {}
         self.down = False
+        self.disk = threading.Event()
+        """Cleared, it holds up who writes."""
+        self.disk.set()
         self.schemas = SchemaBook(MemoryShelf())
 
     def erasures(self) -> Erasures:
@@ -56,6 +60,7 @@ class MemoryLake:
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
         if self.down:
             raise OSError("the lake is down")
+        assert self.disk.wait(60.0)
         self.covered[log, partition].update(range(batch.first, batch.next_offset))
         self.rows.update({(log, partition, o): v for o, v in zip(batch.offsets, batch.values, strict=True)})
         self.redrives.update({(log, partition, offset): position for offset, position in batch.redrives.items()})
@@ -73,6 +78,7 @@ class Worker:
         world: World,
         *,
         flush_ms: int = 0,
+        flush_rows: int = 50_000,
         cache_bytes: int = 100_000,
         chunk_entities: int = 3,
         coalesces: bool = False,
@@ -90,7 +96,7 @@ class Worker:
             worker=WorkerSettings(
                 cache_bytes=ByteSize(cache_bytes), chunk_entities=chunk_entities, coalesce_feast_fields=coalesces
             ),
-            lake_settings=LakeSettings(flush_ms=flush_ms),
+            lake_settings=LakeSettings(flush_ms=flush_ms, flush_rows=flush_rows),
             metrics=self.metrics,
             watermarks=self.watermarks,
             clock=FrozenClock(START_US),
@@ -114,7 +120,7 @@ class Worker:
         erasures = await agree_on_erasures(self.store, self.world.lake, self.world.plan)
         certificate = await self.store.read_certificate()
         progress = await self.store.read_progress()
-        self.engine.begin({view.name: birth_of(certificate, view).id for view in self.world.plan.views}, erasures)
+        await self.engine.begin({view.name: birth_of(certificate, view).id for view in self.world.plan.views}, erasures)
         self.store.know_erasures(len(erasures))
         for i, (topic, log, partition) in enumerate(self.world.places):
             self.standing[i] = start_offset(
@@ -129,17 +135,24 @@ class Worker:
 
     async def step(self, partition: int, n_records: int, check: Callable[[], None] = lambda: None) -> bool:
         """Process the next records of a partition; after a failure begin anew. False when there were none."""
+        return await self.fetch({partition: n_records}, check)
+
+    async def fetch(self, n_records: Mapping[int, int], check: Callable[[], None] = lambda: None) -> bool:
+        """Process the next records of some partitions, those of one topic at once."""
         if not self.standing:
             await self.begin()
-        batch = self.world.batch(partition, self.standing[partition], n_records)
-        if batch is None:
-            return False
+        found = [(at, self.world.batch(at, self.standing[at], n)) for at, n in n_records.items()]
+        fetched: defaultdict[str, dict[int, Batch]] = defaultdict(dict)
+        for at, batch in found:
+            if batch is not None:
+                fetched[batch.topic][at] = batch
         try:
-            await self.engine.process(batch, check)
-            self.standing[partition] = batch.next_offset
+            for batches in fetched.values():
+                await self.engine.process(list(batches.values()), check)
+                self.standing |= {at: batch.next_offset for at, batch in batches.items()}
         except (StoreUnavailableError, ErasureMissedError, OSError):
             self.standing = {}
-        return True
+        return bool(fetched)
 
     async def finish(self) -> None:
         """Process everything that is left, and flush."""

@@ -7,8 +7,8 @@ import asyncio
 from streams.assignment import Assignment
 
 
-def lanes_of(*partitions: int, max_rows: int = 10) -> Assignment:
-    lanes = Assignment(max_rows_waiting=max_rows)
+def lanes_of(*partitions: int) -> Assignment:
+    lanes = Assignment()
     lanes.assign({("t", partition) for partition in partitions})
     lanes.failure = None
     return lanes
@@ -33,7 +33,7 @@ def test_every_change_begins_a_term() -> None:
 
 def test_a_worker_is_ready_once_every_lane_runs() -> None:
     """Until then it says what it waits for, each reason once."""
-    lanes = Assignment(max_rows_waiting=1)
+    lanes = Assignment()
     assert lanes.problems() == ["starting", "the consumer group has assigned no partitions yet"]
     lanes = lanes_of(0, 1)
     assert lanes.problems() == ["t/0 is starting", "t/1 is starting"]
@@ -62,9 +62,9 @@ def test_idle_is_caught_up_or_waiting_for_someone() -> None:
     assert (lane.behind, lanes.is_idle()) == (1, False)
     lane.applied = 6
     assert lanes.is_idle()
-    lanes.take_up(1)
+    lanes.take_up()
     assert not lanes.is_idle()
-    lanes.put_down(1, lanes.term)
+    lanes.put_down(lanes.term)
     lane.refuse("not adopted")
     assert lanes.is_idle()
     lanes.fail("store")
@@ -72,20 +72,23 @@ def test_idle_is_caught_up_or_waiting_for_someone() -> None:
 
 
 async def test_the_fetch_loop_waits_until_the_engine_is_near() -> None:
-    """Rows of an older term are forgotten with it, and put down in vain."""
-    lanes = lanes_of(0, max_rows=10)
-    lanes.take_up(12)
+    """More is fetched once it has the last in hand; what an older term handed over is forgotten with it."""
+    lanes = lanes_of(0)
+    lanes.take_up()
+    assert await lanes.room(0.01)
+    lanes.take_up()
     assert not await lanes.room(0.01)
     waiting = asyncio.create_task(lanes.room(5.0))
     await asyncio.sleep(0)
-    lanes.put_down(6, lanes.term)
+    lanes.put_down(lanes.term)
     assert await waiting
-    lanes.take_up(20)
+    lanes.take_up()
     old = lanes.term
     lanes.restart()
     assert await lanes.room(0.01)
-    lanes.put_down(20, old)
-    lanes.take_up(10)
+    lanes.put_down(old)
+    lanes.take_up()
+    lanes.take_up()
     assert not await lanes.room(0.01)
 
 

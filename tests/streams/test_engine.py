@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +44,7 @@ async def test_rows_of_a_failed_batch_never_count_as_flushed() -> None:
     assert batch is not None
     worker.store.cut_after(1)
     with pytest.raises(StoreUnavailableError):
-        await worker.engine.process(batch, lambda: None)
+        await worker.engine.process([batch], lambda: None)
     await worker.store.connect()
     await worker.engine.flush(everything=True)
     assert world.shards.progress() == marked == {(birth_id(view().name), LOG, 0): 2}
@@ -65,7 +66,7 @@ async def test_a_term_that_ends_in_mid_batch_leaves_no_progress() -> None:
     batch = world.batch(0, 0, 10)
     assert batch is not None
     with pytest.raises(TermOverError):
-        await worker.engine.process(batch, check)
+        await worker.engine.process([batch], check)
     assert world.shards.progress() == {}
     assert 0 < len(world.stored("spend")) < 7
 
@@ -114,6 +115,70 @@ async def test_the_first_batch_is_flushed_at_once_and_the_next_when_its_time_com
     assert worker.engine.next_flush_at() is None
 
 
+async def test_batches_go_on_while_the_lake_is_written() -> None:
+    """Progress is marked behind what has arrived there, and no further."""
+    world = await world_of(sales(9))
+    worker = Worker(world, flush_ms=1)
+    await worker.begin()
+    await worker.step(0, 3)
+    await worker.step(0, 3)
+    world.lake.disk.clear()
+    written = await begun(worker)
+    await worker.step(0, 3)
+    assert world.stored("spend") == world.folded("spend")
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 3}
+    world.lake.disk.set()
+    await asyncio.wait(written)
+    await worker.engine.end_flush()
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 6}
+
+
+async def test_a_term_begins_once_the_rows_of_the_one_before_have_arrived() -> None:
+    """They count for nothing, but could bring back into the lake what is being erased there."""
+    world = await world_of(sales(9))
+    worker = Worker(world, flush_ms=1)
+    await worker.begin()
+    await worker.step(0, 3)
+    await worker.step(0, 3)
+    world.lake.disk.clear()
+    await begun(worker)
+    beginning = asyncio.create_task(worker.begin())
+    await wait_until_async(lambda: worker.engine.next_flush_at() is None)
+    assert not beginning.done()
+    world.lake.disk.set()
+    await beginning
+    await worker.engine.end_flush()
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 3}
+
+
+async def test_a_batch_that_fills_a_file_waits_for_the_one_before() -> None:
+    """So what waits in memory for a slow lake is bounded."""
+    world = await world_of(sales(9))
+    worker = Worker(world, flush_ms=1, flush_rows=3)
+    await worker.begin()
+    await worker.step(0, 1)
+    await worker.step(0, 1)
+    world.lake.disk.clear()
+    await begun(worker)
+    await worker.step(0, 2)
+    filling = asyncio.create_task(worker.step(0, 3))
+    await wait_until_async(lambda: worker.engine.next_flush_at() == float("-inf"))
+    assert not filling.done()
+    world.lake.disk.set()
+    await filling
+    assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 7}
+
+
+async def begun(worker: Worker) -> list[asyncio.Task[None]]:
+    """The flush of a worker that has rows which are due, soon if not yet."""
+    due_at = worker.engine.next_flush_at()
+    assert due_at is not None
+    await wait_until_async(lambda: time.monotonic() >= due_at)
+    written = worker.engine.begin_flush()
+    assert written
+    return written
+
+
 async def test_a_lake_that_refuses_leaves_the_mark_where_it_was() -> None:
     """States may be ahead of progress, never behind it."""
     world = await world_of(sales(4))
@@ -123,7 +188,7 @@ async def test_a_lake_that_refuses_leaves_the_mark_where_it_was() -> None:
     batch = world.batch(0, 0, 4)
     assert batch is not None
     with pytest.raises(OSError, match="the lake is down"):
-        await worker.engine.process(batch, lambda: None)
+        await worker.engine.process([batch], lambda: None)
     assert world.shards.progress() == {}
     assert world.stored("spend") == world.folded("spend")
 

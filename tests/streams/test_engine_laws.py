@@ -36,12 +36,14 @@ def partitions(draw: st.DrawFn, n: int = 2) -> list[list[Record]]:
 step = st.one_of(
     st.tuples(st.just("step"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12)),
     st.tuples(st.just("both"), st.integers(0, 1), st.integers(1, 12), st.integers(1, 12)),
+    st.tuples(st.just("fetch"), st.integers(0, 1), st.integers(1, 12), st.integers(1, 12)),
     st.tuples(st.just("begin"), st.integers(0, 1)),
     st.tuples(st.just("cut"), st.integers(0, 1), st.integers(0, 6)),
     st.tuples(st.just("forget"), st.integers(0, 1), st.integers(1, 8)),
     st.tuples(st.just("interrupt"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12), st.integers(0, 3)),
     st.tuples(st.just("kill"), st.integers(0, 1)),
     st.tuples(st.just("flush"), st.integers(0, 1)),
+    st.tuples(st.just("begin to flush"), st.integers(0, 1)),
 )
 steps = st.lists(step, min_size=6, max_size=30)
 
@@ -57,6 +59,8 @@ async def follow(
                 await worker.step(how[1], how[2])
             case "both":  # two writers of the same partition, interleaved
                 await asyncio.gather(workers[0].step(how[0], how[1]), workers[1].step(how[0], how[2]))
+            case "fetch":
+                await worker.fetch({0: how[1], 1: how[2]})
             case "begin":
                 await worker.begin()
             case "cut":
@@ -76,6 +80,8 @@ async def follow(
                 workers[how[0]] = Worker(
                     world, flush_ms=flush_ms, cache_bytes=4_000, chunk_entities=2, coalesces=coalesces
                 )
+            case "begin to flush":  # what comes next goes on beside it
+                worker.engine.begin_flush(everything=True)
             case "flush" if worker.standing:
                 try:
                     await worker.engine.flush(everything=True)

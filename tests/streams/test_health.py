@@ -21,7 +21,7 @@ from tests.streams.shop import HOUR_US, LOG, SOURCE, START_US, TOPIC, Sale, reco
 
 @pytest.fixture
 def lanes() -> Assignment:
-    lanes = Assignment(max_rows_waiting=1)
+    lanes = Assignment()
     lanes.assign({(TOPIC, 0), (TOPIC, 1)})
     lanes.failure = None
     return lanes

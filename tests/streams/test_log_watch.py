@@ -23,7 +23,7 @@ class Broker:
 
 
 def watch_of(broker: Broker) -> LogWatch:
-    lanes = Assignment(max_rows_waiting=1)
+    lanes = Assignment()
     lanes.assign({(TOPIC, 0)})
     lane = lanes.lanes[TOPIC, 0]
     lane.begin(LOG, 0)

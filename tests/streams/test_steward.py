@@ -76,7 +76,7 @@ class NoEngine:
         assert self.store is not None
         self.forgot_at_epochs.append(self.store.epoch)
 
-    def begin(self, births: dict[str, str], erasures: Erasures) -> None:
+    async def begin(self, births: dict[str, str], erasures: Erasures) -> None:
         self.begun.append(dict(births))
 
 
@@ -88,7 +88,7 @@ class Court:
         self.store, self.admin = MemoryStore(self.shards), MemoryStore(self.shards)
         self.broker, self.lake, self.engine = Broker(), LakeEnd(), NoEngine()
         self.engine.store = self.store
-        self.lanes = Assignment(max_rows_waiting=1)
+        self.lanes = Assignment()
         self.intake = Intake(
             engine=self.engine,  # type: ignore[arg-type]  # a fake
             lanes=self.lanes,
