@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.errors import DomainError, RequestError
 from features.nouns import Note
@@ -200,3 +202,51 @@ def test_a_vector_that_cannot_be_meant_is_refused(values: list[float], names: tu
     """Naming what is wrong."""
     with pytest.raises(RequestError, match=message):
         supply().supplied(values, names)
+
+
+NAMES = ("a", "b", "c", "d")
+TWO_VIEWS = tuple(
+    ViewPlan(
+        name=view,
+        topic="readings",
+        keys=VIEW.keys,
+        features=tuple(AggregatePlan(name=name, function="mean", column="level") for name in NAMES),
+        ttl_us=1_000,
+        hash=VIEW.hash,
+    )
+    for view in ("one", "two")
+)
+
+
+@given(
+    st.permutations([(view, at) for view in range(2) for at in range(4)]),
+    st.integers(1, 8),
+    st.lists(st.none() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False), min_size=8, max_size=8),
+    st.sampled_from([5_500, 6_500]),
+)
+def test_any_choice_of_features_in_any_order_is_taken(
+    order: list[tuple[int, int]], n: int, numbers: list[float | None], as_of_us: int
+) -> None:
+    """From as many views as it names; where one of them is stale, the rest is as it was."""
+    chosen = order[:n]
+    refs = tuple(FeatureRef(view=TWO_VIEWS[view].name, feature=NAMES[at], kind="stream") for view, at in chosen)
+    plan = Plan(
+        project="plant",
+        sources=(SOURCE,),
+        views=TWO_VIEWS,
+        request_features=(),
+        services=(ServicePlan(name="some", features=refs),),
+        transforms_sha256="",
+    )
+    views = {"one": ViewValues(numbers[:4], 5_000), "two": ViewValues(numbers[4:], 5_600)}
+    asked = Assembler(plan, "some", {})
+    vector = asked.assemble(as_of_us, {view.name: views[view.name] for view in asked.views})
+
+    stale = as_of_us == 6_500
+    expected = [None if stale and view == 0 else numbers[4 * view + at] for view, at in chosen]
+    assert [repr(value) for value in vector.values] == [
+        "nan" if value is None else repr(float(value)) for value in expected
+    ]
+    assert {note.feature for note in vector.notes if note.reason == "stale"} == {
+        f"one:{NAMES[at]}" for view, at in chosen if stale and view == 0
+    }
