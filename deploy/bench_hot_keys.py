@@ -7,6 +7,7 @@ event of somebody else takes from its producer to the store while traffic runs a
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import random
 import tempfile
@@ -29,7 +30,7 @@ from deploy.worker_process import WorkerProcess
 from features.bootstrap import ensure_births
 from features.errors import NotServingError
 from features.feast_layout import KeyLayout, state_field
-from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
 from features.settings import StoreSettings
 
 N_EVENTS: Final = 120_000
@@ -178,7 +179,8 @@ def measure(site: HotSite, workers: list[WorkerProcess], shape: Shape, n_events:
     flush(site.producer)
     until(lambda: sum(worker.committed(TOPIC) for worker in workers) >= site.n_sent, "the backlog applied")
     took_s, cpu_s = time.perf_counter() - began_s, cpu_of(workers) - cpu_s
-    waited_ms = list(probed(site, shape, chance, seconds))
+    with asyncio.Runner() as runner:
+        waited_ms = list(probed(site, shape, chance, seconds, runner))
     flush(site.producer)
     until(lambda: sum(worker.committed(TOPIC) for worker in workers) >= site.n_sent, "all applied")
     writes, refused = (int(now - then) for now, then in zip(counted(workers), before, strict=True))
@@ -186,10 +188,13 @@ def measure(site: HotSite, workers: list[WorkerProcess], shape: Shape, n_events:
     return Measured(n_events / took_s, cpu_s / n_events * 1e6, p50_ms, p99_ms, writes, refused)
 
 
-def probed(site: HotSite, shape: Shape, chance: random.Random, seconds: float) -> Iterator[float]:
+def probed(
+    site: HotSite, shape: Shape, chance: random.Random, seconds: float, runner: asyncio.Runner
+) -> Iterator[float]:
     """Send at an even pace; how long each of some first events of new accounts took to show in the store, in ms."""
     layout, field = KeyLayout(PLAN.project, SPEND.keys), state_field(SPEND.name, site.birth(SPEND))
-    reader = RedisReader(PLAN.project, site.store_settings)
+    reader = RedisStore(PLAN.project, site.store_settings, read_only=True)
+    runner.run(reader.connect())
     began_s, n_sent, next_s, asked = time.perf_counter(), 0, 0.0, None
     while (now_s := time.perf_counter() - began_s) < seconds:
         while n_sent < now_s * PER_SECOND:
@@ -201,11 +206,11 @@ def probed(site: HotSite, shape: Shape, chance: random.Random, seconds: float) -
             account = N_ACCOUNTS + site.n_probes
             site.produce(account, account % PARTITIONS, 100)
             asked, next_s = (layout.key([account_id(account)]), time.perf_counter()), now_s + PROBE_S
-        elif asked is not None and reader.read_fields([asked[0]], [field])[0][0] is not None:
+        elif asked is not None and runner.run(reader.read_fields([asked[0]], [field]))[0][0] is not None:
             yield (time.perf_counter() - asked[1]) * 1_000
             asked = None
         time.sleep(POLL_S)
-    reader.close()
+    runner.run(reader.close())
 
 
 def counted(workers: list[WorkerProcess]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""One blocking connection to one Redis or Valkey server, for questions about the topology and for who may block."""
+"""One blocking connection to one Redis or Valkey server, for questions about the topology."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import time
@@ -16,7 +17,6 @@ from features.formats.registry_client import RegistryClient, registry_of
 from features.kernels import KERNEL
 from features.lake import Lake, open_site_lake
 from features.plan import Plan
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import Settings
 from streams.announce import Announcer
@@ -131,16 +131,17 @@ def neighbour_down(
 ) -> str | None:
     """The first neighbour that does not answer, asked over connections of its own."""
 
-    def ask_store() -> None:
-        reader = RedisReader(plan.project, settings.store)
+    async def ask_store() -> None:
+        store = RedisStore(plan.project, settings.store, read_only=True)
+        await store.connect()
         try:
-            reader.read_certificate()
+            await store.read_certificate()
         finally:
-            reader.close()
+            await store.close()
 
     questions: dict[str, Callable[[], object]] = {
         "broker": lambda: logs.describe(["millstream"]),
-        "store": ask_store,
+        "store": lambda: asyncio.run(ask_store()),
         "lake": lake.topics,
         **({} if registry is None else {"schema registry": registry.ask}),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -22,7 +23,7 @@ from features.kernels import open_kernel
 from features.key_sample import KeySample
 from features.nouns import DEAD_LETTERS_TOPIC
 from features.plan import ViewPlan
-from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
 from features.verify import VerifyReport, verify
 
 CHUNK: Final = 200
@@ -111,12 +112,11 @@ def _states(site: ProductionSite, view: ViewPlan) -> Iterator[Wrong]:
     }
     keys = list(expected)
     feast_names = kernel.row.fields([None] * len(view.features), 0)[::2]
-    reader = RedisReader(site.plan.project, site.store_settings)
     for begin in range(0, len(keys), CHUNK):
         chunk = keys[begin : begin + CHUNK]
-        for key, (stored, *feast) in zip(chunk, reader.read_fields(chunk, [field, *feast_names]), strict=True):
+        found = site.ask(partial(RedisStore.read_fields, keys=chunk, fields=[field, *feast_names]))
+        for key, (stored, *feast) in zip(chunk, found, strict=True):
             yield from _state(kernel, expected[key], stored, feast, f"view {view.name}, key {key!r}")
-    reader.close()
     for key in site.redis.keys_with(field):
         if key not in expected:
             yield "doubled", 1, f"view {view.name}: a state of {key!r}, whom nothing was sent of"

@@ -23,7 +23,6 @@ from features.lake import open_lake
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan
 from features.plan_shelf import InForce, plans_in_force, put_in_force, put_on_shelf
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import LakeSettings, Settings
 from features.succession import serve_births
@@ -123,7 +122,8 @@ async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: Valke
     put_on_shelf(AFTER, b"", state_dir)
     store = RedisStore(PROJECT, settings.store)
     await store.connect()
-    reader = RedisReader(PROJECT, settings.store)
+    reader = RedisStore(PROJECT, settings.store, read_only=True)
+    await reader.connect()
     try:
         with pytest.raises(BirthMissingError, match="backfill --to-online"):
             await rolling.run(AFTER, make_births=False)
@@ -142,7 +142,7 @@ async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: Valke
         assert (old.view_hash, old.serving, old.feast, certificate.dropped) == (VIEW.hash, True, True, ())
         keys = [entity_key(PROJECT, VIEW.keys, [f"d{i}"]) for i in range(20)]
         names = FeastRow(VIEW).fields([0] * len(VIEW.features), 0)[::2]
-        rows = reader.read_fields(keys, [state_field("levels", old.id), state_field("levels", new.id), *names])
+        rows = await reader.read_fields(keys, [state_field("levels", old.id), state_field("levels", new.id), *names])
         assert done.swept_fields == len(rows)
         for state_bytes, swept, *found in rows:
             assert state_bytes is not None
@@ -151,7 +151,7 @@ async def test_a_roll_out_can_be_given_up_half_way(tmp_path: Path, valkey: Valke
             assert swept is None
             assert found == FeastRow(VIEW).fields(KERNEL.finish(state, state.newest_us + 1), state.newest_us)[1::2]
     finally:
-        reader.close()
+        await reader.close()
         await store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 from deploy.instants import parse_instant
 from features.plan import load_plan
-from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
 from features.settings import load_settings
+from features.store import Certificate
 from millstream import Client
 from tests.end_to_end.millstream import Millstream
 from tests.waiting import wait_until
@@ -60,11 +62,16 @@ def features_of(run: Millstream, customers: list[str]) -> dict[str, Any]:
 def adopted_logs(run: Millstream) -> set[str]:
     """The logs of the domain's topic that may be read."""
     settings = load_settings(project="bookshop", var=run.var)
-    reader = RedisReader("bookshop", settings.store)
-    try:
-        return {log.log for log in reader.read_certificate().logs if log.topic == "purchases"}
-    finally:
-        reader.close()
+
+    async def ask() -> Certificate:
+        store = RedisStore("bookshop", settings.store, read_only=True)
+        await store.connect()
+        try:
+            return await store.read_certificate()
+        finally:
+            await store.close()
+
+    return {log.log for log in asyncio.run(ask()).logs if log.topic == "purchases"}
 
 
 @pytest.mark.faults

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from features.bootstrap import fold_lake
 from features.feast_layout import state_field
 from features.kernels import open_kernel
 from features.nouns import SCORES_TOPIC
-from features.redis_reader import RedisReader
+from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.store import Birth
 from tests.streams.shop import BIRTH, START_US, TOPIC, plan, value
@@ -127,9 +128,9 @@ class FaultWorld(Site):
         states, n_folded = fold_lake(self.lake.read(source), view, source, "shop")
         assert n_folded == n_events
         kernel = open_kernel(view, source)
-        reader = RedisReader("shop", self.store_settings)
-        stored = reader.read_fields(list(states), [state_field(view.name, self.birth(view))])
-        reader.close()
+        stored = self.ask(
+            partial(RedisStore.read_fields, keys=list(states), fields=[state_field(view.name, self.birth(view))])
+        )
         assert [row[0] for row in stored] == [kernel.encode(state) for state in states.values()]
         return len(states)
 

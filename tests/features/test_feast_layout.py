@@ -32,7 +32,6 @@ from features.feast_layout import (
 )
 from features.nouns import FeatureValue, KeyValue
 from features.plan import AggregatePlan, EntityKeyPlan, ViewPlan
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.store import Birth, StateWrite
 
@@ -299,7 +298,7 @@ async def test_what_we_write_stock_feast_reads(shop: FeatureStore, valkey: Valke
 
 @pytest.mark.servers
 @pytest.mark.parametrize("name", KEYS)
-def test_what_stock_feast_writes_we_read(shop: FeatureStore, valkey: ValkeyServer, name: str) -> None:
+async def test_what_stock_feast_writes_we_read(shop: FeatureStore, valkey: ValkeyServer, name: str) -> None:
     """The same rows through `write_to_online_store`, found at our keys and fields and decoded."""
     keys = KEYS[name]
     entities = [
@@ -311,10 +310,12 @@ def test_what_stock_feast_writes_we_read(shop: FeatureStore, valkey: ValkeyServe
     frame["event_timestamp"] = pd.to_datetime([AT_US] * 3, unit="us", utc=True)
     shop.write_to_online_store(name, frame)
 
-    reader = RedisReader(shop.project, valkey.settings)
+    reader = RedisStore(shop.project, valkey.settings, read_only=True)
+    await reader.connect()
     fields = [field_name(name, "n"), field_name(name, "total"), timestamp_field(name)]
-    found = reader.read_fields([entity_key(shop.project, keys, values_of(keys, entity)) for entity in entities], fields)
-    reader.close()
+    asked = [entity_key(shop.project, keys, values_of(keys, entity)) for entity in entities]
+    found = await reader.read_fields(asked, fields)
+    await reader.close()
     for (n, total, stamp), (expected_n, expected_total) in zip(found, ROWS, strict=True):
         assert stamp is not None
         assert decode_timestamp(stamp) == AT_US

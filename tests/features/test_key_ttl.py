@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from deploy.servers import ValkeyServer
 from features.kernels import open_kernel
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.store import Birth, StateWrite
 from tests.features.strategies import SOURCE, Event, event_sets, whole_view
@@ -64,7 +63,6 @@ async def test_each_write_lets_an_entity_live_on(valkey: ValkeyServer) -> None:
     await store.connect()
     await store.write_birth(BIRTH)
     await store.write_progress({("b1", "log", 0): 1})
-    reader = RedisReader("expiring", valkey.settings)
     client = redis.Redis(host=valkey.host, port=valkey.port)
     assert await store.write_states("spend", "b1", [StateWrite(key, b"", b"one", [b"f", b"1"])]) == [None]
     assert 990 < client.ttl(key) <= 1_000
@@ -76,14 +74,13 @@ async def test_each_write_lets_an_entity_live_on(valkey: ValkeyServer) -> None:
 
     client.pexpire(key, 1)
     wait_until(lambda: not client.exists(key))
-    assert reader.read_fields([key], [b"f"]) == [[None]]
+    assert await store.read_fields([key], [b"f"]) == [[None]]
     assert await store.write_states("spend", "b1", [StateWrite(key, b"two", b"three", [])]) == [b""]
     assert await store.write_states("spend", "b1", [StateWrite(key, b"", b"three", [])]) == [None]
 
     ours = [found for found in client.scan_iter("*expiring*") if found != key]
     assert len(ours) == 3  # certificate, progress and witness outlive every entity
     assert [client.ttl(found) for found in ours] == [-1] * 3
-    reader.close()
     client.close()
     await store.close()
 

@@ -12,7 +12,6 @@ import redis
 from deploy.servers import ValkeyServer
 from features.erasure import Erasure
 from features.errors import BirthMissingError, SettingsError, StoreUnavailableError
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.redis_topology import slot_of
 from features.settings import StoreSettings
@@ -63,16 +62,14 @@ def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -
     slot = slot_of(key)
 
     cluster.move(slot, first, second, finish=False)
-    reader = RedisReader("moving", cluster.settings)
     with pytest.raises(StoreUnavailableError, match="slots of the cluster are being moved"):
-        reader.read_fields([key], [b"f"])
+        ask(cluster.settings, lambda store: store.read_fields([key], [b"f"]))
     with pytest.raises(StoreUnavailableError, match="slots of the cluster are being moved"):
         ask(cluster.settings, lambda store: store.write_states("spend", "b1", [StateWrite(key, b"state", b"x", [])]))
 
     cluster.move(slot, first, second)
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
     assert ask(cluster.settings, lambda store: store.read_progress()) == {}
-    assert reader.read_certificate() == Certificate()
     with pytest.raises(BirthMissingError):
         ask(cluster.settings, write_all("b1"))
 
@@ -80,7 +77,6 @@ def test_a_shard_whose_slots_changed_must_be_born_again(cluster: RedisCluster) -
     assert ask(cluster.settings, write_all("b2")) == [None] * len(KEYS)
     cluster.move(slot, second, first)  # the slots as they were: what was certified of them is void
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
-    reader.close()
 
 
 @pytest.mark.faults
@@ -106,9 +102,6 @@ def test_a_shard_that_was_flushed_is_neither_written_nor_read(cluster: RedisClus
     ask(cluster.settings, lambda store: store.write_birth(birth("b3")))
     with client_of(cluster.nodes[1]) as client:
         client.flushall()
-    reader = RedisReader("moving", cluster.settings)
-    assert reader.read_certificate() == Certificate()
-    reader.close()
     assert ask(cluster.settings, lambda store: store.read_certificate()) == Certificate()
     with pytest.raises(BirthMissingError):
         ask(cluster.settings, lambda store: store.write_progress({("b3", LOG, 0): 7}))
@@ -127,15 +120,17 @@ def test_a_store_that_does_not_follow_is_told_of_its_cluster(cluster: RedisClust
         store = RedisStore("moving", cluster.settings)
         await store.connect()
         await store.write_birth(birth("b1"))
-        reader = RedisReader("moving", cluster.settings)
-        assert reader.read_certificate().births == (birth("b1"),)
+        reader = RedisStore("moving", cluster.settings, read_only=True)
+        await reader.connect()
+        assert (await reader.read_certificate()).births == (birth("b1"),)
         cluster.move(slot_of(key), first, second)
         with pytest.raises(StoreUnavailableError, match="slots of the cluster have moved"):
             await store.read_certificate()
         with pytest.raises(StoreUnavailableError, match="slots of the cluster have moved"):
-            reader.read_certificate()
-        assert reader.read_certificate() == Certificate()
-        reader.close()
+            await reader.read_certificate()
+        await reader.connect()
+        assert await reader.read_certificate() == Certificate()
+        await reader.close()
         with pytest.raises(StoreUnavailableError, match=r"in charge|being moved"):
             await store.write_states("spend", "b1", [StateWrite(key, b"", b"state", [])])
         with pytest.raises(StoreUnavailableError, match="another server is in charge"):
@@ -144,19 +139,19 @@ def test_a_store_that_does_not_follow_is_told_of_its_cluster(cluster: RedisClust
 
     asyncio.run(write_while_it_moves())
     with pytest.raises(StoreUnavailableError, match="MILLSTREAM_STORE__CLUSTER"):
-        RedisReader("moving", first.settings).read_fields(KEYS, [b"f"])
+        ask(first.settings, lambda store: store.read_fields(KEYS, [b"f"]))
 
 
 def test_a_cluster_that_is_none_is_a_wrong_setting(valkey: ValkeyServer) -> None:
     """A single server is not asked for slots."""
     with pytest.raises(SettingsError, match="CLUSTER"):
-        RedisReader("moving", StoreSettings(cluster=valkey.address)).read_certificate()
+        ask(StoreSettings(cluster=valkey.address), lambda store: store.read_certificate())
 
 
 def test_a_cluster_that_nobody_is_of_is_an_outage() -> None:
     """Every address that was tried is told."""
     with pytest.raises(StoreUnavailableError, match=r"127\.0\.0\.1:1: .*127\.0\.0\.1:2: "):
-        RedisReader("moving", StoreSettings(cluster="127.0.0.1:1,127.0.0.1:2")).read_certificate()
+        ask(StoreSettings(cluster="127.0.0.1:1,127.0.0.1:2"), lambda store: store.read_certificate())
 
 
 def test_redis_py_finds_every_key_where_we_put_it(cluster: RedisCluster) -> None:
@@ -174,7 +169,5 @@ def test_a_master_that_is_gone_stops_the_store(cluster: RedisCluster) -> None:
     cluster.nodes[0].kill()
     with pytest.raises(StoreUnavailableError):
         ask(cluster.settings, lambda store: store.read_certificate())
-    with pytest.raises(StoreUnavailableError):
-        RedisReader("moving", cluster.settings).read_certificate()
     cluster.start()
     assert ask(cluster.settings, lambda store: store.read_certificate()).births == (birth("b1"),)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from features.errors import MillstreamError, SettingsError, StoreUnavailableError
-from features.redis_reader import RedisReader
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.store import Certificate
@@ -26,24 +25,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedisServer]
         yield server
 
 
-def by_store(settings: StoreSettings) -> Certificate:
-    async def connect() -> Certificate:
-        store = RedisStore("tls", settings)
-        await store.connect()
-        try:
-            return await store.read_certificate()
-        finally:
-            await store.close()
+async def connect_to(store: RedisStore) -> Certificate:
+    await store.connect()
+    try:
+        return await store.read_certificate()
+    finally:
+        await store.close()
 
-    return asyncio.run(connect())
+
+def by_store(settings: StoreSettings) -> Certificate:
+    return asyncio.run(connect_to(RedisStore("tls", settings)))
 
 
 def by_reader(settings: StoreSettings) -> Certificate:
-    reader = RedisReader("tls", settings)
-    try:
-        return reader.read_certificate()
-    finally:
-        reader.close()
+    return asyncio.run(connect_to(RedisStore("tls", settings, read_only=True)))
 
 
 @pytest.fixture(params=[by_store, by_reader])
