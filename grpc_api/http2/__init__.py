@@ -1,0 +1,5 @@
+"""gRPC over HTTP/2 on the event loop of the process: sockets in, calls to the method table out, and back.
+
+A connection (`connection`) reads frames (`frames`, `hpack`) and owns the streams of its calls (`stream`), whose bytes
+become messages (`messages`) and go to their handlers through the gate. What a peer may ask for is in `limits`.
+"""
