@@ -182,18 +182,60 @@ class WorkerSettings(Part):
     )
 
 
+class TlsSettings(Part):
+    """TLS of the scorer's port. Without a certificate it is plain."""
+
+    certificate: Path | None = Field(
+        default=None, description="PEM file of the scorer's certificate, followed by those that it leads to."
+    )
+    key: Path | None = Field(default=None, description="PEM file of that certificate's key, not encrypted.")
+    client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities whose certificates callers must show (mTLS); none: they show none.",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuse what contradicts itself."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together")
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("client_ca needs a certificate: without TLS nobody shows one")
+        return self
+
+
 class ScorerSettings(Part):
     """The gRPC scorer."""
 
+    tls: TlsSettings = TlsSettings()
+
     host: str = Field(default="127.0.0.1", description="Address that the scorer listens on.")
     port: int = Field(default=50051, ge=0, le=65535, description="Its gRPC port; 0 takes a free one.")
-    metrics_port: int = Field(default=9102, ge=0, le=65535, description="Port of its page /metrics.")
+    metrics_port: int = Field(
+        default=9102,
+        ge=0,
+        le=65535,
+        description="Port of its page /metrics; of several processes each has its own, counted up from here.",
+    )
+    processes: int = Field(default=1, ge=1, description="Processes that share the port, each with models of its own.")
+    max_connection_idle_s: float | None = Field(
+        default=None, gt=0, description="Time without a call after which a connection is taken leave of; none: never."
+    )
+    max_connection_age_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="Age at which a connection is taken leave of, a fifth sooner or later, so that its client spreads"
+        " its calls anew; none: never.",
+    )
     record_queue: int = Field(
         default=100_000,
         ge=1,
         description="Score records that may wait for the broker; what does not fit is dropped and counted.",
     )
     max_batch_rows: int = Field(default=10_000, ge=1, description="Most rows of one ScoreBatch call.")
+    max_message_bytes: ByteSize = Field(
+        default=ByteSize(64 * 2**20), ge=1024, description="Largest message that is taken, such as 64MiB."
+    )
     score_cache: bool = Field(
         default=False,
         description="Answer with a score of before where model, states and request are the same. States are read for"

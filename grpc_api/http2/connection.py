@@ -49,6 +49,7 @@ from grpc_api.http2.limits import Allowance, Limits, Room
 from grpc_api.http2.outbox import MOST_FRAME, Outbox
 from grpc_api.http2.request_head import malformed
 from grpc_api.http2.stream import Stream
+from grpc_api.http2.tls import name_on, speaks_http2
 from grpc_api.methods import Methods
 
 logger: Final = structlog.get_logger(__name__)
@@ -106,9 +107,11 @@ class Connection(asyncio.Protocol):
         self._receive_window = limits.connection_window
         self._transport: asyncio.Transport | None = None
         self.peer = ""
+        self._certificate: str | None = None
         self.made_s = self.heard_s = self.busy_s = now_s = time.monotonic()
         self._noise = Allowance(limits.noise, limits.noise_per_s, now_s)
         self._strikes = Allowance(limits.strikes, limits.strikes_per_s, now_s)
+        self._written_at_ping = 0
         self._pings = Allowance(limits.pings, limits.pings_per_s, now_s)
         self.paused_s = self.drain_s = now_s
         self.closing_s: float | None = None
@@ -124,6 +127,12 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self.peer = peer_of(transport)
         self._on_open(self)
+        encrypted = transport.get_extra_info("ssl_object")
+        if encrypted is not None:
+            if not speaks_http2(encrypted):
+                self.abort("it did not agree to HTTP/2 in the TLS handshake")
+                return
+            self._certificate = name_on(encrypted.getpeercert())
         self.outbox.write(
             settings_frame(
                 {
@@ -269,6 +278,7 @@ class Connection(asyncio.Protocol):
             peer=self.peer,
         )
         method = self._methods.get(head.path)
+        call.certificate = self._certificate
         stream = stream_kind(head, method)(self, stream_id, head, call, method, now_s)
         self.streams[stream_id] = stream
         self._opened.append(stream)
@@ -360,9 +370,11 @@ class Connection(asyncio.Protocol):
             else:
                 self._on_noise(each)
             return
-        if not self._pings.spend(self.heard_s):
+        has_news = self.outbox.n_written != self._written_at_ping  # clients measure the line while they are answered
+        if not has_news and not self._pings.spend(self.heard_s):
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too_many_pings")
         self.outbox.write(frame(PING, ACK, 0, each.payload))
+        self._written_at_ping = self.outbox.n_written
 
     def _on_goaway(self, each: Frame) -> None:
         if each.stream_id:

@@ -28,7 +28,7 @@ class Limits:
     strikes, strikes_per_s
         Calls that a peer may reset within ``rapid_reset_s`` or break, at once and each second.
     pings, pings_per_s
-        Pings at once, and each second; the count begins anew when there is a call.
+        Pings at once, and each second, to which nothing was sent in between.
     handshake_s
         Time for the preface and the settings, and for the rest of a header block or of a message.
     stall_s

@@ -34,6 +34,8 @@ class Outbox:
         Senders with data that waits, by stream.
     is_paused
         Whether the transport holds as much as it wants to.
+    n_written
+        Frames so far.
 
     """
 
@@ -47,6 +49,7 @@ class Outbox:
         self.max_frame = LEAST_MAX_FRAME
         self.blocked: dict[int, Sender] = {}
         self.is_paused = False
+        self.n_written = 0
 
     def open(self, transport: asyncio.Transport) -> None:
         """Begin to send there."""
@@ -56,6 +59,7 @@ class Outbox:
         """Send frames, at the latest when this turn of the loop is over."""
         self._parts.append(part)
         self._n_bytes += len(part)
+        self.n_written += 1
         if not self._will_flush:
             self._will_flush = True
             self._loop.call_soon(self.flush)

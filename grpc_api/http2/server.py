@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from typing import Final
 
 from grpc_api.gate import Gate
 from grpc_api.http2.connection import Connection
 from grpc_api.http2.limits import Limits, Room
+from grpc_api.http2.listener import BACKLOG, port_of
 from grpc_api.http2.patience import Patience
+from grpc_api.http2.tls import ServerTls
 from grpc_api.methods import Methods
 from grpc_api.status import Code, Status
 
 LOOK_S: Final = 1.0
 LAST_WORDS_S: Final = 1.0
-BACKLOG: Final = 1_024
+LOOK_AT_FILES_S: Final = 10.0
 SHUTTING_DOWN: Final = Status(Code.UNAVAILABLE, "the server is shutting down")
 
 
@@ -29,10 +32,30 @@ class Http2Server:
         What is served, and what every call passes.
     limits
         What peers may do.
+    listen
+        Opens the socket, once the server is to start.
+    tls
+        For an encrypted port.
+
+    Attributes
+    ----------
+    port
+        Where it listens, once started; 0 before.
 
     """
 
-    def __init__(self, *, methods: Methods, gate: Gate, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        methods: Methods,
+        gate: Gate,
+        limits: Limits,
+        listen: Callable[[], socket.socket],
+        tls: ServerTls | None = None,
+    ) -> None:
+        self._listen = listen
+        self._tls = tls
+        self.port = 0
         self._methods = methods
         self._gate = gate
         self._limits = limits
@@ -42,6 +65,7 @@ class Http2Server:
         self._all_gone: asyncio.Event = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._files_seen_s = time.monotonic()
 
     @property
     def n_connections(self) -> int:
@@ -53,10 +77,22 @@ class Http2Server:
         """Room for messages that wait."""
         return self._room.left
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept on a bound socket, and answer."""
+    async def start(self) -> None:
+        """Listen and answer; SettingsError when the port is taken."""
         self._loop = loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
+        listener = self._listen()
+        self.port = port_of(listener)
+        if self._tls is None:
+            self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
+        else:
+            self._server = await loop.create_server(
+                self._connection,
+                sock=listener,
+                backlog=BACKLOG,
+                ssl=self._tls.context,
+                ssl_handshake_timeout=self._limits.handshake_s,
+                ssl_shutdown_timeout=LAST_WORDS_S,
+            )
         self._look()
 
     async def stop(self, drain_s: float) -> None:
@@ -109,4 +145,7 @@ class Http2Server:
         now_s = time.monotonic()
         for connection in list(self._connections):
             self._patience.look_at(connection, now_s)
+        if self._tls is not None and now_s - self._files_seen_s > LOOK_AT_FILES_S:
+            self._files_seen_s = now_s
+            self._tls.look_anew()
         self._timer = self._loop.call_later(LOOK_S, self._look)
