@@ -15,7 +15,6 @@ from enum import Enum
 from struct import Struct
 from typing import Final, NamedTuple
 
-from features.errors import MillstreamError
 from grpc_api.status import Code, Status
 
 PREFIX_BYTES: Final = 5
@@ -36,7 +35,7 @@ class Encoding(Enum):
     GZIP = b"gzip"
 
 
-class MessageError(MillstreamError):
+class MessageError(Exception):
     """Bytes that are no message, or one that is not taken; ``status`` is what the caller is told."""
 
     def __init__(self, code: Code, problem: str) -> None:
