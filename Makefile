@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
+H2SPEC := var/go/bin/h2spec
 COMPILED := $(wildcard features/compiled/*.pyx features/compiled/*.pxd)
 CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo setup.py
 PYTEST := $(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
@@ -93,6 +94,7 @@ servers: debian-packages fetch ## Install what the tests against Apache Kafka, R
 fetch: $(INSTALLED)
 	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages; fi
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(H2SPEC); fi
 
 .PHONY: debian-packages
 debian-packages:
@@ -101,6 +103,7 @@ debian-packages:
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v go >/dev/null || missing="$$missing golang-go"; \
 	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && \
@@ -112,6 +115,10 @@ $(KAFKA): deploy/kafka/pom.xml
 	@mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
 	  -DoutputDirectory=$(CURDIR)/var/kafka
 	@touch $@
+
+$(H2SPEC):
+	@echo "building h2spec into var/go" >&2
+	@GOBIN=$(CURDIR)/var/go/bin go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 
 .PHONY: lock
 lock: $(INSTALLED) ## Pin the packages of pyproject.toml anew, with hashes and without addresses

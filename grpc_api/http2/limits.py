@@ -35,6 +35,8 @@ class Limits:
         Time for which a peer may not take what was sent to it.
     keepalive_s, keepalive_ack_s
         Silence after which a peer is asked whether it is there, and time for its answer.
+    look_s
+        How often it is looked whether any of these times is over.
     idle_s, age_s
         Time without a call, and age, after which a connection is drained; None: never.
 
@@ -59,6 +61,7 @@ class Limits:
     stall_s: float = 30.0
     keepalive_s: float = 60.0
     keepalive_ack_s: float = 20.0
+    look_s: float = 1.0
     idle_s: float | None = None
     age_s: float | None = None
 

@@ -17,7 +17,6 @@ from grpc_api.http2.tls import ServerTls
 from grpc_api.methods import Methods
 from grpc_api.status import Code, Status
 
-LOOK_S: Final = 1.0
 LAST_WORDS_S: Final = 1.0
 LOOK_AT_FILES_S: Final = 10.0
 SHUTTING_DOWN: Final = Status(Code.UNAVAILABLE, "the server is shutting down")
@@ -148,4 +147,4 @@ class Http2Server:
         if self._tls is not None and now_s - self._files_seen_s > LOOK_AT_FILES_S:
             self._files_seen_s = now_s
             self._tls.look_anew()
-        self._timer = self._loop.call_later(LOOK_S, self._look)
+        self._timer = self._loop.call_later(self._limits.look_s, self._look)
