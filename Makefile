@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
 H2SPEC := var/go/bin/h2spec
+GO_CLIENT := var/go/bin/grpc-go-client
 COMPILED := $(wildcard features/compiled/*.pyx features/compiled/*.pxd)
 CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo setup.py
 PYTEST := $(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
@@ -63,8 +64,8 @@ test-faults: $(INSTALLED) ## Run the fault tests alone
 	@$(PYTEST) -m faults $(ARGS)
 
 .PHONY: test-peers
-test-peers: fetch ## Hold every peer of the stream's bench to the same results (downloads their frameworks)
-	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers $(ARGS)
+test-peers: fetch ## Hold every peer of the stream's bench to the same results, and clients in Java (downloads them)
+	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers tests/grpc_api/http2/test_foreign_clients.py $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, documents
@@ -94,7 +95,8 @@ servers: debian-packages fetch ## Install what the tests against Apache Kafka, R
 fetch: $(INSTALLED)
 	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages; fi
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
-	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(H2SPEC); fi
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(H2SPEC) $(GO_CLIENT) \
+	  || echo "what is written in Go could not be built: its tests are skipped" >&2; fi
 
 .PHONY: debian-packages
 debian-packages:
@@ -119,6 +121,10 @@ $(KAFKA): deploy/kafka/pom.xml
 $(H2SPEC):
 	@echo "building h2spec into var/go" >&2
 	@GOBIN=$(CURDIR)/var/go/bin go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+$(GO_CLIENT): $(wildcard tests/grpc_api/clients/go/*)
+	@echo "building the client in Go into var/go" >&2
+	@cd tests/grpc_api/clients/go && go build -o $(CURDIR)/$@ .
 
 .PHONY: lock
 lock: $(INSTALLED) ## Pin the packages of pyproject.toml anew, with hashes and without addresses
