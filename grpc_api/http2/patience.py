@@ -31,7 +31,7 @@ class Patience:
     def look_at(self, connection: Connection, now_s: float) -> None:
         """End, drain or ask a connection whose time has come."""
         limits = self._limits
-        silent_s = now_s - connection.heard_s
+        silent_s = now_s - connection.session.heard_s
         if self._is_stuck(connection, now_s):
             connection.end(ErrorCode.ENHANCE_YOUR_CALM, "a frame or header block does not end")
         elif connection.outbox.is_paused and now_s - connection.paused_s > limits.stall_s:
@@ -42,7 +42,7 @@ class Patience:
             connection.abort("it does not answer")
         elif silent_s > limits.keepalive_s:
             connection.ask_whether_alive()
-        for stream in list(connection.streams.values()):
+        for stream in list(connection.session.streams.values()):
             self._look_at_stream(stream, now_s)
         if connection.is_draining:
             if now_s - connection.drain_s > DRAIN_ACK_S:
@@ -65,7 +65,7 @@ class Patience:
         idle_s, age_s = self._limits.idle_s, self._limits.age_s
         if age_s is not None and now_s - connection.made_s > age_s * connection.age_share:
             return True
-        return idle_s is not None and not connection.streams and now_s - connection.busy_s > idle_s
+        return idle_s is not None and not connection.session.streams and now_s - connection.session.busy_s > idle_s
 
     def _look_at_stream(self, stream: Stream, now_s: float) -> None:
         announced = stream.announced_bytes

@@ -103,8 +103,7 @@ class Http2Server:
             connection.drain()
         if not await self._gone_within(drain_s):
             for connection in list(self._connections):
-                for stream in list(connection.streams.values()):
-                    stream.fail(SHUTTING_DOWN)
+                connection.session.fail_all(SHUTTING_DOWN)
                 connection.finish_drain()
             await self._gone_within(LAST_WORDS_S)
         for connection in list(self._connections):

@@ -1,4 +1,7 @@
-"""Processes on one port that each answer with their pid: ``python -m tests.grpc_api.http2.pid_server PORT N [FAIL]``."""
+"""Processes on one port that each answer with their pid.
+
+``python -m tests.grpc_api.http2.pid_server PORT N [FAIL]``.
+"""
 
 from __future__ import annotations
 

@@ -264,6 +264,4 @@ class RawPeer:
 
 def message(stream: int, data: bytes, *, is_last: bool = True) -> DataFrame:
     """A gRPC message in a DATA frame."""
-    return DataFrame(
-        stream, data=b"\0" + len(data).to_bytes(4, "big") + data, flags=["END_STREAM"] if is_last else []
-    )
+    return DataFrame(stream, data=b"\0" + len(data).to_bytes(4, "big") + data, flags=["END_STREAM"] if is_last else [])

@@ -132,7 +132,9 @@ def test_a_message_that_is_too_long_is_refused(serving: Serving, channel: grpc.C
 def test_messages_that_find_no_room_are_refused() -> None:
     """All connections share it, and it comes back."""
     with Serving(buffered_bytes=MIB) as small, grpc.insecure_channel(small.address) as other:
-        assert refusal(lambda: unary(other, "Echo")(bytes(2 * MIB), timeout=20))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (
+            refusal(lambda: unary(other, "Echo")(bytes(2 * MIB), timeout=20))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        )
         assert unary(other, "Echo")(bytes(MIB // 2), timeout=20) == bytes(MIB // 2)
         wait_until(lambda: small.server.free_bytes == MIB)
 

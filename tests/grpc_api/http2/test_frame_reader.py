@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, PingFrame, SettingsFrame
 from hypothesis import given
@@ -57,7 +59,7 @@ def test_any_splits_change_nothing(cuts: list[int]) -> None:
     """Down to single bytes."""
     reader = new_reader()
     edges = [0, *sorted(cuts), len(SENT)]
-    frames = [each for begin, end in zip(edges, edges[1:], strict=False) for each in reader.feed(SENT[begin:end])]
+    frames = [each for begin, end in pairwise(edges) for each in reader.feed(SENT[begin:end])]
 
     assert told(frames) == READ
 

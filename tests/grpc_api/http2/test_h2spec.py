@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from grpc_api.http2.tls import ServerTls
 from features.settings import TlsSettings
-from tests.redis_servers import Authority
+from grpc_api.http2.tls import ServerTls
 from tests.grpc_api.http2.serving import SERVICE, Serving
+from tests.redis_servers import Authority
 
 H2SPEC = Path(__file__).parents[3] / "var" / "go" / "bin" / "h2spec"
 LEAST_CASES = 146

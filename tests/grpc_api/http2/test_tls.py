@@ -39,18 +39,20 @@ def serving(settings: TlsSettings) -> Iterator[Serving]:
 
 def install(authority: Authority, folder: Path, name: str) -> TlsSettings:
     """Put a certificate of this name, its key and the authority where the server looks."""
-    settings = TlsSettings(
-        certificate=folder / "tls.crt", key=folder / "tls.key", client_ca=folder / "ca.crt"
-    )
+    settings = TlsSettings(certificate=folder / "tls.crt", key=folder / "tls.key", client_ca=folder / "ca.crt")
     for source, to in zip(
-        (*authority.issue(name), authority.ca_file), (settings.certificate, settings.key, settings.client_ca), strict=True
+        (*authority.issue(name), authority.ca_file),
+        (settings.certificate, settings.key, settings.client_ca),
+        strict=True,
     ):
         assert to is not None
         shutil.copy(source, to)
     return settings
 
 
-def echo(serving: Serving, authority: Authority, client: tuple[Path, Path] | None, trusted: Path | None = None) -> bytes:
+def echo(
+    serving: Serving, authority: Authority, client: tuple[Path, Path] | None, trusted: Path | None = None
+) -> bytes:
     """What a caller with this certificate hears."""
     pair = (None, None) if client is None else (client[1].read_bytes(), client[0].read_bytes())
     credentials = grpc.ssl_channel_credentials((trusted or authority.ca_file).read_bytes(), *pair)
