@@ -215,9 +215,13 @@ class ScorerSettings(Part):
         default=9102,
         ge=0,
         le=65535,
-        description="Port of its page /metrics; of several processes each has its own, counted up from here.",
+        description="Port of its page /metrics; of several processes each has its own, a hundred above the one before.",
     )
-    processes: int = Field(default=1, ge=1, description="Processes that share the port, each with models of its own.")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="Processes that share the port, each with models of its own; more than one on Linux only.",
+    )
     max_connection_idle_s: float | None = Field(
         default=None, gt=0, description="Time without a call after which a connection is taken leave of; none: never."
     )

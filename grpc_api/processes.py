@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -27,10 +26,13 @@ logger: Final = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.05
 START_S: Final = 60.0
-STOP_S: Final = 15.0
+STOP_S: Final = 18.0
 FIRST_DELAY_S: Final = 0.5
 LONGEST_DELAY_S: Final = 30.0
 STEADY_S: Final = 60.0
+METRICS_PORT_STEP: Final = 100
+"""The ports next to each other are those of worker, scorer and monitor."""
+LAST_PORT: Final = 65_535
 READY: Final = b"ready"
 LONGEST_WORD: Final = 4_096
 
@@ -54,7 +56,7 @@ class ScorerProcess:
     """One child, as its parent sees it. Times are those of the monotonic clock."""
 
     def __init__(self, index: int, settings: ScorerSettings, serve: Serve) -> None:
-        metrics_port = settings.metrics_port and settings.metrics_port + index
+        metrics_port = settings.metrics_port and settings.metrics_port + METRICS_PORT_STEP * index
         self.index = index
         self.pid = 0
         self.is_ready = False
@@ -147,8 +149,12 @@ def run_processes(settings: ScorerSettings, serve: Serve) -> None:
         One of them did not come up at the start.
 
     """
-    if not (hasattr(os, "fork") and hasattr(socket, "SO_REUSEPORT")):
+    if sys.platform != "linux":  # elsewhere a port is not shared evenly, nor claimed as `claim_port` does it
         raise SettingsError("MILLSTREAM_SCORER__PROCESSES", "this system cannot share a port", "set it to 1")
+    if settings.metrics_port + METRICS_PORT_STEP * (settings.processes - 1) > LAST_PORT:
+        raise SettingsError(
+            "MILLSTREAM_SCORER__METRICS_PORT", "leaves none for each process", "choose a lower one, or 0"
+        )
     stop = threading.Event()
 
     def request_stop(_number: int, _frame: FrameType | None) -> None:

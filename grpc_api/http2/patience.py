@@ -40,7 +40,7 @@ class Patience:
             connection.abort("it does not take the end")
         elif silent_s > limits.keepalive_s + limits.keepalive_ack_s:
             connection.abort("it does not answer")
-        elif silent_s > limits.keepalive_s:
+        elif 0 < silent_s - limits.keepalive_s <= limits.look_s:  # once, in the look after its time
             connection.ask_whether_alive()
         for stream in list(connection.session.streams.values()):
             self._look_at_stream(stream, now_s)

@@ -52,7 +52,7 @@ async def serve(settings: ScorerSettings, side: ChildSide) -> None:
 
 def main(port: int, n: int, *, fails: bool) -> None:
     def run(settings: ScorerSettings, side: ChildSide) -> None:
-        if fails and settings.metrics_port == 9_103:
+        if fails and settings.metrics_port == 9_202:
             raise SettingsError("MILLSTREAM_SOMETHING", "is wrong", "set it right")
         asyncio.run(serve(settings, side))
 
