@@ -24,6 +24,10 @@ class Conduct:
         """A call was opened, which may need some frames beside its own."""
         self._noise.earn(NOISE_A_CALL)
 
+    def note_answer(self) -> None:
+        """A call was answered: whoever takes answers may also give up, as callers of a busy server do all the time."""
+        self._strikes.earn(1.0)
+
     def bear_noise(self, now_s: float) -> None:
         """A frame that asks for nothing."""
         if not self._noise.spend(now_s):

@@ -26,7 +26,8 @@ class Limits:
         Frames that ask for nothing (settings, priorities, window updates, empty ones) which a connection may send at
         once, and each second; each call allows some more.
     strikes, strikes_per_s
-        Calls that a peer may reset within ``rapid_reset_s`` or break, at once and each second.
+        Calls that a peer may reset within ``rapid_reset_s`` or break, at once and each second; a call that it takes the
+        answer of allows one more.
     pings, pings_per_s
         Pings at once, and each second, to which nothing was sent in between.
     handshake_s
@@ -52,8 +53,8 @@ class Limits:
     header_frames: int = 32
     noise: int = 1_000
     noise_per_s: float = 100.0
-    strikes: int = 200
-    strikes_per_s: float = 20.0
+    strikes: int = 500
+    strikes_per_s: float = 100.0
     rapid_reset_s: float = 0.01
     pings: int = 10
     pings_per_s: float = 0.2

@@ -144,6 +144,8 @@ class Session:
         del self.streams[stream.id]
         self._closed.add(stream.id, is_cut=not stream.ended_by_peer)
         self.busy_s = self.heard_s
+        if not stream.call.cancelled:
+            self._conduct.note_answer()
         if not self.streams:
             self._on_idle()
 

@@ -61,7 +61,9 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     """The context that the files make; SettingsError when one cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # without tickets: a connection resumed by one would not look at certificates that were renewed since
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.num_tickets = 0
     context.set_ciphers(CIPHERS)
     context.set_alpn_protocols([PROTOCOL])
     assert settings.certificate is not None

@@ -65,6 +65,18 @@ def test_rapid_reset_ends_the_connection(serving: Serving, peer: RawPeer) -> Non
     assert ended_with(peer) == CALM
 
 
+def test_callers_that_take_answers_may_give_up_as_often(peer: RawPeer) -> None:
+    """Those of a busy server do: a thousand calls reset at once, between as many that are answered."""
+    for stream in range(1, 4_001, 4):
+        answered = peer.call(stream, b"x")
+        given_up = peer.call(stream + 2, b"60", path="Wait")
+        peer.send(answered, given_up, RstStreamFrame(stream + 2, error_code=8))
+        if stream % 100 == 1:
+            peer.answer(stream)
+
+    assert peer.pings()
+
+
 def test_resets_provoked_from_the_server_end_the_connection(peer: RawPeer) -> None:
     """CVE-2025-8671: the peer breaks its streams instead of resetting them."""
     try:
