@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grpc_api.http2.faults import ConnectionFault, ErrorCode
 from grpc_api.http2.limits import Allowance, Limits
 from grpc_api.http2.outbox import Outbox
 
-NOISE_A_CALL = 10.0
+NOISE_A_CALL: Final = 10.0
+GRANTS_A_DATA_FRAME: Final = 8
+"""Peers grant windows as they read: of a frame of 64 KiB perhaps each quarter, for stream and connection."""
 
 
 class Conduct:
@@ -19,6 +23,7 @@ class Conduct:
         self._strikes = Allowance(limits.strikes, limits.strikes_per_s, now_s)
         self._pings = Allowance(limits.pings, limits.pings_per_s, now_s)
         self._written_at_ping = 0
+        self._n_grants = 0
 
     def note_call(self) -> None:
         """A call was opened, which may need some frames beside its own."""
@@ -30,7 +35,9 @@ class Conduct:
 
     def bear_noise(self, now_s: float) -> None:
         """A frame that asks for nothing."""
-        if not self._noise.spend(now_s):
+        if self._n_grants < GRANTS_A_DATA_FRAME * self._outbox.n_data:
+            self._n_grants += 1
+        elif not self._noise.spend(now_s):
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
 
     def bear_broken(self, now_s: float) -> None:

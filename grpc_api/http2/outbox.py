@@ -34,8 +34,8 @@ class Outbox:
         Senders with data that waits, by stream.
     is_paused
         Whether the transport holds as much as it wants to.
-    n_written
-        Frames so far.
+    n_written, n_data
+        Times that frames were written so far, and frames of data that went out by themselves among them.
 
     """
 
@@ -50,6 +50,7 @@ class Outbox:
         self.blocked: dict[int, Sender] = {}
         self.is_paused = False
         self.n_written = 0
+        self.n_data = 0
 
     def open(self, transport: asyncio.Transport) -> None:
         """Begin to send there."""
@@ -73,6 +74,7 @@ class Outbox:
         self.write(head(DATA, 0, stream_id, len(part)))
         self._parts.append(part)
         self._n_bytes += len(part)
+        self.n_data += 1
         self.window -= len(part)
         if self._n_bytes > FLUSH_BYTES:
             self._hand_over()

@@ -135,6 +135,21 @@ def test_frames_that_ask_for_nothing_end_the_connection(peer: RawPeer, noise: Fr
     assert ended_with(peer) == CALM
 
 
+def test_a_peer_may_grant_windows_as_often_as_it_reads(peer: RawPeer) -> None:
+    """Twice for each of thousands of frames."""
+    peer.send(peer.call(1, b"3000 10", path="Count"))
+    n_read = 0
+    for each in peer.frames():
+        if isinstance(each, DataFrame):
+            n_read += 1
+            peer.send(WindowUpdateFrame(0, window_increment=19), WindowUpdateFrame(1, window_increment=19))
+        elif "END_STREAM" in each.flags and each.stream_id == 1:
+            break
+
+    assert n_read == 3_000
+    assert peer.pings()
+
+
 def test_pings_between_calls_are_answered(peer: RawPeer) -> None:
     """Clients measure the line with them; only pings without end are too many."""
     for stream in range(1, 101, 2):
