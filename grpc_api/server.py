@@ -21,13 +21,14 @@ from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
 from grpc_api.births import BirthWatch
 from grpc_api.core import SERVICE, Core
-from grpc_api.gate import Gate
+from grpc_api.gate import gate_of
 from grpc_api.health import SERVICE as HEALTH
 from grpc_api.health import Health
 from grpc_api.http2.limits import Limits
 from grpc_api.http2.listener import open_listener, open_shared_listener
 from grpc_api.http2.server import Http2Server
 from grpc_api.http2.tls import ServerTls
+from grpc_api.load import Load
 from grpc_api.lookup import Fetcher
 from grpc_api.meter import Meter
 from grpc_api.methods import by_path
@@ -37,11 +38,13 @@ from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
 from grpc_api.processes import ChildSide, run_processes
 from grpc_api.readiness import Readiness, can_answer
+from grpc_api.reads import Reads
 from grpc_api.records import KafkaRecords, RecordSink
 from grpc_api.reflection import Reflection
 from grpc_api.score_cache import ScoreCache
 from grpc_api.served_model import Declarations, ServedModel, load_model
 from grpc_api.sync_status import SyncCollector
+from grpc_api.turns import Turns
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -73,7 +76,7 @@ class Scorer:
         self._told: dict[str, tuple[str, str, str]] = {}
         self._metrics = metrics
         self._health = Health()
-        self._readiness = Readiness(models=models, health=self._health, metrics=metrics)
+        self._readiness = Readiness(models=models, health=self._health, metrics=metrics, store_down=settings.store_down)
         self._watch = BirthWatch(open_reader=open_reader, on_change=self._update)
         self._follower = ModelFollower(
             folder=models_folder,
@@ -84,11 +87,16 @@ class Scorer:
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
         self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(2))
+        reads, batch_reads = (
+            Reads(fetcher, share=settings.fetch_share, store_down=settings.store_down) for fetcher in self._fetchers
+        )
+        turns = Turns()
         self.core = Core(
             services=declared[0].services(),
             models=models,
-            fetcher=self._fetchers[0],
-            batch_fetcher=self._fetchers[1],
+            reads=reads,
+            batch_reads=batch_reads,
+            turns=turns,
             records=records,
             clock=clock,
             meter=self._meter,
@@ -96,10 +104,11 @@ class Scorer:
             cache=open_cache(settings, metrics),
         )
         reflection = Reflection((SERVICE, HEALTH))
+        methods = chain(self.core.methods(), self._health.methods(), reflection.methods())
         open_port = open_listener if settings.processes == 1 else open_shared_listener
         self._transport = Http2Server(
-            methods=by_path(chain(self.core.methods(), self._health.methods(), reflection.methods())),
-            gate=Gate(self._meter),
+            methods=by_path(method for method in methods if method.group != "admin" or settings.serves_admin),
+            gate=gate_of(settings, meter=self._meter, load=Load(turns, max_in_flight=settings.max_in_flight)),
             limits=Limits(
                 message_bytes=settings.max_message_bytes,
                 idle_s=settings.max_connection_idle_s,

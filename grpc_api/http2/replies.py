@@ -78,7 +78,7 @@ def trailers(status: Status) -> bytes:
     """What comes after the messages, or follows none where a head was sent."""
     if status.code is Code.OK:
         return OK
-    return _failure(status.code, status.message)
+    return _failure(status)
 
 
 def trailers_only(status: Status) -> bytes:
@@ -87,9 +87,11 @@ def trailers_only(status: Status) -> bytes:
 
 
 @lru_cache(256)
-def _failure(code: Code, message: str) -> bytes:
-    block = literal(b"grpc-status", str(int(code)).encode())
-    return block + literal(b"grpc-message", percent_encoded(message)) if message else block
+def _failure(status: Status) -> bytes:
+    block = literal(b"grpc-status", str(int(status.code)).encode())
+    if status.message:
+        block += literal(b"grpc-message", percent_encoded(status.message))
+    return block + b"".join(literal(name.encode(), value.encode()) for name, value in status.metadata)
 
 
 def percent_encoded(text: str) -> bytes:

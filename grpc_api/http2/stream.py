@@ -155,7 +155,7 @@ class Stream(AnswerHalf):
         more = n_bytes - self._reserved
         if more > 0:
             if not self.host.room.take(more):
-                raise MessageError(*NO_ROOM)
+                raise MessageError(NO_ROOM.code, NO_ROOM.message)
             self._reserved = n_bytes
 
     def arm(self) -> None:
