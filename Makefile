@@ -4,6 +4,7 @@
 PYTHON ?= python3
 REPO ?=
 ARGS ?=
+N ?= 10000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -76,6 +77,10 @@ check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, d
 	@$(BIN)/python -m grpc_api.stubs --check
 	@$(BIN)/python -m deploy.reference_pages --check
 	@$(BIN)/pytest --quiet -m 'not servers' tests/docs
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Send N requests that no client of good will sends to a scorer of its own (N=100000)
+	@$(BIN)/python -m deploy.fuzz $(N) $(ARGS)
 
 .PHONY: performance
 performance: fetch ## Run every bench but faults and write docs/performance.md (some of them: ARGS="stream score")
