@@ -33,7 +33,9 @@ TIMES_CAPACITY: Final = 10
 SECONDS: Final = 60.0
 WARM_UP_S: Final = 2.0
 CALLERS: Final = 4
-AIMS: Final = {"goodput_ratio": 0.8, "served_p99_ratio": 3.0, "shed_p99_ms": 50.0, "recovery_s": 2.0}
+MIN_GOODPUT: Final = 0.8
+BAR: Final = {"served_p99_ratio": 3.0, "shed_p99_ms": 50.0, "recovery_s": 2.0}
+"""What no figure of these may be above."""
 
 
 class Figures:
@@ -65,9 +67,7 @@ class Figures:
     @property
     def passed(self) -> bool:
         """Whether all aims were reached."""
-        return self.goodput_ratio >= AIMS["goodput_ratio"] and all(
-            getattr(self, name) <= AIMS[name] for name in ("served_p99_ratio", "shed_p99_ms", "recovery_s")
-        )
+        return self.goodput_ratio >= MIN_GOODPUT and all(getattr(self, name) <= most for name, most in BAR.items())
 
 
 def bench_overload(*, seconds: float = SECONDS, score_s: float = SCORE_S) -> dict[str, Any]:
@@ -94,9 +94,11 @@ def bench_overload(*, seconds: float = SECONDS, score_s: float = SCORE_S) -> dic
         "codes": dict(figures.codes.most_common()),
         "seconds": seconds,
         "model_ms": round(took_s * 1e3, 2),
-        "deadline_ms": DEADLINE_S * 1e3,
         "cores": os.cpu_count(),
-        "aims": AIMS,
+        "traffic": f"{TIMES_CAPACITY} times the calls that a scorer can answer, for {seconds:.0f} s, "
+        f"each with a deadline of {DEADLINE_S * 1e3:.0f} ms",
+        "least_goodput_ratio": MIN_GOODPUT,
+        "bar": BAR,
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "passed": figures.passed,
     }
