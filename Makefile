@@ -4,11 +4,14 @@
 PYTHON ?= python3
 REPO ?=
 ARGS ?=
+N ?= 10000
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
+H2SPEC := var/go/bin/h2spec
+GO_CLIENT := var/go/bin/grpc-go-client
 COMPILED := $(wildcard features/compiled/*.pyx features/compiled/*.pxd)
 CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo setup.py
 PYTEST := $(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
@@ -62,8 +65,8 @@ test-faults: $(INSTALLED) ## Run the fault tests alone
 	@$(PYTEST) -m faults $(ARGS)
 
 .PHONY: test-peers
-test-peers: fetch ## Hold every peer of the stream's bench to the same results (downloads their frameworks)
-	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers $(ARGS)
+test-peers: fetch ## Hold every peer of the stream's bench to the same results, and clients in Java (downloads them)
+	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers tests/grpc_api/http2/test_foreign_clients.py $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, documents
@@ -74,6 +77,10 @@ check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, d
 	@$(BIN)/python -m grpc_api.stubs --check
 	@$(BIN)/python -m deploy.reference_pages --check
 	@$(BIN)/pytest --quiet -m 'not servers' tests/docs
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Send N requests that no client of good will sends to a scorer of its own (N=100000)
+	@$(BIN)/python -m deploy.fuzz $(N) $(ARGS)
 
 .PHONY: performance
 performance: fetch ## Run every bench but faults and write docs/performance.md (some of them: ARGS="stream score")
@@ -93,6 +100,8 @@ servers: debian-packages fetch ## Install what the tests against Apache Kafka, R
 fetch: $(INSTALLED)
 	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages; fi
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(H2SPEC) $(GO_CLIENT) \
+	  || echo "what is written in Go could not be built: its tests are skipped" >&2; fi
 
 .PHONY: debian-packages
 debian-packages:
@@ -101,6 +110,7 @@ debian-packages:
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v go >/dev/null || missing="$$missing golang-go"; \
 	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && \
@@ -112,6 +122,14 @@ $(KAFKA): deploy/kafka/pom.xml
 	@mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
 	  -DoutputDirectory=$(CURDIR)/var/kafka
 	@touch $@
+
+$(H2SPEC):
+	@echo "building h2spec into var/go" >&2
+	@GOBIN=$(CURDIR)/var/go/bin go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+$(GO_CLIENT): $(wildcard tests/grpc_api/clients/go/*)
+	@echo "building the client in Go into var/go" >&2
+	@cd tests/grpc_api/clients/go && go build -o $(CURDIR)/$@ .
 
 .PHONY: lock
 lock: $(INSTALLED) ## Pin the packages of pyproject.toml anew, with hashes and without addresses

@@ -8,6 +8,7 @@ from deploy.invocation import AS_JSON, REPO, GlobalOptions, register
 from deploy.verbs.bench import bench
 from deploy.verbs.domain import adopt, apply, init, replay
 from deploy.verbs.forgetting import forget
+from deploy.verbs.keys import key
 from deploy.verbs.letters import dead_letters
 from deploy.verbs.models import models, train
 from deploy.verbs.processes import monitor, scorer, worker
@@ -36,6 +37,7 @@ def make_app() -> typer.Typer:
     register(app, "verify", verify)
     register(app, "dead-letters", dead_letters)
     register(app, "forget", forget)
+    register(app, "key", key)
     register(app, "monitor", monitor)
     register(app, "bench", bench)
     return app

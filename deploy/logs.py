@@ -48,7 +48,7 @@ def configure_logs(settings: LogSettings, *, file: Path | None = None) -> None:
     last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.json_lines
-        else [structlog.dev.ConsoleRenderer()]
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]  # others show locals
     )
     structlog.configure(
         processors=[*shared, *last],

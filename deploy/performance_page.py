@@ -16,6 +16,7 @@ The benches are described in [operations](operations.md#benches).
 TITLES: Final = {
     "stream": "Stream: from topic to store",
     "score": "Scorer",
+    "overload": "Scorer, asked for more than it can answer",
     "backfill": "Backfill",
     "aggregates": "Aggregates",
     "store": "Memory of a million entities",

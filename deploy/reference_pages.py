@@ -55,9 +55,16 @@ def settings_page() -> str:
 def settings_parts() -> Iterator[tuple[str, type[BaseModel], str]]:
     """The parts of the tree, the root first."""
     yield "The domain", Settings, PREFIX
-    for name, field in Settings.model_fields.items():
+    yield from parts_of(Settings, PREFIX)
+
+
+def parts_of(part: type[BaseModel], prefix: str, title: str = "") -> Iterator[tuple[str, type[BaseModel], str]]:
+    """The parts below one, each before its own."""
+    for name, field in part.model_fields.items():
         if is_part(field):
-            yield name, field.annotation, f"{PREFIX}{name.upper()}__"  # type: ignore[misc]  # is_part has looked
+            inner: Any = field.annotation
+            yield f"{title}{name}", inner, f"{prefix}{name.upper()}__"
+            yield from parts_of(inner, f"{prefix}{name.upper()}__", f"{title}{name}: ")
 
 
 def is_part(field: FieldInfo) -> bool:

@@ -7,13 +7,15 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from deploy.server_process import Server
 from features.plan import Plan, save_plan
-from features.settings import KafkaSettings, LakeSettings, Settings, StoreSettings, WorkerSettings
+from features.settings import PREFIX, KafkaSettings, LakeSettings, Part, Settings, StoreSettings, WorkerSettings
 
 PROGRAM = """
 import sys
@@ -106,10 +108,19 @@ class WorkerProcess(Server):
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as a process gets them."""
-    found = {}
-    for part, values in settings.model_dump(mode="json", exclude_none=True).items():
-        for name, value in values.items() if isinstance(values, dict) else ():
-            found[f"MILLSTREAM_{part}__{name}".upper()] = str(value)
+    found = {
+        name: value for part, values in settings if isinstance(values, Part) for name, value in _variables(part, values)
+    }
     found["MILLSTREAM_VAR"] = str(settings.var)
     found["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return found
+
+
+def _variables(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """The variables of one setting, or of a part of them; secrets as they are."""
+    if isinstance(value, Part):
+        for inner, one in value:
+            yield from _variables(f"{name}__{inner}", one)
+    elif value is not None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        yield f"{PREFIX}{name}".upper(), text

@@ -31,7 +31,7 @@ def read_erasure_key(settings: Settings, project: str) -> bytes | None:
 
     """
     if settings.lake.erasure_key is not None:
-        return _parsed(settings.lake.erasure_key, SETTING)
+        return _parsed(settings.lake.erasure_key.get_secret_value(), SETTING)
     path = settings.state_dir(project) / FILE
     return _parsed(path.read_text(), str(path)) if path.exists() else None
 

@@ -37,7 +37,7 @@ Knowledge: TypeAlias = Literal["as_true", "as_known"]
 Engine: TypeAlias = Literal["local", "dask"]
 """Where a history is worked through: in this process, or on a Dask cluster."""
 
-NoteReason: TypeAlias = Literal["unknown_entity", "stale", "not_supplied", "as_of_behind_state"]
+NoteReason: TypeAlias = Literal["unknown_entity", "stale", "not_supplied", "as_of_behind_state", "store_unavailable"]
 
 
 def engine_of(name: str) -> Engine:
@@ -77,8 +77,9 @@ class ScoreRecord(Struct, frozen=True, kw_only=True):
     """One score, with all that is needed to prove it again: record of ``millstream.scores``, JSON.
 
     ``as_of_us`` is event time; ``scored_at`` is processing time. ``vector`` is what the model was given, in the
-    order of ``features``, null where it was given NaN. ``source`` tells vectors that the caller supplied from
-    those fetched here: those have no ``views``, and only such keys as the caller named.
+    order of ``features``, null where it was given NaN. ``source`` tells vectors that the caller supplied, and those
+    that were made without the store, from those fetched here: both have no ``views``, the former only such keys as the
+    caller named.
 
     ``link`` made ``score`` of ``raw_score``. Of a model of several ``classes``, both are those of the class decided
     on, and ``raw_scores`` and ``scores`` those of each.
@@ -94,7 +95,7 @@ class ScoreRecord(Struct, frozen=True, kw_only=True):
     arm: str
     plan_hash: str
     service: str
-    source: Literal["fetched", "supplied"] = "fetched"
+    source: Literal["fetched", "supplied", "defaulted"] = "fetched"
     entity: dict[str, KeyValue]
     request: dict[str, KeyValue | float | bool | None] = {}
     views: tuple[ViewReading, ...]

@@ -17,7 +17,7 @@ from features.lake import Finding as LakeFinding
 from features.nouns import ScoreRecord, Struct
 from features.plan import Plan
 from features.refold import fold_records, unseen
-from features.vector import Assembler, ViewValues
+from features.vector import UNREAD, Assembler, ViewValues
 from features.view_events import join_events
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,12 +104,15 @@ class Prover:
                 known.append(record)
             else:
                 yield _mismatch(record, "", None, None, Finding("plan", strange))
+        unread = dict.fromkeys((view.name for view in plan.views), UNREAD)
+        fetched = [record for record in known if record.source != "defaulted"]
         folded = {
-            view.name: fold_records(known, view, plan.source_of(view), self._events[view.name]) for view in plan.views
+            view.name: fold_records(fetched, view, plan.source_of(view), self._events[view.name]) for view in plan.views
         }
-        self.unseen += len(set().union(*(unseen(known, view, self._events[view.name]) for view in plan.views)))
-        for i, record in enumerate(known):
-            mismatch = self._judged(record, {name: fold.row(i) for name, fold in folded.items()})
+        self.unseen += len(set().union(*(unseen(fetched, view, self._events[view.name]) for view in plan.views)))
+        rows = ({name: fold.row(i) for name, fold in folded.items()} for i in range(len(fetched)))
+        for record in known:
+            mismatch = self._judged(record, unread if record.source == "defaulted" else next(rows))
             if mismatch is not None and mismatch.cause == "erased":
                 self.erased += 1
             elif mismatch is not None:
@@ -168,6 +171,8 @@ class Prover:
         return None
 
     def _attributed(self, record: ScoreRecord, views: Mapping[str, ViewValues], assembler: Assembler) -> Finding:
+        if record.source == "defaulted":
+            return Finding("arithmetic", "it was made without the store, and is not what the model's policy gives then")
         if self._was_bystander(record):
             return Finding("erased", "events of an entity that was forgotten since had gone into it")
         if self._left_to_attribute == 0:
@@ -201,6 +206,8 @@ def _strange(record: ScoreRecord, plan: Plan) -> str | None:
     if services.get(record.service) != record.features or len(record.vector) != len(record.features):
         return f"service {record.service} had other features than the plan says"
     views = plan.views_of_service(record.service)
+    if record.source == "defaulted":
+        return "features that were not read are said to stand on views" if record.views else None
     if sorted(reading.view for reading in record.views) != sorted(view.name for view in views):
         return f"service {record.service} reads {[view.name for view in views]}, each once, the record other views"
     for reading in record.views:

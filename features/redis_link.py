@@ -215,7 +215,7 @@ def greeting(settings: StoreSettings) -> list[tuple[bytes, ...]]:
     commands: list[tuple[bytes, ...]] = []
     if settings.password is not None:
         user = () if settings.username is None else (settings.username.encode(),)
-        commands.append((b"AUTH", *user, settings.password.encode()))
+        commands.append((b"AUTH", *user, settings.password.get_secret_value().encode()))
     if settings.database:
         commands.append((b"SELECT", b"%d" % settings.database))
     return commands

@@ -21,7 +21,7 @@ RECORDS_PER_KEY = 200
 class _Whose(Struct, frozen=True, kw_only=True):
     """As much of a score record as tells whether it is wanted."""
 
-    source: Literal["fetched", "supplied"] = "fetched"
+    source: Literal["fetched", "supplied", "defaulted"] = "fetched"
     entity: dict[str, KeyValue]
 
 

@@ -1,24 +1,32 @@
 """One typed, frozen settings tree, read in this file only; each room is handed its part.
 
-Sources, strongest first: environment (``MILLSTREAM_`` with ``__`` between levels), the running stack's own
-addresses (``var/<project>/stack.json``, written by ``millstream up``), the defaults here.
+Sources, strongest first: environment (``MILLSTREAM_`` with ``__`` between levels), files of the folder that
+``MILLSTREAM_SECRETS`` names, the running stack's own addresses (``var/<project>/stack.json``, written by
+``millstream up``), the defaults here.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import msgspec
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as SourceError
 
 from features.errors import SettingsError
 
 PREFIX = "MILLSTREAM_"
+SECRETS = f"{PREFIX}SECRETS"
 
 
 class Part(BaseModel):
@@ -52,12 +60,10 @@ class StoreSettings(Part):
         default=None, description="Addresses of Redis Sentinels, host:port, separated by commas, which name the server."
     )
     sentinel_service: str = Field(default="mymaster", description="Name that the Sentinels know the server by.")
-    sentinel_password: str | None = Field(
-        default=None, repr=False, description="Password of the Sentinels; none by default."
-    )
+    sentinel_password: SecretStr | None = Field(default=None, description="Password of the Sentinels; none by default.")
     database: int = Field(default=0, ge=0, description="Its database number; a Redis Cluster has 0 only.")
     username: str | None = Field(default=None, description="Its user (ACL); none: the default user.")
-    password: str | None = Field(default=None, repr=False, description="Its password; none by default.")
+    password: SecretStr | None = Field(default=None, description="Its password; none by default.")
     tls: bool = Field(default=False, description="Whether its port speaks TLS.")
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authorities that its certificate is trusted by; none: the system's."
@@ -130,7 +136,7 @@ class LakeSettings(Part):
         ge=1,
         description="Days that score records stay in the lake, for `millstream forget --expired`; none: for ever.",
     )
-    erasure_key: str | None = Field(
+    erasure_key: SecretStr | None = Field(
         default=None,
         description="Secret of 64 hexadecimal digits under which forgotten entities are known; none: `erasure.key` in "
         "the state folder, which the first `millstream forget` makes.",
@@ -153,7 +159,7 @@ class SchemaRegistrySettings(Part):
         description="Address of the schema registry, http or https; none by default.",
     )
     username: str | None = Field(default=None, description="User name, or API key, that it is asked with.")
-    password: str | None = Field(default=None, description="The password, or API secret, to it.")
+    password: SecretStr | None = Field(default=None, description="The password, or API secret, to it.")
     timeout_s: float = Field(default=5.0, gt=0, description="How long a call to it may take.")
 
 
@@ -182,18 +188,94 @@ class WorkerSettings(Part):
     )
 
 
+class TlsSettings(Part):
+    """TLS of the scorer's port. Without a certificate it is plain."""
+
+    certificate: Path | None = Field(
+        default=None, description="PEM file of the scorer's certificate, followed by those that it leads to."
+    )
+    key: Path | None = Field(default=None, description="PEM file of that certificate's key, not encrypted.")
+    client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities whose certificates callers must show (mTLS); none: they show none.",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuse what contradicts itself."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together")
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("client_ca needs a certificate: without TLS nobody shows one")
+        return self
+
+
+class AuthSettings(Part):
+    """Who may call the scorer. With neither API keys nor tokens everybody may call everything."""
+
+    api_keys: Path | None = Field(
+        default=None, description="File of API keys, hashed, as `millstream key` writes it; followed while running."
+    )
+    jwt_key: Path | None = Field(
+        default=None,
+        description="File of what tokens (JWT) are proven by, a PEM public key, a JWKS, or a shared secret; followed.",
+    )
+    jwt_algorithm: Literal["RS256", "ES256", "HS256"] = Field(
+        default="RS256", description="The one algorithm that tokens may be signed by."
+    )
+    jwt_issuer: str | None = Field(default=None, description="Who must have issued a token (`iss`).")
+    jwt_audience: str | None = Field(default=None, description="Whom a token must be meant for (`aud`).")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuse tokens that anybody's issuer could have made for anybody."""
+        if self.jwt_key is not None and (self.jwt_issuer is None or self.jwt_audience is None):
+            raise ValueError("jwt_key needs jwt_issuer and jwt_audience")
+        return self
+
+    @property
+    def required(self) -> bool:
+        """Whether callers must prove who they are."""
+        return self.api_keys is not None or self.jwt_key is not None
+
+
 class ScorerSettings(Part):
     """The gRPC scorer."""
 
+    tls: TlsSettings = TlsSettings()
+    auth: AuthSettings = AuthSettings()
+
     host: str = Field(default="127.0.0.1", description="Address that the scorer listens on.")
     port: int = Field(default=50051, ge=0, le=65535, description="Its gRPC port; 0 takes a free one.")
-    metrics_port: int = Field(default=9102, ge=0, le=65535, description="Port of its page /metrics.")
+    metrics_port: int = Field(
+        default=9102,
+        ge=0,
+        le=65535,
+        description="Port of its page /metrics; of several processes each has its own, a hundred above the one before.",
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="Processes that share the port, each with models of its own; more than one on Linux only.",
+    )
+    max_connection_idle_s: float | None = Field(
+        default=None, gt=0, description="Time without a call after which a connection is taken leave of; none: never."
+    )
+    max_connection_age_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="Age at which a connection is taken leave of, a fifth sooner or later, so that its client spreads"
+        " its calls anew; none: never.",
+    )
     record_queue: int = Field(
         default=100_000,
         ge=1,
         description="Score records that may wait for the broker; what does not fit is dropped and counted.",
     )
     max_batch_rows: int = Field(default=10_000, ge=1, description="Most rows of one ScoreBatch call.")
+    max_message_bytes: ByteSize = Field(
+        default=ByteSize(64 * 2**20), ge=1024, description="Largest message that is taken, such as 64MiB."
+    )
     score_cache: bool = Field(
         default=False,
         description="Answer with a score of before where model, states and request are the same. States are read for"
@@ -201,6 +283,33 @@ class ScorerSettings(Part):
     )
     score_cache_s: float = Field(default=300.0, gt=0, description="For how long such a score answers.")
     score_cache_rows: int = Field(default=10_000, ge=1, description="How many such scores are kept.")
+    max_in_flight: int = Field(
+        default=1_000, ge=1, description="Calls that one process has in hand at most; more are refused at once."
+    )
+    rate_limit_per_s: float | None = Field(
+        default=None, gt=0, description="Calls a second that one client may make of one process; none: any number."
+    )
+    rate_limit_burst: int = Field(default=100, ge=1, description="Calls that a client may make at once before that.")
+    fetch_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Part of the time that a call has left which its read of the store may take.",
+    )
+    store_down: Literal["fail", "default"] = Field(
+        default="fail",
+        description="What a score is without the store, where its model does not say: refused, or made of what stands"
+        " for missing features.",
+    )
+    admin: bool | None = Field(
+        default=None,
+        description="Whether methods of group `admin`, such as reflection, are served; none: while everybody may call.",
+    )
+
+    @property
+    def serves_admin(self) -> bool:
+        """Whether methods of group `admin` are served."""
+        return not self.auth.required if self.admin is None else self.admin
 
 
 class MonitorSettings(Part):
@@ -254,6 +363,10 @@ class Settings(BaseSettings):
     )
 
     repo: Path = Field(default=Path("feature_repo"), description="The domain folder.")
+    secrets: Path | None = Field(
+        default=None,
+        description="Folder of files that are named like settings and hold their values, such as mounted secrets.",
+    )
     var: Path = Field(default=Path("var"), description="Folder of all state; each domain has its own folder in it.")
     kafka: KafkaSettings = KafkaSettings()
     store: StoreSettings = StoreSettings()
@@ -273,10 +386,16 @@ class Settings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before the stack's addresses, which are passed as init values."""
-        return env_settings, init_settings
+        """Environment, then secret files, before the stack's addresses, which are passed as init values."""
+        files = NestedSecretsSettingsSource(
+            file_secret_settings,
+            secrets_dir=os.environ.get(SECRETS),
+            secrets_dir_missing="error",
+            secrets_nested_delimiter="__",
+        )
+        return env_settings, files, init_settings
 
     def state_dir(self, project: str) -> Path:
         """Folder of one domain's disposable state: plan, lake, store dump, registry, models, logs."""
@@ -294,6 +413,8 @@ def load_settings(*, project: str | None = None, repo: Path | None = None, var: 
     value out of range.
     """
     refuse_unknown_names(os.environ)
+    if folder := os.environ.get(SECRETS):
+        refuse_unknown_names(file.name for file in Path(folder).glob(f"{PREFIX}*"))
     try:
         settings = Settings()
         explicit = {name: value for name, value in (("repo", repo), ("var", var)) if value is not None}
@@ -307,7 +428,9 @@ def load_settings(*, project: str | None = None, repo: Path | None = None, var: 
         first = error.errors()[0]
         name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
         problem = str(first["msg"]).removeprefix("Value error, ")
-        raise SettingsError(name, problem, "see docs/settings.md") from error
+        raise SettingsError(name, problem, "see docs/settings.md") from None  # its text shows what was set, secrets too
+    except SourceError as error:
+        raise SettingsError(SECRETS, str(error), "name a folder of files named like settings") from error
 
 
 def read_stack_addresses(path: Path) -> dict[str, Any]:
@@ -320,10 +443,10 @@ def read_stack_addresses(path: Path) -> dict[str, Any]:
         raise SettingsError(str(path), f"is not readable ({error})", "remove it, or run `millstream down`") from error
 
 
-def refuse_unknown_names(environ: Mapping[str, str]) -> None:
-    """Raise SettingsError for a ``MILLSTREAM_`` variable that names no setting (pydantic drops those in silence)."""
+def refuse_unknown_names(names: Iterable[str]) -> None:
+    """Raise SettingsError for a ``MILLSTREAM_`` name that is no setting (pydantic drops those in silence)."""
     known = set(setting_names())
-    for name in environ:
+    for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:  # pydantic reads them in any case
             raise SettingsError(name, "there is no such setting", "see docs/settings.md for the names")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,7 @@ from features.plan import ColumnType, Plan, RequestFeaturePlan, ViewPlan
 
 RequestValue: TypeAlias = KeyValue | float | bool | None
 Remedy: TypeAlias = Literal["nan", "fail"] | float
+StoreDown: TypeAlias = Literal["fail", "default"]
 
 _NAN = math.nan
 _INFINITE = (math.inf, -math.inf)
@@ -40,10 +41,13 @@ class MissingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``features`` overrides ``default`` by ``view:feature``. Missing is what has an unknown entity, is stale or was
     not supplied, and each request-time feature that needs such a value; the null of an empty window is a value.
+    ``store_down`` says whether all that is in the store is missing too while it cannot be read, or the request is
+    refused; None: as the scorer has it.
     """
 
     default: Remedy = "nan"
     features: dict[str, Remedy] = {}
+    store_down: StoreDown | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that no model may be given and no record could hold."""
@@ -62,6 +66,10 @@ class ViewValues(NamedTuple):
 
     values: Sequence[FeatureValue]
     newest_us: int | None
+
+
+UNREAD: Final = ViewValues((), None)
+"""In place of a view's values: they could not be read."""
 
 
 class Vector(NamedTuple):
@@ -104,6 +112,8 @@ class Assembler:
         Views that must be fetched.
     request_fields
         Fields that a request may supply, with their types.
+    can_do_without_store
+        Whether the policy has something to put in place of every feature that comes from a view.
 
     """
 
@@ -138,6 +148,9 @@ class Assembler:
                 fields.update({p.name: p.type for p in request.parameters if p.view is None})
                 self._inputs.append(_request_input(request, by_name, functions))
         self._picks = _picks(self._inputs)
+        self.can_do_without_store = all(
+            missing.of(name) != "fail" for name, source in zip(self.names, self._inputs, strict=True) if _reads(source)
+        )
         self.request_fields: Mapping[str, ColumnType] = MappingProxyType(fields)
         self._accepted = {name: _ACCEPTED[kind] for name, kind in fields.items()}
 
@@ -166,7 +179,9 @@ class Assembler:
         missing: dict[str, NoteReason] = {}
         for view, ttl_us in self._ttl_us.items():
             newest_us = views[view].newest_us
-            if newest_us is None:
+            if views[view] is UNREAD:
+                missing[view] = "store_unavailable"
+            elif newest_us is None:
                 missing[view] = "unknown_entity"
             elif as_of_us < newest_us:
                 notes.append(Note(feature=view, reason="as_of_behind_state"))
@@ -293,6 +308,11 @@ def _picks(
         whole = ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals)))
         picks.append((view, itemgetter(slice(ordinals[0], ordinals[-1] + 1)) if whole else itemgetter(*ordinals)))
     return picks
+
+
+def _reads(source: _StreamInput | _RequestInput) -> bool:
+    """Whether a feature needs anything that is in the store."""
+    return isinstance(source, _StreamInput) or any(view is not None for view, _, _ in source.arguments)
 
 
 def _request_input(

@@ -32,7 +32,9 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     """What a run of the verifier found.
 
     ``waiting`` counts records whose positions the lake does not cover yet, ``supplied`` those whose vector came with
-    the request; neither is checked. ``unseen`` counts checked records that are proven for the events they name, but
+    the request; neither is checked. ``defaulted`` counts checked records that were made without the store: that their
+    vector is what the model's policy gives then, and that they say so, is all that can be proven of them.
+    ``unseen`` counts checked records that are proven for the events they name, but
     lack one that had long been in Kafka: the stream was behind, or the store had lost a state. ``rescored`` counts
     those whose model was at hand and was run again on the recorded vector. ``erased`` counts those that cannot be
     proven any more, because events of an entity forgotten since had gone into them, ``expired`` those that look back
@@ -45,6 +47,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     mismatched: int
     waiting: int
     supplied: int
+    defaulted: int
     unseen: int
     rescored: int
     erased: int
@@ -91,8 +94,8 @@ def verify(
 
     """
     records = list(read_records(lake)) if sample is None else sample_records(lake, sample)
-    fetched = [record for record in records if record.source == "fetched"]
-    parts = _parts_of(lake, judge, fetched)
+    ours = [record for record in records if record.source != "supplied"]
+    parts = _parts_of(lake, judge, ours)
     n_kept, n_ready = sum(part.n_kept for part in parts), sum(len(part.ready) for part in parts)
     faults = _LakeFaults(lake, _sources_of([judge, *(part.judge for part in parts)]))
     if sample is None:
@@ -117,11 +120,12 @@ def verify(
         checked=n_ready - counts["erased"],
         mismatched=sum(causes.values()),
         waiting=n_kept - n_ready,
-        supplied=len(records) - len(fetched),
+        supplied=len(records) - len(ours),
+        defaulted=sum(record.source == "defaulted" for part in parts for record in part.ready),
         unseen=counts["unseen"],
         rescored=counts["rescored"],
         erased=counts["erased"],
-        expired=len(fetched) - n_kept,
+        expired=len(ours) - n_kept,
         causes=dict(causes),
         lake_faults=tuple(str(fault) for fault in faults.known[:shown]),
         mismatches=tuple(mismatches[:shown]),

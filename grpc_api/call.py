@@ -23,12 +23,14 @@ class Call:
         Address of the caller, for the log.
     cancelled
         Whether nobody waits for the answer any more; a transport that learns of it says so.
+    certificate
+        Whom the certificate names that the caller has shown (mTLS); None where callers show none.
     client
         Who calls, where callers prove who they are.
 
     """
 
-    __slots__ = ("cancelled", "client", "deadline_s", "metadata", "peer")
+    __slots__ = ("cancelled", "certificate", "client", "deadline_s", "metadata", "peer")
 
     def __init__(
         self, *, deadline_s: float | None = None, metadata: Mapping[str, str] = NO_METADATA, peer: str = ""
@@ -37,6 +39,7 @@ class Call:
         self.metadata = metadata
         self.peer = peer
         self.cancelled = False
+        self.certificate: str | None = None
         self.client: str | None = None
 
     def remaining_s(self) -> float | None:

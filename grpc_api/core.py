@@ -5,6 +5,7 @@ Between fetch and answer nothing awaits, so an answer is of one moment.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import count, groupby
@@ -24,18 +25,20 @@ from grpc_api.explanation import explained_output, explanation
 from grpc_api.feature_answer import feature_answer
 from grpc_api.finishing import finish, readings
 from grpc_api.gathering import gathered
-from grpc_api.lookup import Fetched, Fetcher
+from grpc_api.lookup import Fetched
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
 from grpc_api.methods import BidirectionalMethod, Method, UnaryMethod
 from grpc_api.model_info import model_info
 from grpc_api.models import Models
 from grpc_api.overlap import overlapped
+from grpc_api.reads import Reads
 from grpc_api.records import RecordSink
 from grpc_api.score_cache import ScoreCache
 from grpc_api.scoring import Asked, Scored, score_rows
 from grpc_api.served_model import Inputs, ServedModel
 from grpc_api.status import DeadlinePassedError, UnknownNameError, is_ours, status_of
+from grpc_api.turns import Turns
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -68,8 +71,10 @@ class Core:
         What each feature service needs, for requests that ask for features alone; see `declare`.
     models, records, clock, meter
         Collaborators.
-    fetcher, batch_fetcher
+    reads, batch_reads
         The ways to the store of single rows and of batches, which would hold up the former.
+    turns
+        Whose turn it is to use the processor.
     max_batch_rows
         Batches with more rows are refused.
     cache
@@ -82,8 +87,9 @@ class Core:
         *,
         services: Mapping[str, Inputs],
         models: Models,
-        fetcher: Fetcher,
-        batch_fetcher: Fetcher,
+        reads: Reads,
+        batch_reads: Reads,
+        turns: Turns,
         records: RecordSink,
         clock: Clock,
         meter: Meter,
@@ -92,8 +98,9 @@ class Core:
     ) -> None:
         self._services = services
         self._models = models
-        self._fetcher = fetcher
-        self._batch_fetcher = batch_fetcher
+        self._reads = reads
+        self._batch_reads = batch_reads
+        self._turns = turns
         self._records = records
         self._clock = clock
         self._meter = meter
@@ -115,20 +122,20 @@ class Core:
         yield UnaryMethod(f"/{SERVICE}/Explain", "score", self.explain)
         yield UnaryMethod(f"/{SERVICE}/ListModels", "score", self.list_models)
 
-    async def score(self, data: bytes, _call: Call) -> bytes:
+    async def score(self, data: bytes, call: Call) -> bytes:
         """``ScoreRequest`` to ``ScoreResponse``."""
         message = pb.ScoreRequest()
         parse_into(message, data)
-        scored = await self._score_one(message)
+        scored = await self._score_one(message, call)
         self._records.send(scored)
         self._meter.note(scored)
         return whole_answer(scored)
 
-    async def explain(self, data: bytes, _call: Call) -> bytes:
+    async def explain(self, data: bytes, call: Call) -> bytes:
         """``ExplainRequest`` to ``ExplainResponse``."""
         message = pb.ExplainRequest()
         parse_into(message, data)
-        scored = await self._score_one(message.question)
+        scored = await self._score_one(message.question, call)
         output = explained_output(scored, message.class_name)
         explained = await scored.model.explainer.explain(scored.vector.values, output)
         return explanation(scored, output, explained, message.top).SerializeToString()
@@ -142,12 +149,12 @@ class Core:
         infos.sort(key=lambda info: (info.model, info.arm))
         return pb.ListModelsResponse(models=infos).SerializeToString()
 
-    async def _score_one(self, message: pb.ScoreRequest) -> Scored:
+    async def _score_one(self, message: pb.ScoreRequest, call: Call) -> Scored:
         """The score of one row, which nobody has been told of yet."""
         model = self._models.find(message.model)
         asked = self._asked(model, message, to_us(message))
-        fetched = await self._fetch(self._fetcher, model, [asked])
-        (outcome,) = self._score_rows(model, [asked], fetched, self._clock.now_us())
+        fetched = await self._fetch(self._reads, model, [asked], call)
+        (outcome,) = await self._score_in_turn(model, [asked], fetched, call)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -166,10 +173,9 @@ class Core:
 
         def chunks() -> Iterator[Coroutine[Any, Any, list[Scored | Exception]]]:
             for begin in range(0, len(message.rows), CHUNK_ROWS):
-                if not call.is_wanted:
-                    raise DeadlinePassedError
+                require_wanted(call)
                 rows = [self._try_asked(model, row, as_of_us) for row in message.rows[begin : begin + CHUNK_ROWS]]
-                yield self._score_chunk(model, rows, is_first=begin == 0)
+                yield self._score_chunk(model, rows, call, is_first=begin == 0)
 
         async with aclosing(overlapped(chunks(), CHUNKS_UNDER_WAY)) as scored:
             parts = [batch_rows(outcomes) async for outcomes in scored]
@@ -182,34 +188,56 @@ class Core:
         """
         async with aclosing(gathered(messages, STREAM_ROWS)) as chunks:
             async for some in chunks:
-                if not call.is_wanted:
-                    raise DeadlinePassedError
+                require_wanted(call)
                 questions = [self._try_question(data) for data in some]
                 for model, group in groupby(questions, key=lambda question: question.model):
                     rows = [question.row for question in group]
-                    for outcome in await self._score_chunk(model, rows, is_first=False):
+                    for outcome in await self._score_chunk(model, rows, call, is_first=False):
                         yield stream_result(outcome)
 
-    async def get_features(self, data: bytes, _call: Call) -> bytes:
+    async def get_features(self, data: bytes, call: Call) -> bytes:
         """``GetFeaturesRequest`` to ``GetFeaturesResponse``."""
         message = pb.GetFeaturesRequest()
         parse_into(message, data)
         inputs = self._inputs(message)
         entity, as_of_us = inputs.keys.parse(message.entity), to_us(message)
-        fetched = await self._fetcher.fetch(inputs.views, inputs.keys, [entity])
-        if as_of_us is None:
-            as_of_us = self._clock.now_us()
-        finished = finish(inputs, fetched.rows[0], as_of_us)
-        vector = inputs.assembler.assemble(as_of_us, finished.values, to_scalars(message.request))
-        read = readings(inputs, finished, fetched.births)
-        return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
+        fetched = await self._reads.read(inputs, [entity], call)
+        if not self._turns.free:
+            await self._wait_for_turn(call)
+        begin_s = time.perf_counter()
+        try:
+            if as_of_us is None:
+                as_of_us = self._clock.now_us()
+            finished = finish(inputs, fetched.rows[0], as_of_us)
+            vector = inputs.assembler.assemble(as_of_us, finished.values, to_scalars(message.request))
+            read = readings(inputs, finished, fetched.births)
+            return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
+        finally:
+            self._turns.spent(time.perf_counter() - begin_s)
+
+    async def _score_in_turn(
+        self, model: ServedModel, rows: Sequence[Asked], fetched: Fetched, call: Call
+    ) -> list[Scored | Exception]:
+        """Score rows once it is the call's turn."""
+        if not self._turns.free:
+            await self._wait_for_turn(call)
+        begin_s = time.perf_counter()
+        try:
+            return self._score_rows(model, rows, fetched, self._clock.now_us())
+        finally:
+            self._turns.spent(time.perf_counter() - begin_s)
+
+    async def _wait_for_turn(self, call: Call) -> None:
+        """Return when it is the call's turn; DeadlinePassedError where its answer is not wanted any more by then."""
+        await self._turns.wait()
+        require_wanted(call)
 
     async def _score_chunk(
-        self, model: ServedModel | None, rows: Sequence[Asked | Exception], *, is_first: bool
+        self, model: ServedModel | None, rows: Sequence[Asked | Exception], call: Call, *, is_first: bool
     ) -> list[Scored | Exception]:
         """Score some rows, record them, and keep the order."""
         good = [row for row in rows if isinstance(row, Asked)]
-        outcomes = iter(await self._fetch_and_score(model, good, is_first=is_first) if model and good else ())
+        outcomes = iter(await self._fetch_and_score(model, good, call, is_first=is_first) if model and good else ())
         answers = [row if isinstance(row, Exception) else next(outcomes) for row in rows]
         for answer in answers:
             if isinstance(answer, Scored):
@@ -223,22 +251,22 @@ class Core:
         return answers
 
     async def _fetch_and_score(
-        self, model: ServedModel, rows: list[Asked], *, is_first: bool
+        self, model: ServedModel, rows: list[Asked], call: Call, *, is_first: bool
     ) -> list[Scored | Exception]:
         try:
-            fetched = await self._fetch(self._batch_fetcher, model, rows)
+            fetched = await self._fetch(self._batch_reads, model, rows, call)
         except UnavailableError as error:
             supplied = [row for row in rows if row.vector is not None]
             if is_first and not supplied:  # nothing is lost by failing the whole call, and the caller sees it at once
                 raise
-            outcomes = iter(self._score_rows(model, supplied, NOTHING_FETCHED, self._clock.now_us()))
+            outcomes = iter(await self._score_in_turn(model, supplied, NOTHING_FETCHED, call))
             return [error if row.vector is None else next(outcomes) for row in rows]
-        return self._score_rows(model, rows, fetched, self._clock.now_us())
+        return await self._score_in_turn(model, rows, fetched, call)
 
-    async def _fetch(self, fetcher: Fetcher, model: ServedModel, rows: Sequence[Asked]) -> Fetched:
+    async def _fetch(self, reads: Reads, model: ServedModel, rows: Sequence[Asked], call: Call) -> Fetched:
         """States of those rows that brought no vector."""
         entities = [row.entity for row in rows if row.vector is None]
-        return await fetcher.fetch(model.inputs.views, model.inputs.keys, entities) if entities else NOTHING_FETCHED
+        return await reads.read_or_default(model, entities, call) if entities else NOTHING_FETCHED
 
     def _try_question(self, data: bytes) -> _Question:
         """What one message of a stream asks for, and of which model; or why that cannot be told."""
@@ -288,3 +316,9 @@ def vector_of(inputs: Inputs, message: pb.ScoreRequest | pb.BatchRow) -> Vector:
     if message.request:
         raise RequestError("request", "comes beside a vector, which has all features", "send one of the two")
     return inputs.assembler.supplied(message.vector.values, message.vector.names)
+
+
+def require_wanted(call: Call) -> None:
+    """Raise DeadlinePassedError where nobody waits for the answer any more."""
+    if not call.is_wanted:
+        raise DeadlinePassedError

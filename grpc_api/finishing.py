@@ -6,21 +6,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from features.nouns import ViewReading
-from features.vector import ViewValues
+from features.vector import UNREAD, ViewValues
 from grpc_api.births import Births
 from grpc_api.served_model import Inputs
 
 
 class Finished(NamedTuple):
-    """One row's features, as the windows stand at an instant, and the bytes of the states that they come from."""
+    """One row's features, as the windows stand at an instant, and the bytes of the states that they come from.
+
+    ``stored`` is None where they could not be read.
+    """
 
     values: dict[str, ViewValues]
-    stored: Sequence[bytes | None]
+    stored: Sequence[bytes | None] | None
     newest_us: int | None
 
 
-def finish(inputs: Inputs, stored: Sequence[bytes | None], as_of_us: int) -> Finished:
+def finish(inputs: Inputs, stored: Sequence[bytes | None] | None, as_of_us: int) -> Finished:
     """End every window at ``as_of_us``, or at a view's newest event where that is later."""
+    if stored is None:
+        return Finished(dict.fromkeys((view.name for view in inputs.views), UNREAD), None, None)
     values, newest = {}, None
     for view, kernel, data in zip(inputs.views, inputs.kernels, stored, strict=True):
         if data is None:
@@ -35,6 +40,8 @@ def finish(inputs: Inputs, stored: Sequence[bytes | None], as_of_us: int) -> Fin
 
 def readings(inputs: Inputs, finished: Finished, births: Births) -> tuple[ViewReading, ...]:
     """Which states these are, as records and answers tell it."""
+    if finished.stored is None:
+        return ()
     return tuple(
         [
             ViewReading(

@@ -1,20 +1,28 @@
-"""What every call passes on its way to its method and back: refused when it is too late, counted, and its errors told.
+"""What every call passes on its way to its method and back: let in or refused, counted, and its errors told.
 
-The same for every transport. Out of the gate come answers and `CallFailedError`, nothing else.
+The same for every transport. Out of the gate come answers and `CallFailedError`, nothing else. A call is let in before
+the first wait, so a transport that begins a call where it has read the request refuses it there, before it queues.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from features.settings import ScorerSettings
 from grpc_api.call import Call
+from grpc_api.load import Load
 from grpc_api.meter import Answered, Meter
 from grpc_api.methods import BidirectionalMethod, Method, ServerStreamingMethod, UnaryMethod, name_of
+from grpc_api.rate_limit import RateLimit
+from grpc_api.refusals import NotPermittedError, RateLimitedError
 from grpc_api.status import Code, DeadlinePassedError, Status, is_ours, status_of
+
+if TYPE_CHECKING:
+    from grpc_api.access.authenticator import Authenticator
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -28,17 +36,42 @@ class CallFailedError(Exception):
 
 
 class Gate:
-    """Calls methods."""
+    """Calls methods.
 
-    def __init__(self, meter: Meter) -> None:
+    Parameters
+    ----------
+    meter
+        Told of every call that is not `open`.
+    load
+        Lets in the calls that can be answered in time; None: all.
+    authenticator, rate_limit
+        Who calls, and how often they may; None: everybody, and any number of times. `open` methods are not asked about.
+
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        *,
+        load: Load | None = None,
+        authenticator: Authenticator | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
         self._note = meter.note
+        self._load = load
+        self._authenticator = authenticator
+        self._rate_limit = rate_limit
+        self._asks = authenticator is not None or rate_limit is not None
 
     async def unary(self, method: UnaryMethod, data: bytes, call: Call) -> bytes:
         """The answer to one message."""
         begin_s = time.perf_counter()
         try:
-            _admit(call)
-            answer = await method.handler(data, call)
+            self._enter(method, call)
+            try:
+                answer = await method.handler(data, call)
+            finally:
+                self._leave(method)
         except Exception as error:
             raise self._failed(method, error, begin_s) from None
         self._passed(method, begin_s)
@@ -59,12 +92,44 @@ class Gate:
     async def _streaming(self, method: Method, answers: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
         begin_s = time.perf_counter()
         try:
-            _admit(call)
-            async for answer in answers:
-                yield answer
+            self._enter(method, call, streams=True)
+            try:
+                async for answer in answers:
+                    yield answer
+            finally:
+                self._leave(method, streams=True)
         except Exception as error:
             raise self._failed(method, error, begin_s) from None
         self._passed(method, begin_s)
+
+    def _enter(self, method: Method, call: Call, *, streams: bool = False) -> None:
+        """Let a call in, or raise why not."""
+        if method.group == "open":
+            return
+        if self._asks:
+            self._ask(method, call)
+        remaining_s = call.remaining_s()
+        if call.cancelled or (remaining_s is not None and remaining_s <= 0):
+            raise DeadlinePassedError
+        if self._load is not None:
+            self._load.enter(remaining_s, streams=streams)
+
+    def _leave(self, method: Method, *, streams: bool = False) -> None:
+        if self._load is not None and method.group != "open":
+            self._load.leave(streams=streams)
+
+    def _ask(self, method: Method, call: Call) -> None:
+        """Find out who calls, and whether they may."""
+        client = call.certificate or call.peer.rpartition(":")[0]
+        if self._authenticator is not None:
+            caller = self._authenticator.caller(call.metadata)
+            call.client = client = caller.name
+            if method.group not in caller.groups:
+                raise NotPermittedError(client, method.group)
+        if self._rate_limit is not None:
+            wait_s = self._rate_limit.take(client)
+            if wait_s:
+                raise RateLimitedError(client, wait_s)
 
     def _passed(self, method: Method, begin_s: float) -> None:
         self._count(method, Code.OK, begin_s)
@@ -81,7 +146,13 @@ class Gate:
             self._note(Answered(name_of(method), code, time.perf_counter() - begin_s))
 
 
-def _admit(call: Call) -> None:
-    """Refuse a call that nobody waits for any more."""
-    if not call.is_wanted:
-        raise DeadlinePassedError
+def gate_of(settings: ScorerSettings, *, meter: Meter, load: Load) -> Gate:
+    """The gate that settings describe; SettingsError where a file that they name cannot be used."""
+    authenticator = rate_limit = None
+    if settings.auth.required:
+        from grpc_api.access.authenticator import Authenticator  # with it comes cryptography, 50 ms of a start
+
+        authenticator = Authenticator(settings.auth)
+    if settings.rate_limit_per_s is not None:
+        rate_limit = RateLimit(settings.rate_limit_per_s, settings.rate_limit_burst)
+    return Gate(meter, load=load, authenticator=authenticator, rate_limit=rate_limit)

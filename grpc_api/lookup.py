@@ -20,10 +20,13 @@ LOST_S: Final = 0.1
 
 
 class Fetched(NamedTuple):
-    """What the store gave for some rows: per row, the bytes of each view's state (None: unknown entity)."""
+    """What the store gave for some rows: per row, the bytes of each view's state (None: unknown entity).
+
+    A row is None where it was not read.
+    """
 
     births: Births
-    rows: list[list[bytes | None]]
+    rows: Sequence[Sequence[bytes | None] | None]
 
 
 class Fetcher:

@@ -23,6 +23,7 @@ REASONS: Final[Mapping[NoteReason, pb.Note.Reason]] = {
     "stale": pb.Note.STALE,
     "not_supplied": pb.Note.NOT_SUPPLIED,
     "as_of_behind_state": pb.Note.AS_OF_BEHIND_STATE,
+    "store_unavailable": pb.Note.STORE_UNAVAILABLE,
 }
 PRESENCES: Final[Mapping[NoteReason, pb.Feature.Presence]] = {
     "unknown_entity": pb.Feature.UNKNOWN_ENTITY,

@@ -64,7 +64,7 @@ class ScoreCache:
         self._drop_expired(now_s)
         read = [i for i, asked in enumerate(rows) if asked.vector is None]
         states = dict(zip(read, fetched.rows, strict=True))
-        keys = {i: _key(model, rows[i], found) for i, found in states.items()}
+        keys = {i: _key(model, rows[i], found) for i, found in states.items() if found is not None}
         known = {i: kept.scored for i, key in keys.items() if (kept := self._kept.get(key)) is not None}
         unknown = [i for i in range(len(rows)) if i not in known]
         left = Fetched(fetched.births, [states[i] for i in unknown if i in states])

@@ -34,7 +34,7 @@ class _Own(msgspec.Struct, gc=False):
     raw_scores: Sequence[float]
     scores: Sequence[float]
     notes: list[Note]
-    source: Literal["fetched", "supplied"]
+    source: Literal["fetched", "supplied", "defaulted"]
 
 
 def encode_record(scored: Scored) -> bytes:
@@ -54,7 +54,7 @@ def encode_record(scored: Scored) -> bytes:
         scored.raw_scores if prediction.scores else (),
         prediction.scores,
         vector.notes,
-        "supplied" if finished is None else "fetched",
+        "supplied" if finished is None else "defaulted" if finished.stored is None else "fetched",
     )
     return b"%b,%b" % (_encode(own)[:-1], scored.model.record_fields)
 

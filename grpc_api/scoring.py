@@ -87,7 +87,9 @@ def _supplied(asked: Asked, vector: Vector, now_us: int) -> _Ready:
     return _Ready(asked, now_us if asked.as_of_us is None else asked.as_of_us, None, vector)
 
 
-def _prepare(model: ServedModel, asked: Asked, stored: Sequence[bytes | None], now_us: int) -> _Ready | Exception:
+def _prepare(
+    model: ServedModel, asked: Asked, stored: Sequence[bytes | None] | None, now_us: int
+) -> _Ready | Exception:
     """A row's vector as of its instant, or why there is none."""
     as_of_us = now_us if asked.as_of_us is None else asked.as_of_us
     try:

@@ -19,12 +19,16 @@ from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
-from grpc_api.aio_transport import AioTransport
 from grpc_api.births import BirthWatch
 from grpc_api.core import SERVICE, Core
-from grpc_api.gate import Gate
+from grpc_api.gate import gate_of
 from grpc_api.health import SERVICE as HEALTH
 from grpc_api.health import Health
+from grpc_api.http2.limits import Limits
+from grpc_api.http2.listener import open_listener, open_shared_listener
+from grpc_api.http2.server import Http2Server
+from grpc_api.http2.tls import ServerTls
+from grpc_api.load import Load
 from grpc_api.lookup import Fetcher
 from grpc_api.meter import Meter
 from grpc_api.methods import by_path
@@ -32,12 +36,15 @@ from grpc_api.metrics import ScorerMetrics
 from grpc_api.models import ModelFollower, Models
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
+from grpc_api.processes import ChildSide, run_processes
 from grpc_api.readiness import Readiness, can_answer
+from grpc_api.reads import Reads
 from grpc_api.records import KafkaRecords, RecordSink
 from grpc_api.reflection import Reflection
 from grpc_api.score_cache import ScoreCache
 from grpc_api.served_model import Declarations, ServedModel, load_model
 from grpc_api.sync_status import SyncCollector
+from grpc_api.turns import Turns
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -69,7 +76,7 @@ class Scorer:
         self._told: dict[str, tuple[str, str, str]] = {}
         self._metrics = metrics
         self._health = Health()
-        self._readiness = Readiness(models=models, health=self._health, metrics=metrics)
+        self._readiness = Readiness(models=models, health=self._health, metrics=metrics, store_down=settings.store_down)
         self._watch = BirthWatch(open_reader=open_reader, on_change=self._update)
         self._follower = ModelFollower(
             folder=models_folder,
@@ -80,11 +87,16 @@ class Scorer:
             on_refusal=lambda model: metrics.refused.labels(model).inc(),
         )
         self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(2))
+        reads, batch_reads = (
+            Reads(fetcher, share=settings.fetch_share, store_down=settings.store_down) for fetcher in self._fetchers
+        )
+        turns = Turns()
         self.core = Core(
             services=declared[0].services(),
             models=models,
-            fetcher=self._fetchers[0],
-            batch_fetcher=self._fetchers[1],
+            reads=reads,
+            batch_reads=batch_reads,
+            turns=turns,
             records=records,
             clock=clock,
             meter=self._meter,
@@ -92,11 +104,18 @@ class Scorer:
             cache=open_cache(settings, metrics),
         )
         reflection = Reflection((SERVICE, HEALTH))
-        self._transport = AioTransport(
-            methods=by_path(chain(self.core.methods(), self._health.methods(), reflection.methods())),
-            gate=Gate(self._meter),
-            host=settings.host,
-            port=settings.port,
+        methods = chain(self.core.methods(), self._health.methods(), reflection.methods())
+        open_port = open_listener if settings.processes == 1 else open_shared_listener
+        self._transport = Http2Server(
+            methods=by_path(method for method in methods if method.group != "admin" or settings.serves_admin),
+            gate=gate_of(settings, meter=self._meter, load=Load(turns, max_in_flight=settings.max_in_flight)),
+            limits=Limits(
+                message_bytes=settings.max_message_bytes,
+                idle_s=settings.max_connection_idle_s,
+                age_s=settings.max_connection_age_s,
+            ),
+            listen=lambda: open_port(settings.host, settings.port),
+            tls=None if settings.tls.certificate is None else ServerTls(settings.tls),
         )
 
     @property
@@ -161,12 +180,20 @@ def open_cache(settings: ScorerSettings, metrics: ScorerMetrics) -> ScoreCache |
 
 
 def run_scorer(settings: Settings, plan: Plan) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, in one process or in several."""
+    if settings.scorer.processes > 1:
+        run_processes(settings.scorer, lambda mine, child: run_one(settings, plan, mine, child))
+    else:
+        run_one(settings, plan, settings.scorer, None)
+
+
+def run_one(settings: Settings, plan: Plan, mine: ScorerSettings, child: ChildSide | None) -> None:
+    """Serve in this process, with settings of its own; ``child`` where it is one of several."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(settings, plan))
+        runner.run(serve(settings.model_copy(update={"scorer": mine}), plan, child))
 
 
-async def serve(settings: Settings, plan: Plan) -> None:
+async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None:
     """Serve until told to stop."""
     metrics = ScorerMetrics()
     state_dir = settings.state_dir(plan.project)
@@ -203,6 +230,9 @@ async def serve(settings: Settings, plan: Plan) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
     logger.info("scorer_listens", host=settings.scorer.host, port=scorer.port, plan=declared[0].plan.hash)
+    if child is not None:
+        child.say_ready()
+        loop.add_reader(child.parent, stopping.set)
     await stopping.wait()
     await asyncio.to_thread(plans.stop)
     await scorer.stop()

@@ -6,6 +6,7 @@ text where something of ours is wrong. The detail of the latter is in the log al
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -17,6 +18,10 @@ from features.errors import (
     RequestError,
     UnavailableError,
 )
+from grpc_api.refusals import ExhaustedError, NotPermittedError, UnauthenticatedError
+
+PUSHBACK: Final = "grpc-retry-pushback-ms"
+"""Milliseconds after which to try again (gRFC A6)."""
 
 
 class UnknownNameError(RequestError):
@@ -44,18 +49,29 @@ class Code(IntEnum):
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
     DATA_LOSS = 15
+    UNAUTHENTICATED = 16
 
 
 class Status(NamedTuple):
-    """What a caller is told about a failure."""
+    """What a caller is told about a failure; ``retry_after_s`` where the same call is welcome again by then."""
 
     code: Code
     message: str
+    retry_after_s: float | None = None
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What is told beside it in the terms of gRPC, which clients that retry by themselves go by."""
+        if self.retry_after_s is None:
+            return ()
+        return ((PUSHBACK, str(math.ceil(self.retry_after_s * 1e3))),)
 
 
 UNKNOWN: Final = Status(Code.INTERNAL, "the server failed; its log has the detail")
@@ -64,6 +80,9 @@ STATUS_OF: Final[tuple[tuple[type[MillstreamError], Code, str | None], ...]] = (
     # The first that fits holds; a text replaces the error's own message.
     (UnknownNameError, Code.NOT_FOUND, None),
     (NotExplainableError, Code.UNIMPLEMENTED, None),
+    (UnauthenticatedError, Code.UNAUTHENTICATED, None),
+    (NotPermittedError, Code.PERMISSION_DENIED, None),
+    (ExhaustedError, Code.RESOURCE_EXHAUSTED, None),
     (BadInputError, Code.INVALID_ARGUMENT, None),
     (DeadlinePassedError, Code.DEADLINE_EXCEEDED, None),
     (UnavailableError, Code.UNAVAILABLE, None),
@@ -76,7 +95,7 @@ def status_of(error: Exception) -> Status:
     """What to tell the caller about an error."""
     for family, code, text in STATUS_OF:
         if isinstance(error, family):
-            return Status(code, text or str(error))
+            return Status(code, text or str(error), getattr(error, "retry_after_s", None))
     return UNKNOWN
 
 

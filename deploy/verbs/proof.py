@@ -82,6 +82,8 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
         f"lake yet, {report.supplied:,} with vectors supplied by the caller",
         f"  {report.rescored:,} run again through their models",
     ]
+    if report.defaulted:
+        lines.append(f"  {report.defaulted:,} were made without the store, by their model's policy")
     if report.unseen:
         lines.append(
             f"  {report.unseen:,} lacked an event a minute in Kafka: the stream was behind, or a state was lost"

@@ -62,7 +62,8 @@ class RegistryClient:
         self._timeout_s = settings.timeout_s
         self._headers = {"Accept": _CONTENT}
         if settings.username is not None:
-            pair = f"{settings.username}:{settings.password or ''}".encode()
+            password = "" if settings.password is None else settings.password.get_secret_value()
+            pair = f"{settings.username}:{password}".encode()
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
 
     def schema(self, schema_id: int) -> WriterSchema | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import hiredis
 import pytest
 import uvloop
+from pydantic import SecretStr
 
 from deploy.servers import ValkeyServer
 from features.errors import BirthMissingError, SettingsError, StateCorruptError, StoreUnavailableError
@@ -192,12 +193,12 @@ async def test_password_and_database_are_given_first(tmp_path: Path) -> None:
     with ValkeyServer(tmp_path) as server:
         async with linked(server.settings) as link:
             with pytest.raises(SettingsError, match="PASSWORD"):
-                await open_link(server.settings.model_copy(update={"password": "needless"}))
+                await open_link(server.settings.model_copy(update={"password": SecretStr("needless")}))
             await link.call(b"CONFIG", b"SET", b"requirepass", b"sesame")
-        for wrong in ("open", None):
+        for wrong in (SecretStr("open"), None):
             with pytest.raises(SettingsError, match="PASSWORD"):
                 await open_link(server.settings.model_copy(update={"password": wrong}), [(b"PING",)])
-        right = server.settings.model_copy(update={"password": "sesame", "database": 3})
+        right = server.settings.model_copy(update={"password": SecretStr("sesame"), "database": 3})
         async with linked(right) as link, linked(right.model_copy(update={"database": 0})) as zero:
             await link.call(b"SET", b"k", b"v")
             assert (await link.call(b"GET", b"k"), await zero.call(b"GET", b"k")) == (b"v", None)

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from deploy.servers import ValkeyServer
 from features.errors import SettingsError, StoreUnavailableError
@@ -69,7 +70,7 @@ def test_who_is_no_master_is_not_written(tmp_path: Path) -> None:
         with client_of(guarded.sentinel) as sentinel:
             sentinel.execute_command("ACL", "SETUSER", "default", "resetpass", f">{PASSWORD}")
         assert _problem(guarded.settings) == "MILLSTREAM_STORE__SENTINEL_PASSWORD"
-        settings = guarded.settings.model_copy(update={"sentinel_password": PASSWORD})
+        settings = guarded.settings.model_copy(update={"sentinel_password": SecretStr(PASSWORD)})
         with pytest.raises(StoreUnavailableError, match="is a slave now"):
             asyncio.run(RedisStore("guarded", settings).connect())
         strange = settings.model_copy(update={"sentinel_service": "strange"})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from features.errors import MillstreamError, SettingsError, StoreUnavailableError
 from features.redis_store import RedisStore
@@ -75,7 +76,7 @@ def test_the_server_must_have_the_name_that_it_is_called_by(server: TlsRedisServ
 
 def test_user_and_password_must_be_right(server: TlsRedisServer, connect: Connect) -> None:
     """Each wrong one is told, and so is none."""
-    for wrong in ({"password": "open"}, {"username": "nobody"}, {"username": None, "password": None}):
+    for wrong in ({"password": SecretStr("open")}, {"username": "nobody"}, {"username": None, "password": None}):
         assert name_of(refused(connect, server.settings.model_copy(update=wrong))) == "PASSWORD"
 
 

@@ -74,7 +74,7 @@ def test_a_stock_client_reads_from_any_kind_of_store(
     from feast import FeatureStore
 
     settings = request.getfixturevalue(kind).settings
-    monkeypatch.setenv("MILLSTREAM_STORE__PASSWORD", settings.password or "")
+    monkeypatch.setenv("MILLSTREAM_STORE__PASSWORD", settings.password.get_secret_value() if settings.password else "")
     state_dir = tmp_path / "var" / "stock_feast"
     plan = apply_domain(repo, state_dir, settings)
     (view,) = plan.views

@@ -20,7 +20,7 @@ from features.plan import (
     ServicePlan,
     ViewPlan,
 )
-from features.vector import Assembler, MissingPolicy, ViewValues
+from features.vector import UNREAD, Assembler, MissingPolicy, ViewValues
 from tests.features.strategies import SOURCE
 
 VIEW = ViewPlan(
@@ -123,6 +123,26 @@ def test_a_request_time_feature_of_an_unknown_entity_is_missing() -> None:
     vector = assembler(policy).assemble(6_000, unknown, {"reading": 4.0})
     assert vector.values[1] == 7.0
     assert Note(feature="now:excess", reason="unknown_entity", defaulted=True) in vector.notes
+
+
+def test_a_view_that_was_not_read_is_missing() -> None:
+    """Whatever needs it follows the policy, and the note says that nobody knows better."""
+    policy = MissingPolicy(default="nan", features={"levels:n": -1.0})
+    vector = assembler(policy).assemble(6_000, {"levels": UNREAD}, {"reading": 4.0})
+    assert vector.values[2] == -1.0
+    assert all(math.isnan(value) for value in vector.values[:2])
+    assert vector.notes == [
+        Note(feature="levels:mean", reason="store_unavailable"),
+        Note(feature="now:excess", reason="store_unavailable"),
+        Note(feature="levels:n", reason="store_unavailable", defaulted=True),
+    ]
+
+
+@pytest.mark.parametrize(("feature", "can"), [("levels:n", False), ("now:excess", False), ("now:other", True)])
+def test_what_must_be_read_is_known(feature: str, can: bool) -> None:
+    """A policy that refuses a feature of a view, or one made with it, leaves no score without the store."""
+    features = () if feature == "now:other" else (feature,)
+    assert assembler(MissingPolicy(features=dict.fromkeys(features, "fail"))).can_do_without_store is can
 
 
 def test_looking_back_before_the_newest_event_is_noted() -> None:

@@ -29,7 +29,7 @@ from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, FeatureRef, 
 from features.repair import repair_entity
 from features.sigmoid import sigmoid
 from features.state import State
-from features.vector import Assembler, MissingPolicy, ViewValues
+from features.vector import UNREAD, Assembler, MissingPolicy, ViewValues
 from features.verify import VerifyReport, verify
 from tests.features.strategies import LOGS
 
@@ -206,6 +206,39 @@ def served(world: World, **accident: int) -> VerifyReport:
     world.serve(**accident)
     world.fill_lake()
     return verify(world.lake, world.judge)
+
+
+def defaulted(world: World, **changed: Any) -> ScoreRecord:
+    """A record that was made without the store."""
+    vector = Assembler(world.plan, "alarm", {}).assemble(START_US, {"levels": UNREAD})
+    values = tuple(None if value != value else value for value in vector.values)
+    made: dict[str, Any] = {"source": "defaulted", "views": (), "vector": values, "notes": tuple(vector.notes)}
+    return msgspec.structs.replace(world.records[0], request_id="without", **(made | changed))
+
+
+def test_what_was_made_without_the_store_is_proven_by_the_policy(world: World) -> None:
+    """Beside records that were fetched; it stands on no view, so no event of the lake can have gone into it."""
+    world.serve()
+    world.records[3:3] = [defaulted(world)] * 2
+    world.fill_lake()
+    report = verify(world.lake, world.judge)
+    assert (report.checked, report.defaulted) == (len(world.records), 2)
+    assert report.proven
+
+
+@pytest.mark.parametrize(
+    "changed", [{"vector": (1.0, None, None, None)}, {"notes": ()}, {"source": "fetched"}, {"views": "kept"}], ids=str
+)
+def test_what_says_that_it_was_made_without_the_store_is_held_to_that(world: World, changed: dict[str, Any]) -> None:
+    """A value that came from somewhere, a missing note, views that were read after all, or not a word of it."""
+    world.serve()
+    if "views" in changed:
+        changed = {"views": world.records[0].views}
+    world.records.append(defaulted(world, **changed))
+    world.fill_lake()
+    report = verify(world.lake, world.judge)
+    assert report.mismatched == 1
+    assert report.mismatches[0].request_id == "without"
 
 
 def test_everything_served_is_proven(world: World) -> None:

@@ -18,7 +18,7 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("module", ["grpc_api.server", "grpc_api.aio_transport", "grpc_api.core"])
+@pytest.mark.parametrize("module", ["grpc_api.server", "grpc_api.http2.server", "grpc_api.core"])
 def test_the_server_imports_neither_feast_nor_mlflow_nor_pandas(module: str) -> None:
     """They would cost seconds at the start, hundreds of megabytes and long collections."""
     held = modules_after(f"import {module}")

@@ -12,7 +12,7 @@ from grpc_api.gate import CallFailedError, Gate
 from grpc_api.meter import Meter
 from grpc_api.methods import BidirectionalMethod, UnaryMethod, by_path
 from grpc_api.metrics import ScorerMetrics
-from grpc_api.status import UNKNOWN, Code
+from grpc_api.status import UNKNOWN, Code, Status
 
 
 async def echo(data: bytes, _call: Call) -> bytes:
@@ -57,7 +57,7 @@ async def test_out_of_the_gate_come_answers_and_failed_calls() -> None:
     with pytest.raises(CallFailedError) as failed:
         await anext(answers)
     assert told == [b"aa", b"bb"]
-    assert failed.value.status == (Code.INVALID_ARGUMENT, "message: is empty; fill it")
+    assert failed.value.status == Status(Code.INVALID_ARGUMENT, "message: is empty; fill it")
     meter.start()
     meter.stop()
 

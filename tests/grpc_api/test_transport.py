@@ -26,8 +26,9 @@ from grpc_api.gate import CallFailedError, Gate
 from grpc_api.meter import Meter
 from grpc_api.methods import UnaryMethod, name_of
 from grpc_api.metrics import ScorerMetrics
+from grpc_api.refusals import NotPermittedError, OverloadedError, RateLimitedError, UnauthenticatedError
 from grpc_api.served_model import Declarations
-from grpc_api.status import STATUS_OF, UNKNOWN, Code, DeadlinePassedError, UnknownNameError, status_of
+from grpc_api.status import STATUS_OF, UNKNOWN, Code, DeadlinePassedError, Status, UnknownNameError, status_of
 from millstream import BatchRow, Client, RowFailure, ScoreResult, ServerBrokenError, ServerUnavailableError
 from tests.grpc_api.shop import DECLARATIONS, Shop, open_shop, publish
 from tests.waiting import wait_until
@@ -149,7 +150,7 @@ async def test_a_call_whose_deadline_has_passed_is_refused_before_any_work() -> 
     meter.start()
     meter.stop()
 
-    assert failed.value.status == (Code.DEADLINE_EXCEEDED, "deadline: passed before the answer was ready")
+    assert failed.value.status == Status(Code.DEADLINE_EXCEEDED, "deadline: passed before the answer was ready")
     labels = {"method": "Score", "code": "DEADLINE_EXCEEDED"}
     assert metrics.registry.get_sample_value("millstream_scorer_requests_total", labels) == 1
 
@@ -173,6 +174,10 @@ def test_a_stopping_server_ends_the_calls_in_flight(tmp_path: Path) -> None:
         (BrokerUnavailableError("broker", "no answer"), Code.UNAVAILABLE, True),
         (NotServingError("view spend", "no birth"), Code.UNAVAILABLE, True),
         (DeadlinePassedError(), Code.DEADLINE_EXCEEDED, True),
+        (UnauthenticatedError("there are none", "send some"), Code.UNAUTHENTICATED, True),
+        (NotPermittedError("till", "admin"), Code.PERMISSION_DENIED, True),
+        (OverloadedError("is busy", 0.1), Code.RESOURCE_EXHAUSTED, True),
+        (RateLimitedError("till", 0.1), Code.RESOURCE_EXHAUSTED, True),
         (StateCorruptError("state", "secret bytes"), Code.DATA_LOSS, False),
         (BirthMissingError("shard 3", "secret name"), Code.DATA_LOSS, False),
         (PlanMismatchError("state", "secret", "ours", "theirs"), Code.FAILED_PRECONDITION, False),

@@ -1,0 +1,43 @@
+"""Good requests of the scorer's methods, which fuzzing makes worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+from features.nouns import KeyValue
+from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
+
+SCORING = "/millstream.scoring.v1.Scoring"
+
+
+def seeds_of(key: str, value: KeyValue, model: str) -> Mapping[str, Sequence[bytes]]:
+    """Requests about one entity that the store knows, by path; all of them are answered."""
+    entity = {key: pb.Value(integer=value) if isinstance(value, int) else pb.Value(text=value)}
+    as_of = Timestamp(seconds=1_700_000_000)
+    scores = [
+        pb.ScoreRequest(entity=entity),
+        pb.ScoreRequest(entity=entity, model=model, as_of=as_of, request_id="fuzz"),
+    ]
+    rows = [pb.BatchRow(entity=entity), pb.BatchRow(entity=entity, as_of=as_of, request_id="row")]
+    messages: dict[str, Sequence[Message]] = {
+        f"{SCORING}/Score": scores,
+        f"{SCORING}/ScoreStream": scores,
+        f"{SCORING}/Explain": [pb.ExplainRequest(question=one, top=3) for one in scores],
+        f"{SCORING}/ListModels": [pb.ListModelsRequest(), pb.ListModelsRequest(model=model)],
+        f"{SCORING}/ScoreBatch": [pb.ScoreBatchRequest(rows=rows * n, as_of=as_of, model=model) for n in (0, 1, 100)],
+        f"{SCORING}/GetFeatures": [
+            pb.GetFeaturesRequest(entity=entity, model=model),
+            pb.GetFeaturesRequest(entity=entity, model=model, as_of=as_of),
+        ],
+        "/grpc.health.v1.Health/Check": [health_pb2.HealthCheckRequest(), health_pb2.HealthCheckRequest(service=model)],
+        "/grpc.health.v1.Health/Watch": [health_pb2.HealthCheckRequest(service=model)],
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": [
+            reflection_pb2.ServerReflectionRequest(list_services="")
+        ],
+    }
+    return {path: [one.SerializeToString() for one in ones] for path, ones in messages.items()}

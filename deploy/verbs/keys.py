@@ -1,0 +1,41 @@
+"""API keys of the scorer: key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.invocation import Invocation, Outcome
+
+CLIENT = Annotated[str, typer.Argument(help="Name of the client that is to call: letters, digits, - and _.")]
+GROUP = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="Methods that it may call, score or admin; once for each. Default: score."),
+]
+
+
+def key(call: Invocation, client: CLIENT, group: GROUP = None) -> Outcome:
+    """Make an API key: shown here once, its hash added to the file of MILLSTREAM_SCORER__AUTH__API_KEYS."""
+    from grpc_api.access.api_keys import new_key
+
+    made, line = new_key(client, group or ["score"])
+    file = call.base_settings.scorer.auth.api_keys
+    if file is None:
+        call.note("MILLSTREAM_SCORER__AUTH__API_KEYS names no file; add this line to the scorers':")
+        call.note(line)
+    else:
+        append(file, line)
+        call.note(f"added to {file}; scorers that follow it take it up within a second or two")
+    return Outcome({"key": made, "line": line}, made)
+
+
+def append(file: Path, line: str) -> None:
+    """Add a line, in one write; a file that is made is for its owner's eyes alone."""
+    descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as opened:
+        opened.seek(0)
+        text = opened.read()
+        opened.write((b"" if not text or text.endswith(b"\n") else b"\n") + f"{line}\n".encode())

@@ -1,0 +1,76 @@
+"""How long a peer is waited for: looked at each second, for all connections together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grpc_api.http2.connection import Connection
+from grpc_api.http2.faults import ErrorCode
+from grpc_api.http2.limits import Limits
+from grpc_api.http2.stream import Stream
+from grpc_api.status import Code, Status
+
+DRAIN_ACK_S: Final = 2.0
+"""Time for a peer to hear that it is to go."""
+LEAST_BYTES_PER_S: Final = 16 * 1_024
+"""A long message has more time, by this rate."""
+TOO_SLOW: Final = Status(Code.DEADLINE_EXCEEDED, "the request did not come in time")
+
+
+class Patience:
+    """Looks after the connections of one server."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._stuck: dict[Connection, tuple[int, float]] = {}
+
+    def forget(self, connection: Connection) -> None:
+        """A connection was lost."""
+        self._stuck.pop(connection, None)
+
+    def look_at(self, connection: Connection, now_s: float) -> None:
+        """End, drain or ask a connection whose time has come."""
+        limits = self._limits
+        silent_s = now_s - connection.session.heard_s
+        if self._is_stuck(connection, now_s):
+            connection.end(ErrorCode.ENHANCE_YOUR_CALM, "a frame or header block does not end")
+        elif connection.outbox.is_paused and now_s - connection.paused_s > limits.stall_s:
+            connection.abort("it does not read")
+        elif connection.closing_s is not None and now_s - connection.closing_s > limits.stall_s:
+            connection.abort("it does not take the end")
+        elif silent_s > limits.keepalive_s + limits.keepalive_ack_s:
+            connection.abort("it does not answer")
+        elif 0 < silent_s - limits.keepalive_s <= limits.look_s:  # once, in the look after its time
+            connection.ask_whether_alive()
+        for stream in list(connection.session.streams.values()):
+            self._look_at_stream(stream, now_s)
+        if connection.is_draining:
+            if now_s - connection.drain_s > DRAIN_ACK_S:
+                connection.finish_drain()
+        elif self._is_due(connection, now_s):
+            connection.drain()
+
+    def _is_stuck(self, connection: Connection, now_s: float) -> bool:
+        """Whether a frame has been on its way for too long."""
+        if not connection.reader.is_within_frame:
+            self._stuck.pop(connection, None)
+            return False
+        n_read, since_s = self._stuck.get(connection, (-1, 0.0))
+        if n_read != connection.reader.n_read:
+            self._stuck[connection] = connection.reader.n_read, now_s
+            return False
+        return now_s - since_s > self._limits.handshake_s
+
+    def _is_due(self, connection: Connection, now_s: float) -> bool:
+        idle_s, age_s = self._limits.idle_s, self._limits.age_s
+        if age_s is not None and now_s - connection.made_s > age_s * connection.age_share:
+            return True
+        return idle_s is not None and not connection.session.streams and now_s - connection.session.busy_s > idle_s
+
+    def _look_at_stream(self, stream: Stream, now_s: float) -> None:
+        announced = stream.announced_bytes
+        if announced is not None:
+            if now_s - stream.message_since_s > self._limits.stall_s + announced / LEAST_BYTES_PER_S:
+                stream.fail(TOO_SLOW)
+        elif stream.waiting_bytes and now_s - stream.moved_s > self._limits.stall_s:
+            stream.reset(ErrorCode.CANCEL)

@@ -1,0 +1,149 @@
+"""The transport of the scorer: a port, the connections to it, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+from grpc_api.gate import Gate
+from grpc_api.http2.connection import Connection
+from grpc_api.http2.limits import Limits, Room
+from grpc_api.http2.listener import BACKLOG, port_of
+from grpc_api.http2.patience import Patience
+from grpc_api.http2.tls import ServerTls
+from grpc_api.methods import Methods
+from grpc_api.status import Code, Status
+
+LAST_WORDS_S: Final = 1.0
+LOOK_AT_FILES_S: Final = 10.0
+SHUTTING_DOWN: Final = Status(Code.UNAVAILABLE, "the server is shutting down")
+
+
+class Http2Server:
+    """Serves methods over HTTP/2.
+
+    Parameters
+    ----------
+    methods, gate
+        What is served, and what every call passes.
+    limits
+        What peers may do.
+    listen
+        Opens the socket, once the server is to start.
+    tls
+        For an encrypted port.
+
+    Attributes
+    ----------
+    port
+        Where it listens, once started; 0 before.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        methods: Methods,
+        gate: Gate,
+        limits: Limits,
+        listen: Callable[[], socket.socket],
+        tls: ServerTls | None = None,
+    ) -> None:
+        self._listen = listen
+        self._tls = tls
+        self.port = 0
+        self._methods = methods
+        self._gate = gate
+        self._limits = limits
+        self._room = Room(limits.buffered_bytes)
+        self._patience = Patience(limits)
+        self._connections: set[Connection] = set()
+        self._all_gone: asyncio.Event = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._files_seen_s = time.monotonic()
+
+    @property
+    def n_connections(self) -> int:
+        """Peers that are connected."""
+        return len(self._connections)
+
+    @property
+    def free_bytes(self) -> int:
+        """Room for messages that wait."""
+        return self._room.left
+
+    async def start(self) -> None:
+        """Listen and answer; SettingsError when the port is taken."""
+        self._loop = loop = asyncio.get_running_loop()
+        listener = self._listen()
+        self.port = port_of(listener)
+        if self._tls is None:
+            self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
+        else:
+            self._server = await loop.create_server(
+                self._connection,
+                sock=listener,
+                backlog=BACKLOG,
+                ssl=self._tls.context,
+                ssl_handshake_timeout=self._limits.handshake_s,
+                ssl_shutdown_timeout=LAST_WORDS_S,
+            )
+        self._look()
+
+    async def stop(self, drain_s: float) -> None:
+        """Accept no more, let the calls in flight end, and end those that have not after that time."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self._connections):
+            connection.drain()
+        if not await self._gone_within(drain_s):
+            for connection in list(self._connections):
+                connection.session.fail_all(SHUTTING_DOWN)
+                connection.finish_drain()
+            await self._gone_within(LAST_WORDS_S)
+        for connection in list(self._connections):
+            connection.abort("the server is shutting down")
+        await self._gone_within(LAST_WORDS_S)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _gone_within(self, seconds: float) -> bool:
+        if not self._connections:
+            return True
+        self._all_gone.clear()
+        try:
+            await asyncio.wait_for(self._all_gone.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _connection(self) -> Connection:
+        return Connection(
+            methods=self._methods,
+            gate=self._gate,
+            limits=self._limits,
+            room=self._room,
+            loop=self._loop,
+            on_open=self._connections.add,
+            on_close=self._lost,
+        )
+
+    def _lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._patience.forget(connection)
+        if not self._connections:
+            self._all_gone.set()
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        for connection in list(self._connections):
+            self._patience.look_at(connection, now_s)
+        if self._tls is not None and now_s - self._files_seen_s > LOOK_AT_FILES_S:
+            self._files_seen_s = now_s
+            self._tls.look_anew()
+        self._timer = self._loop.call_later(self._limits.look_s, self._look)

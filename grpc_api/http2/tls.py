@@ -1,0 +1,122 @@
+"""TLS of the scorer's port: its context, renewed when the files are, and who a caller's certificate says it is."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from features.errors import SettingsError
+from features.settings import TlsSettings
+
+logger: Final = structlog.get_logger(__name__)
+
+PROTOCOL: Final = "h2"
+SETTING: Final = "MILLSTREAM_SCORER__TLS__"
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2; HTTP/2 forbids the others (RFC 9113, appendix A). TLS 1.3 has no bad ones."""
+
+
+class ServerTls:
+    """The certificate of a port, and whose certificates callers must show.
+
+    Attributes
+    ----------
+    context
+        For the listener. Each handshake takes what the files held when they were last looked at.
+
+    """
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self._settings = settings
+        self._seen = self._stamps()
+        self.context = self._current = server_context(settings)
+        self.context.sni_callback = self._choose  # is asked whether or not the caller names the server
+
+    def look_anew(self) -> None:
+        """Take up files that were renewed; while they are wrong, what they held before stays."""
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return
+        self._seen = stamps
+        try:
+            self._current = server_context(self._settings)
+        except SettingsError as error:
+            logger.error("certificate_not_renewed", problem=str(error))
+        else:
+            logger.info("certificate_renewed", file=str(self._settings.certificate))
+
+    def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._current
+
+    def _stamps(self) -> tuple[object, ...]:
+        settings = self._settings
+        return tuple(map(_stamp, (settings.certificate, settings.key, settings.client_ca)))
+
+
+def server_context(settings: TlsSettings) -> ssl.SSLContext:
+    """The context that the files make; SettingsError when one cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # without tickets: a connection resumed by one would not look at certificates that were renewed since
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    context.set_ciphers(CIPHERS)
+    context.set_alpn_protocols([PROTOCOL])
+    assert settings.certificate is not None
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, password=lambda: b"")  # never ask a terminal
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{SETTING}CERTIFICATE",
+            f"{settings.certificate} and {settings.key} cannot be used ({error})",
+            "name a certificate and its key, not encrypted, as PEM files",
+        ) from error
+    if settings.client_ca is not None:
+        try:
+            context.load_verify_locations(settings.client_ca)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"{SETTING}CLIENT_CA", f"{settings.client_ca} cannot be used ({error})", "name a PEM file"
+            ) from error
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def speaks_http2(connection: ssl.SSLObject) -> bool:
+    """Whether the caller agreed to it in the handshake."""
+    return connection.selected_alpn_protocol() == PROTOCOL
+
+
+def name_on(certificate: Mapping[str, Any] | None) -> str | None:
+    """Whom a certificate, as `ssl.SSLObject.getpeercert` gives it, names.
+
+    The first URI (as SPIFFE has it), else the first DNS name, else the common name.
+
+    >>> name_on({"subject": ((("commonName", "checkout"),),)})
+    'checkout'
+    """
+    if not certificate:
+        return None
+    alternatives = certificate.get("subjectAltName", ())
+    for kind in ("URI", "DNS"):
+        for its_kind, name in alternatives:
+            if its_kind == kind:
+                return str(name)
+    return next(
+        (str(value) for part in certificate.get("subject", ()) for name, value in part if name == "commonName"), None
+    )
+
+
+def _stamp(path: Path | None) -> object:
+    """What changes when a file does."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

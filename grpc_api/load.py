@@ -1,0 +1,74 @@
+"""How many calls are in hand, and whether one more would be answered in time: the others are refused at once.
+
+A queue that empties now and then takes up a burst, so a call is let in while half of the time that it has is enough
+for those ahead of it; the other half is for the store and for what the guess leaves out. A queue that has been
+standing is overload: it makes everybody wait without one answer more. Until it has been empty again, a tenth of a
+call's time must be enough, or two turns, so that there is always one to go on with (K. Nichols and V. Jacobson,
+"Controlling Queue Delay", 2012, which has a fixed delay; here calls say how long they can wait).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from grpc_api.refusals import OverloadedError
+from grpc_api.turns import Turns
+
+QUEUE_SHARE: Final = 0.5
+"""Part of the time that a call has left which it may have to wait for its turn."""
+
+PATIENCE_S: Final = 2.0
+"""Time that a call without a deadline is taken to have."""
+
+STANDING_S: Final = 0.1
+"""A queue that has not been empty for so long is overload."""
+
+STANDING_SHARE: Final = 0.1
+"""The part under overload, though it may be two turns in any case."""
+
+SHORT_S: Final = 0.001
+"""A wait that is let in without a thought."""
+
+LEAST_RETRY_S: Final = 0.05
+
+
+class Load:
+    """Calls in hand. Of the loop's own thread."""
+
+    def __init__(self, turns: Turns, *, max_in_flight: int) -> None:
+        self.n_in_flight = 0
+        self._n_unary = 0
+        self._turns = turns
+        self._max_in_flight = max_in_flight
+
+    def enter(self, remaining_s: float | None, *, streams: bool = False) -> None:
+        """Let a call in that has so much time left; OverloadedError where it would not be answered in time.
+
+        One that streams may be idle, so it counts to those ahead of others while one of its messages waits.
+        """
+        turns = self._turns
+        if turns.waiting or self._n_unary * turns.turn_s > SHORT_S or self.n_in_flight >= self._max_in_flight:
+            self._judge(PATIENCE_S if remaining_s is None else remaining_s)
+        self.n_in_flight += 1
+        if not streams:
+            self._n_unary += 1
+
+    def leave(self, *, streams: bool = False) -> None:
+        """A call that was let in has ended."""
+        self.n_in_flight -= 1
+        if not streams:
+            self._n_unary -= 1
+
+    def _judge(self, has_s: float) -> None:
+        """Refuse a call that has so much time, if it would have to wait for too much of it."""
+        turns = self._turns
+        wait_s = max(self._n_unary, len(turns.waiting)) * turns.turn_s
+        retry_s = max(LEAST_RETRY_S, wait_s)
+        if self.n_in_flight >= self._max_in_flight:
+            raise OverloadedError(f"has {self.n_in_flight} calls in hand", retry_s)
+        room_s = has_s * QUEUE_SHARE
+        if turns.standing_s() > STANDING_S:
+            room_s = min(room_s, max(has_s * STANDING_SHARE, 2 * turns.turn_s))
+        if wait_s > room_s:
+            raise OverloadedError(f"is busy for {math.ceil(wait_s * 1e3)} ms", retry_s)

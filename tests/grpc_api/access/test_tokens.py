@@ -1,0 +1,155 @@
+"""Tokens: what holds, and every way in which one does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from features.errors import SettingsError
+from features.settings import AuthSettings
+from grpc_api.access.tokens import LEEWAY_S, TokenKeys, Tokens
+from grpc_api.refusals import UnauthenticatedError
+
+RSA = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+EC = ec.generate_private_key(ec.SECP256R1())
+SECRET = b"k" * 32
+SIGNED_BY = {"RS256": RSA, "ES256": EC, "HS256": SECRET}
+MISSING = object()
+
+
+def public(key: Any) -> bytes:
+    """The half of it that the server is given."""
+    if isinstance(key, bytes):
+        return key
+    pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem
+
+
+def token(algorithm: str = "RS256", headers: dict[str, Any] | None = None, key: Any = None, **changed: Any) -> str:
+    """A token that holds, but for what is changed."""
+    claims = {"sub": "shop", "iss": "us", "aud": "scorer", "exp": time.time() + 600, "scope": "score other", **changed}
+    kept = {name: value for name, value in claims.items() if value is not MISSING}
+    return jwt.encode(kept, key or SIGNED_BY[algorithm], algorithm, headers=headers)
+
+
+def settings(algorithm: str = "RS256") -> AuthSettings:
+    return AuthSettings.model_validate(
+        {"jwt_key": Path("k"), "jwt_algorithm": algorithm, "jwt_issuer": "us", "jwt_audience": "scorer"}
+    )
+
+
+def keys(algorithm: str = "RS256") -> TokenKeys:
+    return TokenKeys.parse(public(SIGNED_BY[algorithm]), algorithm)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "HS256"])
+def test_a_token_names_its_client_and_groups(algorithm: str) -> None:
+    """Its subject, and those of its scopes that are groups of methods."""
+    assert Tokens(settings(algorithm)).caller(token(algorithm), keys(algorithm)) == ("shop", {"score"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": time.time() - 60},
+        {"exp": MISSING},
+        {"aud": "other"},
+        {"aud": MISSING},
+        {"iss": "them"},
+        {"iss": MISSING},
+        {"sub": MISSING},
+        {"nbf": time.time() + 600},
+        {"key": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)},
+    ],
+    ids=str,
+)
+def test_a_token_that_does_not_hold_is_nobody(changed: dict[str, Any]) -> None:
+    """Too old, too early, for others, by others, or about nobody."""
+    with pytest.raises(UnauthenticatedError):
+        Tokens(settings()).caller(token(**changed), keys())
+
+
+def test_the_algorithm_is_the_settings_and_not_the_token_s() -> None:
+    """No signature at all, another algorithm, or the public key taken for a shared secret."""
+    header, claims = (part.rstrip("=") for part in (_encoded({"alg": "none"}), token().split(".")[1]))
+    with pytest.raises(UnauthenticatedError):
+        Tokens(settings()).caller(f"{header}.{claims}.", keys())
+    with pytest.raises(UnauthenticatedError):
+        Tokens(settings()).caller(token("ES256"), keys())
+    import hashlib
+    import hmac
+
+    signed = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{claims}"
+    forged = base64.urlsafe_b64encode(hmac.new(public(RSA), signed.encode(), hashlib.sha256).digest()).rstrip(b"=")
+    with pytest.raises(UnauthenticatedError):
+        Tokens(settings()).caller(f"{signed}.{forged.decode()}", keys())
+
+
+def test_a_set_of_keys_is_asked_by_id() -> None:
+    """The issuer signs with the next key while tokens of the last still hold."""
+    other = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    jwks = [
+        {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid}
+        for kid, key in (("old", RSA), ("new", other))
+    ]
+    known = TokenKeys.parse(json.dumps({"keys": jwks}).encode(), "RS256")
+    tokens = Tokens(settings())
+    for kid, key in (("old", RSA), ("new", other)):
+        assert tokens.caller(token(key=key, headers={"kid": kid}), known).name == "shop"
+    for wrong in (token(headers={"kid": "new"}), token(headers={"kid": "strange"}), token()):
+        with pytest.raises(UnauthenticatedError):
+            tokens.caller(wrong, known)
+
+
+def test_one_proven_before_is_held_to_its_time_and_to_the_keys() -> None:
+    """What is kept is not kept for longer than it holds."""
+    now_s = [time.time()]
+    tokens, good, ours = Tokens(settings(), time_s=lambda: now_s[0]), token(), keys()
+    assert tokens.caller(good, ours) is tokens.caller(good, ours)
+    others = TokenKeys.parse(public(rsa.generate_private_key(public_exponent=65_537, key_size=2_048)), "RS256")
+    with pytest.raises(UnauthenticatedError):
+        tokens.caller(good, others)
+    assert tokens.caller(good, ours).name == "shop"
+    now_s[0] += 601 + LEEWAY_S
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        tokens.caller(good, ours)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "a.b.c", "..", "é.b.c", "a" * 10_000, "eyJhbGciOiJSUzI1NiJ9..", "[" * 5_000 + ".b.c"]
+)
+def test_noise_is_nobody(wrong: str) -> None:
+    """Whatever its parser makes of it."""
+    with pytest.raises(UnauthenticatedError):
+        Tokens(settings()).caller(wrong, keys())
+
+
+@pytest.mark.parametrize(
+    ("data", "algorithm"),
+    [
+        (b"", "RS256"),
+        (b"hello", "ES256"),
+        (public(RSA), "HS256"),
+        (b"short", "HS256"),
+        (b'{"keys": []}', "RS256"),
+        (b"{", "RS256"),
+        (RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), "RS256"),
+    ],
+)
+def test_a_file_that_proves_nothing_is_refused(data: bytes, algorithm: str) -> None:
+    """At the start, by the name of its setting, without showing what is in it."""
+    with pytest.raises(SettingsError, match="JWT_KEY") as refused:
+        TokenKeys.parse(data, algorithm)
+    assert "short;" not in str(refused.value)
+
+
+def _encoded(part: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
