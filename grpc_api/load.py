@@ -1,15 +1,17 @@
 """How many calls are in hand, and whether one more would be answered in time: the others are refused at once.
 
-A queue that empties now and then takes up a burst, so a call is let in while half of the time that it has is enough
-for those ahead of it; the other half is for the store and for what the guess leaves out. A queue that has been
-standing is overload: it makes everybody wait without one answer more. Until it has been empty again, a tenth of a
-call's time must be enough, or two turns, so that there is always one to go on with (K. Nichols and V. Jacobson,
-"Controlling Queue Delay", 2012, which has a fixed delay; here calls say how long they can wait).
+A server that has nothing to do now and then takes up a burst, so a call is let in while half of the time that it has is
+enough for those ahead of it; the other half is for the store and for what the guess leaves out. One that has been busy
+without a break is overloaded: a queue makes everybody wait there without one answer more. Until it has had nothing in
+hand again, a tenth of a call's time must be enough, or two turns, so that there is always one to go on with (K. Nichols
+and V. Jacobson, "Controlling Queue Delay", 2012, which has a fixed delay; here calls say how long they can wait).
 """
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import Final
 
 from grpc_api.refusals import OverloadedError
@@ -21,10 +23,10 @@ QUEUE_SHARE: Final = 0.5
 PATIENCE_S: Final = 2.0
 """Time that a call without a deadline is taken to have."""
 
-STANDING_S: Final = 0.1
-"""A queue that has not been empty for so long is overload."""
+BUSY_S: Final = 0.1
+"""Time without a break after which it is overload."""
 
-STANDING_SHARE: Final = 0.1
+BUSY_SHARE: Final = 0.1
 """The part under overload, though it may be two turns in any case."""
 
 SHORT_S: Final = 0.001
@@ -36,9 +38,11 @@ LEAST_RETRY_S: Final = 0.05
 class Load:
     """Calls in hand. Of the loop's own thread."""
 
-    def __init__(self, turns: Turns, *, max_in_flight: int) -> None:
+    def __init__(self, turns: Turns, *, max_in_flight: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.n_in_flight = 0
         self._n_unary = 0
+        self._busy_since_s = 0.0
+        self._monotonic = monotonic
         self._turns = turns
         self._max_in_flight = max_in_flight
 
@@ -52,6 +56,8 @@ class Load:
             self._judge(PATIENCE_S if remaining_s is None else remaining_s)
         self.n_in_flight += 1
         if not streams:
+            if not self._n_unary:
+                self._busy_since_s = self._monotonic()
             self._n_unary += 1
 
     def leave(self, *, streams: bool = False) -> None:
@@ -68,7 +74,7 @@ class Load:
         if self.n_in_flight >= self._max_in_flight:
             raise OverloadedError(f"has {self.n_in_flight} calls in hand", retry_s)
         room_s = has_s * QUEUE_SHARE
-        if turns.standing_s() > STANDING_S:
-            room_s = min(room_s, max(has_s * STANDING_SHARE, 2 * turns.turn_s))
+        if self._n_unary and self._monotonic() - self._busy_since_s > BUSY_S:
+            room_s = min(room_s, max(has_s * BUSY_SHARE, 2 * turns.turn_s))
         if wait_s > room_s:
             raise OverloadedError(f"is busy for {math.ceil(wait_s * 1e3)} ms", retry_s)

@@ -9,9 +9,7 @@ and a later one must not make that untrue.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 SLICE_S: Final = 0.002
@@ -42,18 +40,12 @@ class Turns:
 
     """
 
-    def __init__(self, *, slice_s: float = SLICE_S, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, slice_s: float = SLICE_S) -> None:
         self.free = True
         self.turn_s = 0.0
         self._slice_s = self._left_s = slice_s
-        self._monotonic = monotonic
         self.waiting: deque[asyncio.Future[None]] = deque()
-        self._queued_since_s: float | None = None
         self._ticking = False
-
-    def standing_s(self) -> float:
-        """For how long somebody has been waiting at any time: 0 where the queue is empty."""
-        return 0.0 if self._queued_since_s is None else self._monotonic() - self._queued_since_s
 
     def spent(self, seconds: float) -> None:
         """A turn has ended."""
@@ -71,8 +63,6 @@ class Turns:
         mine = loop.create_future()
         self.waiting.append(mine)
         self.free = False
-        if self._queued_since_s is None:
-            self._queued_since_s = self._monotonic()
         if not self._ticking:
             self._ticking = True
             loop.call_soon(self._tick)
@@ -93,4 +83,3 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._tick)
         else:
             self.free = True
-            self._queued_since_s = None

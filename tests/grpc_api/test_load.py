@@ -7,22 +7,16 @@ import math
 
 import pytest
 
-from grpc_api.load import PATIENCE_S, STANDING_S, Load
+from grpc_api.load import BUSY_S, PATIENCE_S, Load
 from grpc_api.refusals import OverloadedError
 from grpc_api.turns import Turns
 
 
-class Busy(Turns):
-    """Turns that say what they are told to."""
-
-    def __init__(self, *, turn_s: float, stands_s: float = 0.0) -> None:
-        super().__init__()
-        self.turn_s = turn_s
-        self.free = False
-        self.stands_s = stands_s
-
-    def standing_s(self) -> float:
-        return self.stands_s
+def turns_of(turn_s: float) -> Turns:
+    """Turns that took so long so far."""
+    turns = Turns()
+    turns.turn_s = turn_s
+    return turns
 
 
 def let_in(load: Load, remaining_s: float | None) -> int:
@@ -50,16 +44,33 @@ def test_no_more_than_the_limit() -> None:
 @pytest.mark.parametrize("remaining_s", [0.05, 0.5, None])
 def test_a_burst_is_let_in_as_far_as_it_can_be_answered_in_time(remaining_s: float | None) -> None:
     """Half of the time that a call has is enough for those ahead of it."""
-    load = Load(Busy(turn_s=0.01), max_in_flight=1_000)
+    load = Load(turns_of(0.01), max_in_flight=1_000, monotonic=lambda: 0.0)
     has_s = PATIENCE_S if remaining_s is None else remaining_s
     assert let_in(load, remaining_s) == math.floor(has_s / 2 / 0.01) + 1
 
 
-def test_a_standing_queue_is_kept_short() -> None:
-    """A tenth of the time that callers have; there is always one to go on with."""
-    for remaining_s, n in ((1.0, 11), (0.5, 6), (0.05, 3), (0.01, 1)):
-        load = Load(Busy(turn_s=0.01, stands_s=2 * STANDING_S), max_in_flight=1_000)
-        assert let_in(load, remaining_s) == n
+@pytest.mark.parametrize(("remaining_s", "n"), [(1.0, 11), (0.5, 6), (0.05, 3), (0.01, 1)])
+def test_who_is_busy_without_a_break_keeps_the_queue_short(remaining_s: float, n: int) -> None:
+    """A tenth of the time that callers have, with always one to go on with; after a break a burst is welcome."""
+    now_s = [0.0]
+    load = Load(turns_of(0.01), max_in_flight=1_000, monotonic=lambda: now_s[0])
+    load.enter(remaining_s)
+    now_s[0] = 2 * BUSY_S
+    assert 1 + let_in(load, remaining_s) == n
+    for _ in range(n):
+        load.leave()
+    assert let_in(load, remaining_s) == math.floor(remaining_s / 2 / 0.01) + 1
+
+
+def test_streams_that_are_idle_stand_in_nobodys_way() -> None:
+    """They count to the limit, and not to those who wait."""
+    load = Load(turns_of(0.01), max_in_flight=100, monotonic=lambda: 0.0)
+    for _ in range(90):
+        load.enter(None, streams=True)
+    assert let_in(load, 1.0) == 10
+    for _ in range(90):
+        load.leave(streams=True)
+    assert load.n_in_flight == 10
 
 
 async def test_an_idle_server_refuses_nobody() -> None:

@@ -42,7 +42,6 @@ async def test_short_scores_do_not_wait() -> None:
         for name in range(9):
             group.create_task(score(turns, name, 0.0001, done))
     assert "012345678" in "".join(done)
-    assert turns.standing_s() == 0.0
 
 
 async def test_as_many_go_on_as_fill_a_slice() -> None:
@@ -73,19 +72,3 @@ async def test_who_goes_away_is_no_one_s_loss() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert turns.free
-    assert turns.standing_s() == 0.0
-
-
-async def test_a_queue_that_does_not_empty_is_seen() -> None:
-    """It is as old as the instant since which somebody has always been waiting."""
-    now = [0.0]
-    turns = Turns(slice_s=0.002, monotonic=lambda: now[0])
-    turns.spent(1.0)
-    waiting = [asyncio.create_task(score(turns, name, 0.01, [])) for name in range(3)]
-    await asyncio.sleep(0)
-    now[0] = 0.25
-    assert turns.standing_s() == 0.25
-    await asyncio.gather(*waiting)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert turns.standing_s() == 0.0
