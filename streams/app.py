@@ -24,8 +24,8 @@ REBALANCE_S, SESSION_S, HEARTBEAT_S = 3.0, 6.0, 1.0
 class Taker(Protocol):
     """What agents hand batches to."""
 
-    async def take(self, batches: Sequence[Batch]) -> None:
-        """Process what was fetched of a topic at once; never raises what a pause can cure."""
+    async def take(self, batch: Batch) -> None:
+        """Process a batch; never raises what a pause can cure."""
         ...
 
     async def drain(self, deadline_s: float) -> None:
@@ -120,8 +120,8 @@ def group_name(plan: Plan) -> str:
 
 
 def _agent(taker: Taker) -> Callable[[Any], Awaitable[None]]:
-    async def take(fetches: Any) -> None:
-        async for batches in fetches:
-            await taker.take(batches)
+    async def take(batches: Any) -> None:
+        async for batch in batches:
+            await taker.take(batch)
 
     return take

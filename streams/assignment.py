@@ -104,11 +104,11 @@ class Assignment:
         return list(dict.fromkeys(found))
 
     def take_up(self) -> None:
-        """Count what was fetched of a topic and handed to the engine."""
+        """Count a batch that was handed to the engine."""
         self._n_waiting += 1
 
     def put_down(self, term: int) -> None:
-        """Count that the engine is done with it."""
+        """Count that the engine is done with one."""
         if term == self.term:
             self._n_waiting -= 1
             self._room.set()

@@ -4,8 +4,8 @@ Order is everything here: states are confirmed before their rows count as flushe
 states and lake are both confirmed. So a crash at any point re-reads, and the fence and the lake's offsets make what is
 read twice count once.
 
-Batches do not wait for the disk, but for two: the first of a partition, so that each term gets somewhere however soon
-another partition's trouble ends it, and one that fills a file, so that what waits in memory is bounded.
+Batches do not wait for the disk, but for these: the first of a partition, so that each term gets somewhere however soon
+another partition's trouble ends it; one that fills a file; and any while too many rows wait in memory.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from streams.watermarks import Watermarks
 
 DECODE_ROWS = 2_000
 """Rows decoded before others may run."""
+ROWS_WAITING = 4
+"""Files' worth of rows, of all partitions together, that may wait in memory for the lake."""
 
 Check = Callable[[], None]
 Announce = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -80,7 +82,7 @@ class Flight(NamedTuple):
 
 
 class Engine:
-    """Takes what was fetched at once, one topic at a time. ``begin`` comes first, and after every error."""
+    """Takes one batch at a time. ``begin`` comes first, and after every error."""
 
     def __init__(
         self,
@@ -137,14 +139,14 @@ class Engine:
         """Every topic that it takes batches of."""
         return tuple(self._feeds)
 
-    async def process(self, batches: Sequence[Batch], check: Check) -> None:
-        """Confirm what was fetched of one topic at once, a batch a partition: its states, and of its rows what is due.
+    async def process(self, batch: Batch, check: Check) -> None:
+        """Confirm the states of a batch, and its rows in the lake when they cannot wait.
 
-        ``check`` is called between chunks and raises to end it early. After any error, all that was not confirmed is
-        forgotten, and ``begin`` must come next.
+        ``check`` is called between chunks and raises to end the batch early. After any error, all that was not
+        confirmed is forgotten, and ``begin`` must come next.
         """
         try:
-            await self._process(batches, check)
+            await self._process(batch, check)
         except BaseException:
             self.forget()  # rows whose states are not confirmed must never count as flushed
             raise
@@ -152,8 +154,7 @@ class Engine:
     async def flush(self, *, everything: bool = False) -> None:
         """Write the rows that are due (or all) to the lake, and mark progress; never beside ``process``."""
         await self.end_flush()
-        for written in self.begin_flush(everything=everything):
-            await asyncio.wait([written])
+        self.begin_flush(everything=everything)
         await self.end_flush()
 
     def begin_flush(self, *, everything: bool = False) -> list[asyncio.Task[None]]:
@@ -169,10 +170,19 @@ class Engine:
         ]
 
     async def end_flush(self) -> None:
-        """Mark progress behind what `begin_flush` began to write, once it is; never beside ``process``."""
+        """Mark progress behind what `begin_flush` began to write, each once it is; never beside ``process``.
+
+        One that could not be written does not keep the others from it.
+        """
+        failure: Exception | None = None
         try:
-            while self._flights:
-                await self._land(next(iter(self._flights)))
+            for place in list(self._flights):
+                try:
+                    await self._land(place)
+                except Exception as error:
+                    failure = failure or error
+            if failure is not None:
+                raise failure
         except BaseException:
             self.forget()
             raise
@@ -181,45 +191,43 @@ class Engine:
         """When `flush` will have something to do, by the monotonic clock; None while nothing waits."""
         return min((due for ledger in self._ledgers.values() if (due := ledger.due_at) is not None), default=None)
 
-    async def _process(self, batches: Sequence[Batch], check: Check) -> None:
-        feed = self._feeds[batches[0].topic]
+    async def _process(self, batch: Batch, check: Check) -> None:
+        feed, place = self._feeds[batch.topic], (batch.topic, batch.log, batch.partition)
+        if self._rows_waiting() > ROWS_WAITING * self._lake_settings.flush_rows:
+            await self.flush(everything=True)
         began = time.perf_counter()
-        decoded = [await self._enter(feed, batch) for batch in batches]
-        due = [place for batch in batches if self._ledgers[place := _place(batch)].is_due_at_once]
-        for place in due:
-            await self._land(place)
-        written = [self._take_off(feed, place).written for place in due]
-        events = [
-            Events(batch.topic, (batch.log, batch.partition), batch.offsets, part.event_us, part.columns)
-            for batch, part in zip(batches, decoded, strict=True)
-        ]
-        # Partitions side by side, for the store works on one while another is folded. Never two batches of one
-        # partition: were the first refused, the second would have been folded into a state that lacks it.
-        outcomes = await asyncio.gather(*(_write(feed, some, check) for some in events), return_exceptions=True)
-        if written:
-            await asyncio.wait(written)
-        self._metrics.batch_seconds.labels(feed.source.topic).observe(time.perf_counter() - began)
-        for batch, part, outcome in zip(batches, decoded, outcomes, strict=True):
-            if outcome is None:  # confirmed, whatever became of the others: these get somewhere all the same
-                self._count(batch, part)
-                if (place := _place(batch)) in due:
-                    await self._land(place)
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
-
-    async def _enter(self, feed: Feed, batch: Batch) -> Decoded:
-        """Decode a batch, and enter it into its ledger."""
         decoded = await self._decode(feed, batch)
         if self._erasures.records:
             erased_at = (batch.log, batch.partition)
             self._erasures.erase_batch(feed.source, erased_at, batch.offsets, batch.values, decoded)
-        place = _place(batch)
-        if place not in self._ledgers:
+        ledger = self._ledger(place)
+        ledger.add(batch, decoded)
+        written = None
+        if ledger.is_due_at_once:  # beside the states, for it waits on the disk
+            await self._land(place)
+            written = self._take_off(feed, place).written
+        events = Events(batch.topic, (batch.log, batch.partition), batch.offsets, decoded.event_us, decoded.columns)
+        try:
+            for writer in feed.writers:
+                await writer.write(events, check)
+        finally:
+            if written is not None:
+                await asyncio.wait([written])
+        self._count(batch, decoded, time.perf_counter() - began)
+        if written is not None:
+            await self._land(place)
+
+    def _rows_waiting(self) -> int:
+        """Rows that are in memory because they are not in the lake."""
+        in_flight = sum(len(flight.rows.offsets) for flight in self._flights.values())
+        return in_flight + sum(map(len, self._ledgers.values()))
+
+    def _ledger(self, place: Place) -> Ledger:
+        ledger = self._ledgers.get(place)
+        if ledger is None:
             settings = self._lake_settings
-            self._ledgers[place] = Ledger(flush_rows=settings.flush_rows, flush_s=settings.flush_ms / 1_000)
-        self._ledgers[place].add(batch, decoded)
-        return decoded
+            ledger = self._ledgers[place] = Ledger(flush_rows=settings.flush_rows, flush_s=settings.flush_ms / 1_000)
+        return ledger
 
     async def _decode(self, feed: Feed, batch: Batch) -> Decoded:
         wanted = feed.decoder.wanted(batch.values, batch.kafka_us)
@@ -244,9 +252,14 @@ class Engine:
         _, log, partition = place
         written = asyncio.create_task(self._append(feed, log, partition, rows))
         self._writing.add(written)
-        written.add_done_callback(self._writing.discard)
+        written.add_done_callback(self._has_written)
         flight = self._flights[place] = Flight(feed, log, partition, rows, written)
         return flight
+
+    def _has_written(self, written: asyncio.Task[None]) -> None:
+        self._writing.discard(written)
+        if not written.cancelled():
+            written.exception()  # looked at: where its rows were forgotten, nobody else asks
 
     async def _append(self, feed: Feed, log: str, partition: int, rows: LakeBatch) -> None:
         async with self._disk:  # a lake is not for several threads
@@ -275,24 +288,16 @@ class Engine:
         self._metrics.lake_rows.labels(topic).inc(len(taken.offsets))
         self._committed(topic, log, partition, taken.next_offset)
 
-    def _count(self, batch: Batch, decoded: Decoded) -> None:
+    def _count(self, batch: Batch, decoded: Decoded, seconds: float) -> None:
         metrics, topic = self._metrics, batch.topic
         metrics.events.labels(topic).inc(len(batch.offsets))
+        metrics.batch_seconds.labels(topic).observe(seconds)
         metrics.freshness.labels(topic).observe((self._clock.now_us() - batch.kafka_us[0]) / 1e6)
         for reason in decoded.reasons.values():
             if reason == ERASED:
                 continue
             metrics.dead_letters.labels(topic, reason.partition(":")[0]).inc()
         self._watermarks.observe(batch, decoded)
-
-
-async def _write(feed: Feed, events: Events, check: Check) -> None:
-    for writer in feed.writers:
-        await writer.write(events, check)
-
-
-def _place(batch: Batch) -> Place:
-    return batch.topic, batch.log, batch.partition
 
 
 def dead_letters(topic: str, log: str, partition: int, rows: LakeBatch) -> list[DeadLetter]:

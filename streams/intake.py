@@ -1,10 +1,9 @@
-"""Between agents and engine: what was fetched at once, nothing from an older term, and every error a pause."""
+"""Between agents and engine: one batch at a time, none from an older term, and every error a pause."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -38,23 +37,23 @@ class Intake:
         self._metrics = metrics
         self._arrived = asyncio.Event()
 
-    async def take(self, batches: Sequence[Batch]) -> None:
-        """Process what was fetched of a topic at once, unless its term is over. Never raises what a pause can cure."""
-        term = batches[0].term
+    async def take(self, batch: Batch) -> None:
+        """Process a batch, unless its term is over. Never raises what a pause can cure."""
         try:
             async with self.lock:
-                self._check(term)
-                for batch in batches:
-                    self._check_follows(batch)
-                await self.engine.process(batches, lambda: self._check(term))
-                for batch in batches:
-                    self._applied(batch)
+                self._check(batch)
+                self._check_follows(batch)
+                await self.engine.process(batch, lambda: self._check(batch))
+                self._applied(batch)
         except TermOverError:
             return
         except Exception as error:
-            self.fail(error, term)
+            self.fail(error, batch.term)
+        except BaseException:
+            self._lanes.restart()  # what was not confirmed is forgotten, and no batch may follow on it
+            raise
         finally:
-            self._lanes.put_down(term)
+            self._lanes.put_down(batch.term)
             self._arrived.set()
 
     async def run_flusher(self) -> None:
@@ -74,6 +73,7 @@ class Intake:
             async with asyncio.timeout(deadline_s), self.lock:
                 await self.engine.flush(everything=True)
         except (MillstreamError, OSError, TimeoutError) as error:
+            self._lanes.restart()  # what was not confirmed is forgotten, and no batch may follow on it
             log.info("not all was confirmed before the partitions went", error=str(error))
 
     def fail(self, error: BaseException, term: int) -> None:
@@ -101,8 +101,8 @@ class Intake:
             except Exception as error:
                 self.fail(error, term)
 
-    def _check(self, term: int) -> None:
-        if term != self._lanes.term:
+    def _check(self, batch: Batch) -> None:
+        if batch.term != self._lanes.term:
             raise TermOverError
 
     def _check_follows(self, batch: Batch) -> None:

@@ -32,7 +32,7 @@ class WorkerMetrics:
         self.states_read = self._counter("states_read", "States that were not in the cache.", ("view",))
         self.lake_rows = self._counter("lake_rows", "Rows made durable in the lake.", topic)
         self.restarts = self._counter("restarts", "Terms that ended in a failure, by who failed.", ("neighbour",))
-        self.batch_seconds = self._histogram("batch_seconds", "From decode to confirmed states, for each fetch.", topic)
+        self.batch_seconds = self._histogram("batch_seconds", "From decode to confirmed states, per batch.", topic)
         self.flush_seconds = self._histogram("lake_flush_seconds", "Writing one lake file.", topic)
         self.freshness = self._histogram(
             "freshness_seconds", "From a batch's oldest Kafka timestamp to its confirmed states.", topic

@@ -1,16 +1,15 @@
-"""Faust's Kafka transport, handing over all that one fetch brought of a topic as one message.
+"""Faust's Kafka transport, handing over each fetched batch of a partition whole, as one message.
 
 Stock Faust makes a task and two waits for every message, which costs thirty times what Kafka does. Here one message
-carries up to `MAX_ROWS` records, in a batch for each partition. Internals of faust-streaming 0.15.3 are overridden
-(pinned; each is held by `tests/streams/test_transport.py`). The fetch loop alone fetches and seeks, so that no seek can
-fall into a fetch.
+carries up to `MAX_ROWS` records. Internals of faust-streaming 0.15.3 are overridden (pinned; each is held by
+`tests/streams/test_transport.py`). The fetch loop alone fetches and seeks, so that no seek can fall into a fetch.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -62,7 +61,7 @@ class Heart(Protocol):
 
 
 class BatchTopic(Topic):  # type: ignore[misc]  # Faust is untyped
-    """A topic whose messages carry batches, passed through undecoded."""
+    """A topic whose messages carry a `Batch`, passed through undecoded."""
 
     def _compile_decode(self) -> None:
         """Replace the decoder that Faust compiles; its constructor would overwrite a method."""
@@ -213,52 +212,37 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         topics = {at.topic for at, (records, _, _) in fetched.items() if records}
         if topics and lanes.term == term and not await self.app.log_watch.same_logs(topics):
             lanes.restart()
-        if lanes.term != term:
-            return
-        for batches in self._batches(fetched).values():
-            if lanes.term == term:  # it may have ended while one was handed over
-                await self._hand_over(batches)
-
-    def _batches(self, fetched: Mapping[TP, Fetched]) -> dict[str, list[Batch]]:
-        """What was fetched, by topic: a batch of each partition that has records."""
-        lanes = self.assigned
-        found: dict[str, list[Batch]] = {}
         for at, (records, next_offset, end) in fetched.items():
             lane = lanes.lanes.get((at.topic, at.partition))
-            if lane is None:
-                continue
+            if lanes.term != term or lane is None:
+                return
             lane.end = end
             if records:
-                found.setdefault(lane.topic, []).append(self._batch(lane, records, next_offset))
+                await self._hand_over(lane, term, records, next_offset)
             elif end is not None and end < next_offset:  # Kafka says out of range, Tansu says nothing
                 self._refuse(lane, f"log {lane.log} ends at {end}, below the position {next_offset}")
-        return found
 
-    def _batch(self, lane: Lane, records: list[Any], next_offset: int) -> Batch:
-        self._refused.pop((lane.topic, lane.partition), None)
-        first_offset, lane.fetched = lane.fetched, next_offset
-        return to_batch(
+    async def _hand_over(self, lane: Lane, term: int, records: list[Any], next_offset: int) -> None:
+        batch = to_batch(
             records,
             topic=lane.topic,
             log=lane.log,
             partition=lane.partition,
-            term=self.assigned.term,
-            first_offset=first_offset,
+            term=term,
+            first_offset=lane.fetched,
             next_offset=next_offset,
         )
-
-    async def _hand_over(self, batches: Sequence[Batch]) -> None:
+        lane.fetched = next_offset
+        self._refused.pop((lane.topic, lane.partition), None)
         self.assigned.take_up()
-        await self.wait_first(self.callback(self._message(batches)), self.suspend_flow.wait())
+        message = self._batch_message(TP(lane.topic, lane.partition), batch)
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
-    def _message(self, batches: Sequence[Batch]) -> Any:
-        """One message for all of them; Faust delivers it by the topic and partition of the first."""
-        first = batches[0]
-        at = TP(first.topic, first.partition)
+    def _batch_message(self, at: TP, batch: Batch) -> Any:
         return ConsumerMessage(
-            *(at.topic, at.partition, first.offsets[-1]),
-            *(first.kafka_us[-1] / 1e6, 0),
-            *((), None, batches, None, 0, len(first.offsets)),
+            *(at.topic, at.partition, batch.offsets[-1]),
+            *(batch.kafka_us[-1] / 1e6, 0),
+            *((), None, batch, None, 0, len(batch.offsets)),
             tp=at,
             generation_id=self.app.consumer_generation_id,
         )

@@ -81,10 +81,8 @@ class Feed(NamedTuple):
 
 
 class ViewWriter:
-    """Folds batches into one view's states; batches of different partitions may be folded side by side.
+    """Folds batches into one view's states, one batch at a time: between two, every cached state is confirmed.
 
-    Of one partition each batch is confirmed before the next one comes. What a batch is folded into may hold unconfirmed
-    events of other partitions: where those are refused it is refused too, and each is folded anew into what stands.
     All topics of the view go through one writer, so that what one of them has written the next does not read again.
     """
 
@@ -213,11 +211,7 @@ class ViewWriter:
             for (touched, key), state in zip(missing, states, strict=True)
         }
         for group, entity in read.items():
-            known = self._cache.get(group)
-            if known is None:
-                self._cache.put(group, entity)
-            else:  # another partition's batch has read and perhaps changed it meanwhile
-                read[group] = known
+            self._cache.put(group, entity)
         entities = ((touched, entity or read.get(touched.group)) for touched, entity in found)
         return [(touched, entity) for touched, entity in entities if entity is not None]
 

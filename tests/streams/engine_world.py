@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from pydantic import ByteSize
@@ -45,6 +45,8 @@ class MemoryLake:
         self.covered: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
         self.recorded: dict[str, Erasure] = {}
         self.down = False
+        self.refused: set[int] = set()
+        """Partitions that cannot be written."""
         self.disk = threading.Event()
         """Cleared, it holds up who writes."""
         self.disk.set()
@@ -58,7 +60,7 @@ class MemoryLake:
         return self.erasures()
 
     def append(self, source: SourcePlan, log: str, partition: int, batch: LakeBatch) -> None:
-        if self.down:
+        if self.down or partition in self.refused:
             raise OSError("the lake is down")
         assert self.disk.wait(60.0)
         self.covered[log, partition].update(range(batch.first, batch.next_offset))
@@ -135,24 +137,17 @@ class Worker:
 
     async def step(self, partition: int, n_records: int, check: Callable[[], None] = lambda: None) -> bool:
         """Process the next records of a partition; after a failure begin anew. False when there were none."""
-        return await self.fetch({partition: n_records}, check)
-
-    async def fetch(self, n_records: Mapping[int, int], check: Callable[[], None] = lambda: None) -> bool:
-        """Process the next records of some partitions, those of one topic at once."""
         if not self.standing:
             await self.begin()
-        found = [(at, self.world.batch(at, self.standing[at], n)) for at, n in n_records.items()]
-        fetched: defaultdict[str, dict[int, Batch]] = defaultdict(dict)
-        for at, batch in found:
-            if batch is not None:
-                fetched[batch.topic][at] = batch
+        batch = self.world.batch(partition, self.standing[partition], n_records)
+        if batch is None:
+            return False
         try:
-            for batches in fetched.values():
-                await self.engine.process(list(batches.values()), check)
-                self.standing |= {at: batch.next_offset for at, batch in batches.items()}
+            await self.engine.process(batch, check)
+            self.standing[partition] = batch.next_offset
         except (StoreUnavailableError, ErasureMissedError, OSError):
             self.standing = {}
-        return bool(fetched)
+        return True
 
     async def finish(self) -> None:
         """Process everything that is left, and flush."""

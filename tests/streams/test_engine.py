@@ -44,7 +44,7 @@ async def test_rows_of_a_failed_batch_never_count_as_flushed() -> None:
     assert batch is not None
     worker.store.cut_after(1)
     with pytest.raises(StoreUnavailableError):
-        await worker.engine.process([batch], lambda: None)
+        await worker.engine.process(batch, lambda: None)
     await worker.store.connect()
     await worker.engine.flush(everything=True)
     assert world.shards.progress() == marked == {(birth_id(view().name), LOG, 0): 2}
@@ -66,7 +66,7 @@ async def test_a_term_that_ends_in_mid_batch_leaves_no_progress() -> None:
     batch = world.batch(0, 0, 10)
     assert batch is not None
     with pytest.raises(TermOverError):
-        await worker.engine.process([batch], check)
+        await worker.engine.process(batch, check)
     assert world.shards.progress() == {}
     assert 0 < len(world.stored("spend")) < 7
 
@@ -169,6 +169,34 @@ async def test_a_batch_that_fills_a_file_waits_for_the_one_before() -> None:
     assert world.shards.progress() == {(birth_id(view().name), LOG, 0): 7}
 
 
+async def test_what_waits_in_memory_is_bounded_over_all_partitions() -> None:
+    """Behind a slow lake many partitions with a row each would fill it too."""
+    world = World(plan("shop", SPEND), [sales(2) for _ in range(12)])
+    await world.certify()
+    worker = Worker(world, flush_ms=3_600_000, flush_rows=2)
+    await worker.begin()
+    for _ in range(2):
+        for partition in range(12):
+            await worker.step(partition, 1)
+    assert 12 < sum(world.shards.progress().values()) < 24
+
+
+async def test_a_partition_that_cannot_be_written_keeps_no_other_from_it() -> None:
+    """Each term the others get somewhere."""
+    world = World(plan("shop", SPEND), [sales(6), sales(6)])
+    await world.certify()
+    worker = Worker(world, flush_ms=3_600_000)
+    await worker.begin()
+    for n in (1, 2):
+        for partition in (0, 1):
+            await worker.step(partition, n)
+    world.lake.refused = {0}
+    with pytest.raises(OSError, match="the lake is down"):
+        await worker.engine.flush(everything=True)
+    birth = birth_id(view().name)
+    assert world.shards.progress() == {(birth, LOG, 0): 1, (birth, LOG, 1): 3}
+
+
 async def begun(worker: Worker) -> list[asyncio.Task[None]]:
     """The flush of a worker that has rows which are due, soon if not yet."""
     due_at = worker.engine.next_flush_at()
@@ -188,7 +216,7 @@ async def test_a_lake_that_refuses_leaves_the_mark_where_it_was() -> None:
     batch = world.batch(0, 0, 4)
     assert batch is not None
     with pytest.raises(OSError, match="the lake is down"):
-        await worker.engine.process([batch], lambda: None)
+        await worker.engine.process(batch, lambda: None)
     assert world.shards.progress() == {}
     assert world.stored("spend") == world.folded("spend")
 

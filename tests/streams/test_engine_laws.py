@@ -36,7 +36,6 @@ def partitions(draw: st.DrawFn, n: int = 2) -> list[list[Record]]:
 step = st.one_of(
     st.tuples(st.just("step"), st.integers(0, 1), st.integers(0, 1), st.integers(1, 12)),
     st.tuples(st.just("both"), st.integers(0, 1), st.integers(1, 12), st.integers(1, 12)),
-    st.tuples(st.just("fetch"), st.integers(0, 1), st.integers(1, 12), st.integers(1, 12)),
     st.tuples(st.just("begin"), st.integers(0, 1)),
     st.tuples(st.just("cut"), st.integers(0, 1), st.integers(0, 6)),
     st.tuples(st.just("forget"), st.integers(0, 1), st.integers(1, 8)),
@@ -59,8 +58,6 @@ async def follow(
                 await worker.step(how[1], how[2])
             case "both":  # two writers of the same partition, interleaved
                 await asyncio.gather(workers[0].step(how[0], how[1]), workers[1].step(how[0], how[2]))
-            case "fetch":
-                await worker.fetch({0: how[1], 1: how[2]})
             case "begin":
                 await worker.begin()
             case "cut":

@@ -88,7 +88,7 @@ async def test_while_the_registry_is_down_nothing_is_lost_or_refused() -> None:
         assert batch is not None
         for _ in range(2):
             with pytest.raises(UnavailableError, match="schema registry"):
-                await worker.engine.process([batch], lambda: None)
+                await worker.engine.process(batch, lambda: None)
         assert (world.stored("spend"), world.lake.rows, world.shards.progress()) == ({}, {}, {})
         registry.start()
         await worker.finish()

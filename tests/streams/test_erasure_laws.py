@@ -120,7 +120,7 @@ def test_a_writer_that_knows_nothing_of_an_erasure_is_refused() -> None:
         batch = world.batch(0, 10, 5)
         assert batch is not None
         with pytest.raises(ErasureMissedError):
-            await worker.engine.process([batch], lambda: None)
+            await worker.engine.process(batch, lambda: None)
         assert world.stored("spend") == {}
         worker.standing = {}
         await worker.step(0, 10)

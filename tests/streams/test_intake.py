@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,8 +32,8 @@ class ScriptedEngine:
         self.disk = asyncio.Event()
         self.disk.set()
 
-    async def process(self, batches: Sequence[Batch], check: Callable[[], None]) -> None:
-        self.seen += batches
+    async def process(self, batch: Batch, check: Callable[[], None]) -> None:
+        self.seen.append(batch)
         await self.go_on.wait()
         check()
         if self.error is not None:
@@ -77,7 +77,7 @@ async def test_a_batch_moves_its_lane() -> None:
     engine = ScriptedEngine()
     intake, lanes, _ = intake_of(engine)
     lanes.take_up()
-    await intake.take([batch_of(lanes)])
+    await intake.take(batch_of(lanes))
     assert lanes.lanes[TOPIC, 0].applied == 2
     assert lanes.is_idle()
 
@@ -88,11 +88,11 @@ async def test_a_batch_of_an_older_term_is_dropped() -> None:
     intake, lanes, metrics = intake_of(engine)
     stale = batch_of(lanes)
     lanes.restart()
-    await intake.take([stale])
+    await intake.take(stale)
     assert engine.seen == []
     engine.go_on.clear()
-    busy = asyncio.create_task(intake.take([batch_of(lanes)]))
-    queued = asyncio.create_task(intake.take([batch_of(lanes, 2)]))
+    busy = asyncio.create_task(intake.take(batch_of(lanes)))
+    queued = asyncio.create_task(intake.take(batch_of(lanes, 2)))
     await wait_until_async(lambda: engine.seen)
     term = lanes.term + 1
     lanes.restart()
@@ -111,7 +111,7 @@ async def test_an_error_pauses_every_lane_and_says_why() -> None:
         intake, lanes, metrics = intake_of(engine)
         engine.error = error
         term = lanes.term
-        await intake.take([batch_of(lanes)])
+        await intake.take(batch_of(lanes))
         assert lanes.term == term + 1
         assert lanes.problems()[0] == str(error)
         assert metrics.restarts.labels(neighbour)._value.get() == 1
@@ -129,8 +129,8 @@ async def test_an_error_ends_the_term_though_it_cannot_be_logged(monkeypatch: py
     engine.error = OSError("no space left on device")
     following = batch_of(lanes, 2)
     with pytest.raises(OSError, match="no space"):
-        await intake.take([batch_of(lanes)])
-    await intake.take([following])
+        await intake.take(batch_of(lanes))
+    await intake.take(following)
     assert len(engine.seen) == 1
 
 
@@ -138,9 +138,9 @@ async def test_a_batch_behind_a_gap_is_not_applied() -> None:
     """If ever one is dropped on its way, the term ends and all is read again: states fence what they went past."""
     engine = ScriptedEngine()
     intake, lanes, _ = intake_of(engine)
-    await intake.take([batch_of(lanes)])
+    await intake.take(batch_of(lanes))
     term = lanes.term
-    await intake.take([batch_of(lanes, 4)])
+    await intake.take(batch_of(lanes, 4))
     assert [batch.first_offset for batch in engine.seen] == [0]
     assert lanes.term == term + 1
     assert "4 came where 2 is next" in lanes.problems()[0]
@@ -152,12 +152,12 @@ async def test_what_is_due_is_flushed_by_itself() -> None:
     intake, lanes, _ = intake_of(engine)
     flusher = asyncio.create_task(intake.run_flusher())
     engine.flush_at = 0.0
-    await intake.take([batch_of(lanes)])
+    await intake.take(batch_of(lanes))
     await wait_until_async(lambda: engine.flushed == 1)
     assert lanes.problems() == []
     engine.error = OSError("disk full")
     engine.flush_at = 0.0
-    await intake.take([batch_of(lanes, 2)])
+    await intake.take(batch_of(lanes, 2))
     await wait_until_async(lambda: lanes.problems()[:1] == ["disk full"])
     flusher.cancel()
 
@@ -169,9 +169,9 @@ async def test_batches_go_on_while_the_disk_is_waited_for() -> None:
     flusher = asyncio.create_task(intake.run_flusher())
     engine.flush_at = 0.0
     engine.disk.clear()
-    await intake.take([batch_of(lanes)])
+    await intake.take(batch_of(lanes))
     await wait_until_async(lambda: engine.flushed == 1)
-    await intake.take([batch_of(lanes, 2)])
+    await intake.take(batch_of(lanes, 2))
     assert (len(engine.seen), engine.marked) == (2, 0)
     engine.disk.set()
     await wait_until_async(lambda: engine.marked == 1)
@@ -185,12 +185,14 @@ async def test_a_drain_is_bounded() -> None:
     await intake.drain(1.0)
     assert engine.flushed == 1
     engine.go_on.clear()
-    busy: asyncio.Task[Any] = asyncio.create_task(intake.take([batch_of(lanes)]))
+    busy: asyncio.Task[Any] = asyncio.create_task(intake.take(batch_of(lanes)))
     await wait_until_async(lambda: engine.seen)
     await intake.drain(0.01)
     assert engine.flushed == 1
     engine.go_on.set()
     await busy
     engine.error = StoreUnavailableError("store", "gone")
+    term = lanes.term
     await intake.drain(1.0)
     assert engine.flushed == 2
+    assert lanes.term == term + 1, "what was forgotten is behind batches that wait"

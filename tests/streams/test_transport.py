@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -44,17 +44,15 @@ class Taken:
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def take(self, batches: Sequence[Batch]) -> None:
+    async def take(self, batch: Batch) -> None:
         await self.go_on.wait()
-        term = batches[0].term
-        if term == self.lanes.term:
-            self.batches += batches
-            for batch in batches:
-                lane = self.lanes.lanes[batch.topic, batch.partition]
-                lane.applied = lane.committed = batch.next_offset
+        if batch.term == self.lanes.term:
+            self.batches.append(batch)
+            lane = self.lanes.lanes[batch.topic, batch.partition]
+            lane.applied = lane.committed = batch.next_offset
         else:
             self.stale += 1
-        self.lanes.put_down(term)
+        self.lanes.put_down(batch.term)
 
     async def drain(self, deadline_s: float) -> None:
         self.drained += 1
@@ -185,7 +183,7 @@ async def test_a_new_term_reads_from_the_start_again(tansu: TansuServer, tmp_pat
 
 @pytest.mark.servers
 async def test_memory_is_bounded_while_the_engine_waits(tansu: TansuServer, tmp_path: Path) -> None:
-    """With one fetch in hand and one waiting nothing more is fetched, the membership stays, and then it goes on."""
+    """With one batch in hand and one waiting nothing more is fetched, the membership stays, and then it goes on."""
     bench = Bench(tansu.bootstrap_servers, "transport-bound", tmp_path)
     bench.taken.go_on.clear()
     async with running(bench):
