@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ import grpc
 import grpc.aio
 import pytest
 
+from grpc_api.call import Call
+from grpc_api.http2.light_task import LightTask
+from grpc_api.http2.stream import Stream
 from grpc_api.status import UNKNOWN
-from tests.grpc_api.http2.serving import SERVICE, Serving
+from tests.grpc_api.http2.serving import SERVICE, RawPeer, Serving
 from tests.waiting import wait_until
 
 GZIP = grpc.Compression.Gzip
@@ -205,6 +209,25 @@ def test_a_handler_that_does_not_take_stops_the_caller(serving: Serving, channel
     wait_until(stands_still, 30)
     assert sent < 400
     call.cancel()
+
+
+@pytest.mark.parametrize(
+    ("path", "data"), [("Echo", b"x"), ("Wait", b"0.001"), ("Fail", b"x"), ("Count", b"3 3"), ("EchoAll", b"x")]
+)
+def test_calls_leave_nothing_to_the_garbage_collector(serving: Serving, path: str, data: bytes) -> None:
+    """Which a scorer lets run rarely."""
+    gc.collect()
+    gc.disable()
+    try:
+        with RawPeer(serving.port) as peer:
+            for stream in range(1, 41, 2):
+                peer.send(peer.call(stream, data, path=path))
+                peer.answer(stream)
+            assert peer.pings()
+        serving.things.calls.clear()
+        wait_until(lambda: not [each for each in gc.get_objects() if isinstance(each, Stream | LightTask | Call)])
+    finally:
+        gc.enable()
 
 
 def test_a_stopping_server_answers_what_is_in_flight() -> None:
