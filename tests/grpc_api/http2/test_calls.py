@@ -105,6 +105,7 @@ def test_a_deadline_is_kept_by_the_server(serving: Serving, channel: grpc.Channe
 
     assert refusal(lambda: unary(channel, "Wait")(b"60", timeout=0.1))[0] is grpc.StatusCode.DEADLINE_EXCEEDED
     wait_until(lambda: serving.things.cancelled == before + 1)
+    wait_until(lambda: serving.answered("Wait", "DEADLINE_EXCEEDED") >= 1)
     assert neighbour.result(20) == b"0.5"
 
 
@@ -118,6 +119,7 @@ def test_a_cancelled_call_stops_its_handler(serving: Serving, channel: grpc.Chan
 
     wait_until(lambda: serving.things.running == 0)
     assert serving.things.cancelled == before + 5
+    wait_until(lambda: serving.answered("Wait", "CANCELLED") == 5)
     assert unary(channel, "Echo")(b"x", timeout=20) == b"x"
 
 
