@@ -6,6 +6,7 @@ the first wait, so a transport that begins a call where it has read the request 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
@@ -74,6 +75,9 @@ class Gate:
                 self._leave(method)
         except Exception as error:
             raise self._failed(method, error, begin_s) from None
+        except asyncio.CancelledError:
+            self._abandoned(method, call, begin_s)
+            raise
         self._passed(method, begin_s)
         return answer
 
@@ -100,6 +104,9 @@ class Gate:
                 self._leave(method, streams=True)
         except Exception as error:
             raise self._failed(method, error, begin_s) from None
+        except (asyncio.CancelledError, GeneratorExit):
+            self._abandoned(method, call, begin_s)
+            raise
         self._passed(method, begin_s)
 
     def _enter(self, method: Method, call: Call, *, streams: bool = False) -> None:
@@ -133,6 +140,12 @@ class Gate:
 
     def _passed(self, method: Method, begin_s: float) -> None:
         self._count(method, Code.OK, begin_s)
+
+    def _abandoned(self, method: Method, call: Call, begin_s: float) -> None:
+        """The transport has told the caller that its time is over, or the caller has hung up."""
+        remaining_s = call.remaining_s()
+        is_late = remaining_s is not None and remaining_s <= 0
+        self._count(method, Code.DEADLINE_EXCEEDED if is_late else Code.CANCELLED, begin_s)
 
     def _failed(self, method: Method, error: Exception, begin_s: float) -> CallFailedError:
         status = status_of(error)

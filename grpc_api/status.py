@@ -46,6 +46,7 @@ class Code(IntEnum):
     """The codes of gRPC that the scorer answers with."""
 
     OK = 0
+    CANCELLED = 1
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5

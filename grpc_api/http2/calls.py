@@ -157,7 +157,8 @@ class StreamingStream(Stream):
             status = status_of_failure(error)
         else:
             status = OK
-        self._work = None
+        finally:
+            self._work = None
         if not self.is_over:
             self.end(status)
 

@@ -48,7 +48,7 @@ class LightTask(Generic[T]):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._coroutine: Coroutine[Any, Any, T] | None = coroutine
-        self._on_end = on_end
+        self._on_end: Callable[[T | None, BaseException | None], None] | None = on_end
         self._loop = loop
         self._context: Context = copy_context()
         self._waits_for: asyncio.Future[Any] | None = None
@@ -104,8 +104,13 @@ class LightTask(Generic[T]):
             tasks._leave_task(self._loop, self)  # type: ignore[arg-type]  # as above
 
     def _end(self, result: T | None, error: BaseException | None) -> None:
-        self._coroutine = None
-        self._on_end(result, error)
+        on_end, self._on_end, self._coroutine = (
+            self._on_end,
+            None,
+            None,
+        )  # whoever waits may hold this: no cycle is left
+        assert on_end is not None
+        on_end(result, error)
 
     def _wait(self, awaited: asyncio.Future[Any] | None) -> None:
         """Go on when this is done; None stands for the next turn of the loop."""

@@ -122,9 +122,11 @@ class Serving:
     def __init__(self, *, tls: ServerTls | None = None, **limits: Any) -> None:
         self.things = Things()
         self.limits = Limits(**limits)
+        self._metrics = ScorerMetrics()
+        self._meter = Meter(self._metrics)
         self.server = Http2Server(
             methods=self.things.methods(),
-            gate=Gate(Meter(ScorerMetrics())),
+            gate=Gate(self._meter),
             limits=self.limits,
             listen=lambda: open_listener("127.0.0.1", 0),
             tls=tls,
@@ -140,6 +142,11 @@ class Serving:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def answered(self, method: str, code: str) -> float:
+        """Calls of a method that ended with this code."""
+        labels = {"method": method, "code": code}
+        return self._metrics.registry.get_sample_value("millstream_scorer_requests_total", labels) or 0.0
+
     def on_loop(self, act: Callable[[], T]) -> T:
         """Do something in the loop's thread."""
 
@@ -153,11 +160,13 @@ class Serving:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._meter.start()
         asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(30)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop(0.1)
+        self._meter.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ import grpc
 import grpc.aio
 import pytest
 
+from grpc_api.call import Call
+from grpc_api.http2.light_task import LightTask
+from grpc_api.http2.stream import Stream
 from grpc_api.status import UNKNOWN
-from tests.grpc_api.http2.serving import SERVICE, Serving
+from tests.grpc_api.http2.serving import SERVICE, RawPeer, Serving
 from tests.waiting import wait_until
 
 GZIP = grpc.Compression.Gzip
@@ -97,16 +101,17 @@ def test_errors_reach_the_caller(channel: grpc.Channel) -> None:
 def test_a_deadline_is_kept_by_the_server(serving: Serving, channel: grpc.Channel) -> None:
     """The handler is cancelled, and its neighbours are not."""
     neighbour = unary(channel, "Wait").future(b"0.5", timeout=20)
-    before = serving.things.cancelled
+    before, counted = serving.things.cancelled, serving.answered("Wait", "DEADLINE_EXCEEDED")
 
     assert refusal(lambda: unary(channel, "Wait")(b"60", timeout=0.1))[0] is grpc.StatusCode.DEADLINE_EXCEEDED
     wait_until(lambda: serving.things.cancelled == before + 1)
+    wait_until(lambda: serving.answered("Wait", "DEADLINE_EXCEEDED") >= counted + 1)
     assert neighbour.result(20) == b"0.5"
 
 
 def test_a_cancelled_call_stops_its_handler(serving: Serving, channel: grpc.Channel) -> None:
     """And nothing else."""
-    before = serving.things.cancelled
+    before, counted = serving.things.cancelled, serving.answered("Wait", "CANCELLED")
     futures = [unary(channel, "Wait").future(b"60", timeout=100) for _ in range(5)]
     wait_until(lambda: serving.things.running == 5)
     for future in futures:
@@ -114,6 +119,7 @@ def test_a_cancelled_call_stops_its_handler(serving: Serving, channel: grpc.Chan
 
     wait_until(lambda: serving.things.running == 0)
     assert serving.things.cancelled == before + 5
+    wait_until(lambda: serving.answered("Wait", "CANCELLED") >= counted + 5)
     assert unary(channel, "Echo")(b"x", timeout=20) == b"x"
 
 
@@ -205,6 +211,25 @@ def test_a_handler_that_does_not_take_stops_the_caller(serving: Serving, channel
     wait_until(stands_still, 30)
     assert sent < 400
     call.cancel()
+
+
+@pytest.mark.parametrize(
+    ("path", "data"), [("Echo", b"x"), ("Wait", b"0.001"), ("Fail", b"x"), ("Count", b"3 3"), ("EchoAll", b"x")]
+)
+def test_calls_leave_nothing_to_the_garbage_collector(serving: Serving, path: str, data: bytes) -> None:
+    """Which a scorer lets run rarely."""
+    gc.collect()
+    gc.disable()
+    try:
+        with RawPeer(serving.port) as peer:
+            for stream in range(1, 41, 2):
+                peer.send(peer.call(stream, data, path=path))
+                peer.answer(stream)
+            assert peer.pings()
+        serving.things.calls.clear()
+        wait_until(lambda: not [each for each in gc.get_objects() if isinstance(each, Stream | LightTask | Call)])
+    finally:
+        gc.enable()
 
 
 def test_a_stopping_server_answers_what_is_in_flight() -> None:
