@@ -68,6 +68,15 @@ test-faults: $(INSTALLED) ## Run the fault tests alone
 test-peers: fetch ## Hold every peer of the stream's bench to the same results, and clients in Java (downloads them)
 	@$(BIN)/pytest -m 'peers or not peers' tests/deploy/peers tests/grpc_api/http2/test_foreign_clients.py $(ARGS)
 
+.PHONY: test-clients
+test-clients: clients ## Run tritonclient, KServe's and MLServer's clients against a scorer (downloads them)
+	@$(BIN)/pytest tests/clients $(ARGS)
+
+# The environment of foreign clients below var/: their protobuf is older than ours.
+.PHONY: clients
+clients: $(INSTALLED)
+	@$(BIN)/python -m tests.clients.environment
+
 .PHONY: check
 check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, documents
 	@$(BIN)/ruff format --check $(CODE)
@@ -98,7 +107,7 @@ servers: debian-packages fetch ## Install what the tests against Apache Kafka, R
 # Fetches below var/ what the tools on this machine can fetch; Debian packages only on a machine made for tests.
 .PHONY: fetch
 fetch: $(INSTALLED)
-	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages; fi
+	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages clients; fi
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
 	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(H2SPEC) $(GO_CLIENT) \
 	  || echo "what is written in Go could not be built: its tests are skipped" >&2; fi

@@ -133,6 +133,7 @@ def start_scorer(folder: Path, running: ExitStack, n_entities: int) -> tuple[Ben
         "MILLSTREAM_STORE__PORT": str(valkey.port),
         "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": tansu.bootstrap_servers,
         "MILLSTREAM_SCORER__METRICS_PORT": "0",
+        "MILLSTREAM_SCORER__REST": "false",
     }
     arguments = ("scorer", str(var), PLAN.project)
     return running.enter_context(BenchProcess("scorer", folder / "scorer", arguments, environment)), state_bytes

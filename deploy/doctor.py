@@ -148,6 +148,7 @@ def preferred_ports(settings: Settings) -> list[int]:
         worker.metrics_port,
         worker.web_port,
         scorer.port,
+        scorer.rest_port,
         scorer.metrics_port,
         monitor.metrics_port,
     ]

@@ -247,6 +247,8 @@ class ScorerSettings(Part):
 
     host: str = Field(default="127.0.0.1", description="Address that the scorer listens on.")
     port: int = Field(default=50051, ge=0, le=65535, description="Its gRPC port; 0 takes a free one.")
+    rest: bool = Field(default=True, description="Whether the REST gateway answers beside gRPC.")
+    rest_port: int = Field(default=8080, ge=0, le=65535, description="Its port; 0 takes a free one.")
     metrics_port: int = Field(
         default=9102,
         ge=0,

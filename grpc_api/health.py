@@ -36,6 +36,10 @@ class Health:
             self._serves[service] = serves
             self._tell()
 
+    def serves(self, service: str) -> bool:
+        """Whether a service is known and serves."""
+        return self._serves.get(service, False)
+
     def end(self) -> None:
         """Say that nothing serves any more, for good; those who watch hear it and are let go."""
         self._serves = dict.fromkeys(self._serves, False)

@@ -96,6 +96,14 @@ def from_note(note: Note) -> pb.Note:
     return pb.Note(feature=note.feature, reason=REASONS[note.reason], defaulted=note.defaulted)
 
 
+def notes_in_words(answer: pb.ScoreResponse) -> list[dict[str, str | bool]]:
+    """The notes of an answer as JSON has them."""
+    return [
+        {"feature": note.feature, "reason": pb.Note.Reason.Name(note.reason).lower(), "defaulted": note.defaulted}
+        for note in answer.notes
+    ]
+
+
 def from_reading(reading: ViewReading) -> pb.ViewReading:
     """Which state was read, as the protocol has it."""
     return pb.ViewReading(

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -20,7 +21,7 @@ import structlog
 
 from features.errors import MillstreamError, NotServingError, SettingsError
 from features.settings import ScorerSettings
-from grpc_api.http2.listener import claim_port, port_of
+from grpc_api.http2.listener import PORT, REST_PORT, claim_port, port_of
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -162,8 +163,8 @@ def run_processes(settings: ScorerSettings, serve: Serve) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, request_stop)
-    with claim_port(settings.host, settings.port) as claim:
-        shared = settings.model_copy(update={"port": port_of(claim)})
+    with ExitStack() as claims:
+        shared = claimed(settings, claims)
         children = [ScorerProcess(index, shared, serve) for index in range(settings.processes)]
         alive = os.pipe()
         try:
@@ -177,6 +178,16 @@ def run_processes(settings: ScorerSettings, serve: Serve) -> None:
             _end_all(children)
             for end in alive:
                 os.close(end)
+
+
+def claimed(settings: ScorerSettings, claims: ExitStack) -> ScorerSettings:
+    """Settings with the ports that all share, which are held as long as the claims."""
+    ports = {"port": PORT, "rest_port": REST_PORT} if settings.rest else {"port": PORT}
+    held = {
+        name: claims.enter_context(claim_port(settings.host, getattr(settings, name), setting))
+        for name, setting in ports.items()
+    }
+    return settings.model_copy(update={name: port_of(claim) for name, claim in held.items()})
 
 
 def _await_all(children: list[ScorerProcess], stop: threading.Event) -> None:

@@ -20,20 +20,23 @@ from features.redis_store import RedisStore
 from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
 from grpc_api.births import BirthWatch
+from grpc_api.catalogue import Catalogue
 from grpc_api.core import SERVICE, Core
 from grpc_api.gate import gate_of
 from grpc_api.health import SERVICE as HEALTH
 from grpc_api.health import Health
 from grpc_api.http2.limits import Limits
-from grpc_api.http2.listener import open_listener, open_shared_listener
+from grpc_api.http2.listener import REST_PORT, open_listener, open_shared_listener
 from grpc_api.http2.server import Http2Server
-from grpc_api.http2.tls import ServerTls
+from grpc_api.http2.tls import HTTP1, HTTP2, open_tls
 from grpc_api.load import Load
 from grpc_api.lookup import Fetcher
 from grpc_api.meter import Meter
 from grpc_api.methods import by_path
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.models import ModelFollower, Models
+from grpc_api.open_inference.service import SERVICE as OPEN_INFERENCE
+from grpc_api.open_inference.service import OpenInference
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
 from grpc_api.processes import ChildSide, run_processes
@@ -41,6 +44,8 @@ from grpc_api.readiness import Readiness, can_answer
 from grpc_api.reads import Reads
 from grpc_api.records import KafkaRecords, RecordSink
 from grpc_api.reflection import Reflection
+from grpc_api.rest.app import build_app
+from grpc_api.rest.server import RestServer
 from grpc_api.score_cache import ScoreCache
 from grpc_api.served_model import Declarations, ServedModel, load_model
 from grpc_api.sync_status import SyncCollector
@@ -103,25 +108,57 @@ class Scorer:
             max_batch_rows=settings.max_batch_rows,
             cache=open_cache(settings, metrics),
         )
-        reflection = Reflection((SERVICE, HEALTH))
-        methods = chain(self.core.methods(), self._health.methods(), reflection.methods())
+        catalogue = Catalogue(models=models, health=self._health)
+        open_inference = OpenInference(
+            catalogue=catalogue,
+            score_batch=self.core.score_batch,
+            clock=clock,
+            max_batch_rows=settings.max_batch_rows,
+        )
+        reflection = Reflection((SERVICE, HEALTH, OPEN_INFERENCE))
+        services = (self.core, self._health, open_inference, reflection)
+        methods = by_path(
+            method
+            for method in chain.from_iterable(service.methods() for service in services)
+            if method.group != "admin" or settings.serves_admin
+        )
+        gate = gate_of(settings, meter=self._meter, load=Load(turns, max_in_flight=settings.max_in_flight))
         open_port = open_listener if settings.processes == 1 else open_shared_listener
         self._transport = Http2Server(
-            methods=by_path(method for method in methods if method.group != "admin" or settings.serves_admin),
-            gate=gate_of(settings, meter=self._meter, load=Load(turns, max_in_flight=settings.max_in_flight)),
+            methods=methods,
+            gate=gate,
             limits=Limits(
                 message_bytes=settings.max_message_bytes,
                 idle_s=settings.max_connection_idle_s,
                 age_s=settings.max_connection_age_s,
             ),
             listen=lambda: open_port(settings.host, settings.port),
-            tls=None if settings.tls.certificate is None else ServerTls(settings.tls),
+            tls=open_tls(settings.tls, HTTP2),
         )
+        self._rest: RestServer | None = None
+        if settings.rest:
+            app = build_app(
+                gate=gate,
+                methods=methods,
+                catalogue=catalogue,
+                registry=metrics.registry,
+                max_batch_rows=settings.max_batch_rows,
+            )
+            self._rest = RestServer(
+                app,
+                listen=lambda: open_port(settings.host, settings.rest_port, REST_PORT),
+                tls=open_tls(settings.tls, HTTP1),
+            )
 
     @property
     def port(self) -> int:
         """Where it listens, once started; settings may leave it to the machine (0)."""
         return self._transport.port
+
+    @property
+    def rest_port(self) -> int | None:
+        """Where the REST gateway listens, once started; None where it is switched off."""
+        return None if self._rest is None else self._rest.port
 
     async def declare(self, declared: Sequence[Declarations]) -> None:
         """Give features as the first of these plans says, and serve models that were made for any of them."""
@@ -140,11 +177,16 @@ class Scorer:
         await self._watch.start()
         self._update()
         await self._transport.start()
+        if self._rest is not None:
+            await self._rest.start()
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Say that nothing serves any more, let calls in flight end, then stop."""
         self._health.end()
-        await self._transport.stop(drain_s)
+        async with asyncio.TaskGroup() as stopping:
+            stopping.create_task(self._transport.stop(drain_s))
+            if self._rest is not None:
+                stopping.create_task(self._rest.stop(drain_s))
         await asyncio.to_thread(self._meter.stop)
         await asyncio.to_thread(self._follower.stop)
         await self._watch.stop()
@@ -229,7 +271,13 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
-    logger.info("scorer_listens", host=settings.scorer.host, port=scorer.port, plan=declared[0].plan.hash)
+    logger.info(
+        "scorer_listens",
+        host=settings.scorer.host,
+        port=scorer.port,
+        rest_port=scorer.rest_port,
+        plan=declared[0].plan.hash,
+    )
     if child is not None:
         child.say_ready()
         loop.add_reader(child.parent, stopping.set)

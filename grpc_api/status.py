@@ -28,6 +28,10 @@ class UnknownNameError(RequestError):
     """A request names a model or a feature service that there is not."""
 
 
+class NotOfferedError(RequestError):
+    """A request asks for what this server does not do."""
+
+
 class NotExplainableError(BadInputError):
     """A model of which no exact contributions are known."""
 
@@ -75,11 +79,21 @@ class Status(NamedTuple):
         return ((PUSHBACK, str(math.ceil(self.retry_after_s * 1e3))),)
 
 
+class RowFailedError(MillstreamError):
+    """One row without which there is no answer; ``status`` is what the row itself was told."""
+
+    def __init__(self, row: int, status: Status) -> None:
+        super().__init__(f"row {row}: {status.message}")
+        self.row = row
+        self.status = status
+
+
 UNKNOWN: Final = Status(Code.INTERNAL, "the server failed; its log has the detail")
 
 STATUS_OF: Final[tuple[tuple[type[MillstreamError], Code, str | None], ...]] = (
     # The first that fits holds; a text replaces the error's own message.
     (UnknownNameError, Code.NOT_FOUND, None),
+    (NotOfferedError, Code.UNIMPLEMENTED, None),
     (NotExplainableError, Code.UNIMPLEMENTED, None),
     (UnauthenticatedError, Code.UNAUTHENTICATED, None),
     (NotPermittedError, Code.PERMISSION_DENIED, None),
@@ -94,6 +108,8 @@ STATUS_OF: Final[tuple[tuple[type[MillstreamError], Code, str | None], ...]] = (
 
 def status_of(error: Exception) -> Status:
     """What to tell the caller about an error."""
+    if isinstance(error, RowFailedError):
+        return Status(error.status.code, str(error))
     for family, code, text in STATUS_OF:
         if isinstance(error, family):
             return Status(code, text or str(error), getattr(error, "retry_after_s", None))

@@ -27,6 +27,12 @@ settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def metrics_of_one_process() -> None:
+    """Whatever a module's fixtures count is in this process, though Feast may have been imported."""
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+
 @pytest.fixture(autouse=True)
 def process_as_it_was() -> Iterator[None]:
     """What a test does to the whole process ends with it: how it logs, and what Feast's import tells Prometheus."""

@@ -31,7 +31,7 @@ class ScorerProcess(Server):
             var=folder / "var",
             kafka=KafkaSettings(bootstrap_servers=bootstrap_servers),
             store=store,
-            scorer=ScorerSettings(port=self.port, metrics_port=0),
+            scorer=ScorerSettings(port=self.port, rest=False, metrics_port=0),
         )
 
     @property

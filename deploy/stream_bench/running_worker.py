@@ -78,7 +78,11 @@ class RunningWorker:
         """Start a scorer on the core of the servers; `newest_us` asks it."""
         var = self._folder / "var"
         put_on_shelf(self._plan, b"", var / self._plan.project)
-        environment = {**self._environment, "MILLSTREAM_SCORER__METRICS_PORT": "0"}
+        environment = {
+            **self._environment,
+            "MILLSTREAM_SCORER__METRICS_PORT": "0",
+            "MILLSTREAM_SCORER__REST": "false",
+        }
         with on_core(self._site.servers_core):
             scorer = BenchProcess(
                 "scorer", self._folder / "scorer", ("scorer", str(var), self._plan.project), environment

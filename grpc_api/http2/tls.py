@@ -14,7 +14,9 @@ from features.settings import TlsSettings
 
 logger: Final = structlog.get_logger(__name__)
 
-PROTOCOL: Final = "h2"
+HTTP2: Final = "h2"
+HTTP1: Final = "http/1.1"
+"""Protocols that callers agree to in the handshake (ALPN)."""
 SETTING: Final = "MILLSTREAM_SCORER__TLS__"
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; HTTP/2 forbids the others (RFC 9113, appendix A). TLS 1.3 has no bad ones."""
@@ -30,10 +32,11 @@ class ServerTls:
 
     """
 
-    def __init__(self, settings: TlsSettings) -> None:
+    def __init__(self, settings: TlsSettings, protocol: str = HTTP2) -> None:
         self._settings = settings
+        self._protocol = protocol
         self._seen = self._stamps()
-        self.context = self._current = server_context(settings)
+        self.context = self._current = server_context(settings, protocol)
         self.context.sni_callback = self._choose  # is asked whether or not the caller names the server
 
     def look_anew(self) -> None:
@@ -43,7 +46,7 @@ class ServerTls:
             return
         self._seen = stamps
         try:
-            self._current = server_context(self._settings)
+            self._current = server_context(self._settings, self._protocol)
         except SettingsError as error:
             logger.error("certificate_not_renewed", problem=str(error))
         else:
@@ -57,7 +60,12 @@ class ServerTls:
         return tuple(map(_stamp, (settings.certificate, settings.key, settings.client_ca)))
 
 
-def server_context(settings: TlsSettings) -> ssl.SSLContext:
+def open_tls(settings: TlsSettings, protocol: str) -> ServerTls | None:
+    """The TLS that settings ask for; None where the port is plain."""
+    return None if settings.certificate is None else ServerTls(settings, protocol)
+
+
+def server_context(settings: TlsSettings, protocol: str) -> ssl.SSLContext:
     """The context that the files make; SettingsError when one cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -65,7 +73,7 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     context.num_tickets = 0
     context.set_ciphers(CIPHERS)
-    context.set_alpn_protocols([PROTOCOL])
+    context.set_alpn_protocols([protocol])
     assert settings.certificate is not None
     try:
         context.load_cert_chain(settings.certificate, settings.key, password=lambda: b"")  # never ask a terminal
@@ -88,7 +96,7 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
 
 def speaks_http2(connection: ssl.SSLObject) -> bool:
     """Whether the caller agreed to it in the handshake."""
-    return connection.selected_alpn_protocol() == PROTOCOL
+    return connection.selected_alpn_protocol() == HTTP2
 
 
 def name_on(certificate: Mapping[str, Any] | None) -> str | None:

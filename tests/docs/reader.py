@@ -14,7 +14,8 @@ from tests.docs.transcript import fits
 
 DEADLINE_S = 300.0
 SCORER = "127.0.0.1:50051"
-"""The scorer's address as pages show it; replaced where this stack's is another."""
+REST = "127.0.0.1:8080"
+"""The scorer's addresses as pages show them; replaced where this stack's are others."""
 
 
 class Reader:
@@ -79,7 +80,9 @@ class Reader:
         stack = self.folder / "var" / (self.domain or "") / "stack.json"
         if not stack.is_file():
             return text
-        return text.replace(SCORER, json.loads(stack.read_text())["processes"]["scorer"]["address"])
+        running = json.loads(stack.read_text())
+        rest = f"127.0.0.1:{running['settings']['scorer']['rest_port']}"
+        return text.replace(SCORER, running["processes"]["scorer"]["address"]).replace(REST, rest)
 
     @staticmethod
     def _edit(file: Path, block: Block) -> None:

@@ -244,7 +244,7 @@ class RollingWorld:
         records = KafkaRecords(bootstrap_servers=self.broker.bootstrap_servers, queue_records=100_000, metrics=metrics)
         plans = PlanFollower(self.state_dir, on_change=lambda declared: scorer.declare(declared))
         scorer = RunningScorer(
-            settings=ScorerSettings(port=0),
+            settings=ScorerSettings(port=0, rest=False),
             declared=plans.look(),
             models_folder=models_dir(self.state_dir),
             open_reader=lambda: RedisStore("shop", self.settings.store),

@@ -88,7 +88,7 @@ async def test_stock_feast_and_the_scorer_tell_the_same_numbers(tmp_path: Path, 
     customers = sorted(newest)[:: len(newest) // N_CUSTOMERS][:N_CUSTOMERS]
     stock = ask_stock_feast(state_dir / "feature_store.yaml", customers, tmp_path)
     scorer = RunningScorer(
-        settings=ScorerSettings(port=0),
+        settings=ScorerSettings(port=0, rest=False),
         declared=(load_declarations(plan.hash, state_dir),),
         models_folder=state_dir / "models",
         open_reader=lambda: RedisStore(plan.project, valkey.settings),

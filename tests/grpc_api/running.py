@@ -30,6 +30,11 @@ class RunningScorer:
         return self.inner.port
 
     @property
+    def rest_port(self) -> int | None:
+        """Where its REST gateway listens."""
+        return self.inner.rest_port
+
+    @property
     def core(self) -> Core:
         """Its core, to be asked by `run`."""
         return self.inner.core

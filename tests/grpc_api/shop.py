@@ -279,7 +279,7 @@ class Shop:
         self.records = ListedRecords()
         self.metrics = ScorerMetrics()
         arguments: dict[str, Any] = {
-            "settings": ScorerSettings(port=0, max_batch_rows=1_000),
+            "settings": ScorerSettings(port=0, rest_port=0, max_batch_rows=1_000),
             "declared": (DECLARATIONS,),
             "models_folder": models,
             "open_reader": self.open_reader,
@@ -295,6 +295,10 @@ class Shop:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.scorer.port}"
+
+    @property
+    def rest_address(self) -> str:
+        return f"127.0.0.1:{self.scorer.rest_port}"
 
     def sample(self, name: str, **labels: str) -> float:
         """Value of a metric; 0 where it was never touched."""

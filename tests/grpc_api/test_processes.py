@@ -7,12 +7,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
 import pytest
 
 from deploy.server_process import free_port
+from features.errors import SettingsError
+from features.settings import ScorerSettings
+from grpc_api.http2.listener import open_shared_listener
+from grpc_api.processes import claimed
 from tests.alive import is_alive
 from tests.grpc_api.http2.serving import SERVICE
 from tests.waiting import wait_until
@@ -113,3 +118,16 @@ def test_processes_of_which_one_does_not_come_up_do_not_run() -> None:
 
     assert parent.returncode != 0
     assert "scorer process 1: setting MILLSTREAM_SOMETHING: is wrong" in told
+
+
+def test_all_ports_are_held_for_the_processes() -> None:
+    """That of REST too, and each is named where it is taken."""
+    settings = ScorerSettings(port=free_port(), rest_port=0)
+    with ExitStack() as claims:
+        shared = claimed(settings, claims)
+        assert shared.port == settings.port
+        assert shared.rest_port != 0
+        with open_shared_listener(shared.host, shared.rest_port), open_shared_listener(shared.host, shared.rest_port):
+            pass
+        with pytest.raises(SettingsError, match="MILLSTREAM_SCORER__REST_PORT: cannot listen"), ExitStack() as others:
+            claimed(shared.model_copy(update={"port": 0}), others)

@@ -18,7 +18,7 @@ from millstream import BatchRow, Client, ScoreResult
 from tests.grpc_api.shop import HOUR_US, NOON_US, SPEND, Shop, open_shop, publish, put_events
 from tests.waiting import wait_until
 
-CACHING = ScorerSettings(port=0, score_cache=True)
+CACHING = ScorerSettings(port=0, rest=False, score_cache=True)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_the_scorer_speaks_tls_where_settings_say_so(tmp_path: Path) -> None:
     certificate, key = authority.issue("scorer")
     tls = TlsSettings(certificate=certificate, key=key, client_ca=authority.ca_file)
     publish(tmp_path / "models", "1")
-    shop = Shop(tmp_path / "models", settings=ScorerSettings(port=0, tls=tls))
+    shop = Shop(tmp_path / "models", settings=ScorerSettings(port=0, rest=False, tls=tls))
     stock(shop.store)
     shop.scorer.start()
     own_certificate, own_key = authority.issue("caller")

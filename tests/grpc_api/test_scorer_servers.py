@@ -258,7 +258,7 @@ def test_a_broker_that_is_away_costs_records_and_no_request(own_valkey: ValkeySe
         open_reader=lambda: RedisStore(PLAN.project, own_valkey.settings),
         records=records,
         metrics=metrics,
-        settings=ScorerSettings(port=0),
+        settings=ScorerSettings(port=0, rest=False),
     )
     shop.scorer.start()
     with Client(shop.address) as client:

@@ -56,7 +56,7 @@ def main(port: int, n: int, *, fails: bool) -> None:
             raise SettingsError("MILLSTREAM_SOMETHING", "is wrong", "set it right")
         asyncio.run(serve(settings, side))
 
-    run_processes(ScorerSettings(port=port, processes=n), run)
+    run_processes(ScorerSettings(port=port, processes=n, rest=False), run)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Generated from protos/ by `python -m grpc_api.stubs`: do not edit."""

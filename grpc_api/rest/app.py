@@ -1,0 +1,63 @@
+"""The gateway, put together."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from grpc_api.catalogue import Catalogue
+from grpc_api.gate import Gate
+from grpc_api.methods import Methods
+from grpc_api.open_inference.service import VERSION
+from grpc_api.rest.asking import Asking
+from grpc_api.rest.body_limit import BodyLimit
+from grpc_api.rest.errors import add_error_handlers
+from grpc_api.rest.examples import with_examples
+from grpc_api.rest.health import health_routes
+from grpc_api.rest.open_inference import open_inference_routes
+from grpc_api.rest.prediction import prediction_routes
+
+MOST_BYTES: Final = 16 * 2**20
+"""Of a body. JSON is read in one go, and others wait: a tenth of a second for as many."""
+
+
+class Gateway(FastAPI):
+    """The application; its description follows the models that serve."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__(
+            title="Millstream",
+            version=VERSION,
+            description="Scores entities with the features that the stream has computed for them.",
+        )
+        self._catalogue = catalogue
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, with examples that can be sent; made anew each time, as models come and go."""
+        self.openapi_schema = None
+        return with_examples(_without_422(super().openapi()), self._catalogue.infos())
+
+
+def build_app(
+    *, gate: Gate, methods: Methods, catalogue: Catalogue, registry: CollectorRegistry, max_batch_rows: int
+) -> FastAPI:
+    """The routes in front of the methods of the table."""
+    app, asking = Gateway(catalogue), Asking(gate=gate, methods=methods)
+    add_error_handlers(app)
+    app.add_middleware(BodyLimit, most_bytes=MOST_BYTES)
+    app.include_router(prediction_routes(asking, catalogue, max_batch_rows))
+    app.include_router(health_routes(catalogue, registry))
+    app.include_router(open_inference_routes(asking))
+    return app
+
+
+def _without_422(schema: dict[str, Any]) -> dict[str, Any]:
+    """A description without what FastAPI would say to a wrong question: it is told in the one form, with 400."""
+    for routes in schema["paths"].values():
+        for route in routes.values():
+            route["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+    return schema

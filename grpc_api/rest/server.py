@@ -1,0 +1,83 @@
+"""The gateway's server: uvicorn, in the loop that the scorer runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from grpc_api.http2.listener import port_of
+from grpc_api.http2.tls import ServerTls
+
+KEEP_ALIVE_S: Final = 60
+"""Longer than clients keep an idle connection in their pools, so that they close it and none is cut as it is used."""
+LOOK_AT_FILES_TICKS: Final = 100
+"""Uvicorn ticks ten times a second."""
+
+
+class RestServer:
+    """Serves an application. ``port`` is where it listens once it was started, 0 before.
+
+    Parameters
+    ----------
+    app
+        What is served.
+    listen
+        Opens the socket, once the server is to start.
+    tls
+        For an encrypted port.
+
+    """
+
+    def __init__(self, app: FastAPI, *, listen: Callable[[], socket.socket], tls: ServerTls | None = None) -> None:
+        self.port = 0
+        self._listen = listen
+        self._config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
+        )
+        self._server = _Server(self._config, tls)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen, and answer from the loop's next turn on; SettingsError when the port is taken."""
+        listener = self._listen()
+        self.port = port_of(listener)
+        self._task = asyncio.get_running_loop().create_task(self._server.serve([listener]), name="rest")
+
+    async def stop(self, drain_s: float) -> None:
+        """Let the requests in flight end, for so long, and stop."""
+        self._config.timeout_graceful_shutdown = math.ceil(drain_s)
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+class _Server(uvicorn.Server):
+    """One that leaves the signals to the process, and takes up certificates that were renewed."""
+
+    def __init__(self, config: uvicorn.Config, tls: ServerTls | None) -> None:
+        super().__init__(config)
+        self._tls = tls
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn; True ends it."""
+        if self._tls is not None and counter % LOOK_AT_FILES_TICKS == 0:
+            self._tls.look_anew()
+        return await super().on_tick(counter)
