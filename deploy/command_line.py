@@ -10,7 +10,7 @@ from deploy.verbs.domain import adopt, apply, init, replay
 from deploy.verbs.forgetting import forget
 from deploy.verbs.keys import key
 from deploy.verbs.letters import dead_letters
-from deploy.verbs.models import models, train
+from deploy.verbs.models import models, promote, rollback, train
 from deploy.verbs.processes import monitor, scorer, worker
 from deploy.verbs.proof import backfill, verify
 from deploy.verbs.roll_out import rollout
@@ -28,7 +28,23 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(common)
-    for verb in (up, down, status, doctor, demo, init, apply, adopt, replay, worker, scorer, train, models):
+    for verb in (
+        up,
+        down,
+        status,
+        doctor,
+        demo,
+        init,
+        apply,
+        adopt,
+        replay,
+        worker,
+        scorer,
+        train,
+        models,
+        promote,
+        rollback,
+    ):
         register(app, verb.__name__, verb)
     register(app, "score", score, context_settings=OPEN)
     register(app, "features", features, context_settings=OPEN)

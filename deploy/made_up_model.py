@@ -14,6 +14,7 @@ from features.bundle import (
     MODEL,
     MODEL_CARD,
     REFERENCE,
+    Bundle,
     Manifest,
     TrainingWindow,
     write_manifest,
@@ -33,6 +34,22 @@ def publish_made_up_model(
     state_dir: Path, plan: Plan, service: str, rows: np.ndarray, generator: np.random.Generator, *, trees: int
 ) -> None:
     """Train on vectors of a service, and point scorers of the state folder at the bundle; the model is named alike."""
+    models = models_dir(state_dir)
+    pointer = make_made_up_model(models, plan, service, rows, generator, version="1", trees=trees)
+    write_pointer(pointer_file(models, service), pointer)
+
+
+def make_made_up_model(
+    models: Path,
+    plan: Plan,
+    service: str,
+    rows: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    version: str,
+    trees: int,
+) -> Pointer:
+    """Train on vectors of a service, and write the bundle where scorers look for this version; a pointer to it."""
     from offline_training.boosting import fit_booster, raw_predict
     from offline_training.lightgbm_trees import read_trees
     from offline_training.onnx_trees import to_onnx
@@ -42,22 +59,23 @@ def publish_made_up_model(
     raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
     params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05}
     booster = fit_booster(rows, (raw > 0).astype(np.float64), params, 0, trees)
-    folder = models_dir(state_dir) / service / "1"
+    folder = models / service / version
     folder.mkdir(parents=True)
     ensemble = read_trees(booster.model_to_string())
     (folder / MODEL).write_bytes(to_onnx(ensemble))
     write_explanation(folder / EXPLAIN, tables_of(ensemble))
     golden = GoldenRows(rows[:N_GOLDEN], raw_predict(booster, rows[:N_GOLDEN])[:, np.newaxis])
     write_golden(folder / GOLDEN, plan.service(service).feature_names, golden)
-    _seal(folder, plan, service, len(rows))
+    bundle = _seal(folder, plan, service, len(rows))
+    return Pointer(model=service, version=version, path=version, digest=bundle.digest)
 
 
-def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> None:
-    """Write the manifest, and the pointer to it."""
+def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> Bundle:
+    """Write the manifest."""
     for name in (MODEL_CARD, REFERENCE):
         (folder / name).write_bytes(b"")
     made_at = datetime.now(UTC)
-    bundle = write_manifest(
+    return write_manifest(
         folder,
         Manifest(
             model=service,
@@ -78,5 +96,3 @@ def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> None:
             files={},
         ),
     )
-    pointer = Pointer(model=service, version="1", path="1", digest=bundle.digest)
-    write_pointer(pointer_file(folder.parent.parent, service), pointer)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from deploy.server_process import LOOPBACK
 
@@ -19,15 +21,16 @@ class MetricsPage:
 
     def value(self, name: str, **labels: str) -> float:
         """Sum of the samples of that name that carry these labels; 0 where there is none."""
-        return sum(
-            sample.value
-            for sample in self._samples
-            if sample.name == name and all(sample.labels.get(label) == wanted for label, wanted in labels.items())
-        )
+        return sum(sample.value for sample in self._samples_of(name, labels))
 
-    def labels(self, name: str, key: str, value: str) -> dict[str, str]:
-        """Two labels of each sample of that name whose value is not 0, the one by the other."""
-        return {s.labels[key]: s.labels[value] for s in self._samples if s.name == name and s.value}
+    def labels(self, name: str, key: str, value: str, **labels: str) -> dict[str, str]:
+        """Two labels of each sample of that name that carries these and is not 0, the one by the other."""
+        return {s.labels[key]: s.labels[value] for s in self._samples_of(name, labels) if s.value}
+
+    def _samples_of(self, name: str, labels: Mapping[str, str]) -> Iterator[Sample]:
+        for sample in self._samples:
+            if sample.name == name and all(sample.labels.get(label) == wanted for label, wanted in labels.items()):
+                yield sample
 
 
 def read_metrics(port: int) -> MetricsPage | None:

@@ -21,6 +21,7 @@ TITLES: Final = {
     "aggregates": "Aggregates",
     "store": "Memory of a million entities",
     "hot-keys": "Entities with most of the events",
+    "swaps": "Hot swaps of models under load",
 }
 """The sections, in order, and the bench that each is of."""
 MINE: Final = "**Millstream**"

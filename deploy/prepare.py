@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.births import ensure_births_in_force
-from deploy.champions import needed_plans
 from deploy.exit_codes import exit_code_of
 from deploy.new_topics import create_topics
 from deploy.only_one import only_one
+from deploy.served_models import needed_plans
 from features.bootstrap import Bootstrapped, rebuild_births
 from features.domain import project_name
 from features.errors import BundleCorruptError, MillstreamError

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from deploy.births import READERS_S, ensure_births_arriving
-from deploy.champions import Champion, needed_plans
 from deploy.feeding import wait_until_fed
 from deploy.only_one import only_one
 from deploy.prepare import create_missing_topics
 from deploy.running_stack import RunningStack
+from deploy.served_models import Served, needed_plans
 from features.bootstrap import birth_of
 from features.lake import open_site_lake
 from features.plan import Plan
@@ -38,21 +38,21 @@ class RolledOut(NamedTuple):
     plan: Plan
     previous: str | None
     served: Sequence[str]
-    kept: Mapping[str, Sequence[Champion]]
+    kept: Mapping[str, Sequence[Served]]
     withdrawn: Sequence[str]
     swept_fields: int
 
     def data(self) -> dict[str, Any]:
         """For ``--json``."""
-        kept = {plan_hash: [f"{c.model} {c.version}" for c in champions] for plan_hash, champions in self.kept.items()}
+        kept = {plan_hash: [f"{one.model} {one.version}" for one in served] for plan_hash, served in self.kept.items()}
         return {**self._asdict(), "plan": self.plan.hash, "kept": kept}
 
     def text(self) -> str:
         """For people."""
         lines = [f"plan {self.plan.hash} of {self.plan.project} serves"]
         lines += [f"  view {view} serves anew" for view in self.served]
-        for plan_hash, champions in self.kept.items():
-            needed = ", ".join(f"{champion.model} version {champion.version}" for champion in champions)
+        for plan_hash, served in self.kept.items():
+            needed = ", ".join(f"{one.model} version {one.version}" for one in served)
             lines.append(f"  plan {plan_hash} is kept: {needed} needs it. Train, then roll out again")
         lines += [f"  birth {birth} is withdrawn" for birth in self.withdrawn]
         lines.append(f"  {self.swept_fields:,} fields swept")

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.champions import read_champions
 from deploy.metrics_page import read_metrics
+from deploy.served_models import read_served
 from deploy.stack_file import StackFile, is_supervised, read_stack
 from deploy.status import process_status
 from features.errors import NotServingError
 from features.plan_shelf import InForce, fed_plans
+from features.routing import CHAMPION
 from features.settings import Settings
 
 DEADLINE_S = 120.0
@@ -62,8 +63,10 @@ class RunningStack:
                 page is not None
                 and page.value("millstream_scorer_plan_info", plan=plan_hash) == 1
                 and all(
-                    page.value("millstream_scorer_model_info", model=champion.model, version=champion.version) == 1
-                    for champion in read_champions(self._state_dir)
+                    page.value("millstream_scorer_model_info", model=served.model, arm=CHAMPION, version=served.version)
+                    == 1
+                    for served in read_served(self._state_dir)
+                    if served.arm == CHAMPION
                 )
             )
 

@@ -18,8 +18,9 @@ from deploy.stack import worker_ports
 from deploy.stack_file import ProcessInfo, StackFile, is_supervised, read_stack
 from features.nouns import SCORES_TOPIC
 from features.plan_shelf import applied_plan, read_in_force
+from features.routing import CHAMPION
 from features.settings import Settings
-from grpc_api.pointer import POINTER, models_dir
+from grpc_api.pointer import CHAMPION_POINTERS, models_dir
 
 
 class ProcessStatus(NamedTuple):
@@ -116,7 +117,7 @@ def plans_of(state_dir: Path) -> dict[str, str]:
 
 def unserved(state_dir: Path, serving: Mapping[str, str]) -> list[str]:
     """Models that have a champion here, of which the scorer can answer with none."""
-    champions = {file.parent.name for file in models_dir(state_dir).glob(f"*/{POINTER}")}
+    champions = {file.parent.name for file in models_dir(state_dir).glob(CHAMPION_POINTERS)}
     return [
         f"model {model} has a champion and does not serve; see the scorer's log"
         for model in sorted(champions - serving.keys())
@@ -157,4 +158,4 @@ def is_ready(name: str, port: int) -> bool:
 def served_models(stack: StackFile, settings: Settings) -> dict[str, str]:
     """Model and version of each that the scorer can answer with."""
     page = read_metrics(settings.scorer.metrics_port) if "scorer" in stack.processes else None
-    return {} if page is None else page.labels("millstream_scorer_model_info", "model", "version")
+    return {} if page is None else page.labels("millstream_scorer_model_info", "model", "version", arm=CHAMPION)

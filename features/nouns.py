@@ -83,6 +83,8 @@ class ScoreRecord(Struct, frozen=True, kw_only=True):
 
     ``link`` made ``score`` of ``raw_score``. Of a model of several ``classes``, both are those of the class decided
     on, and ``raw_scores`` and ``scores`` those of each.
+
+    ``routing_key`` is what the caller had the request routed by, empty where that is the entity.
     """
 
     format: Literal[1] = 1
@@ -98,6 +100,7 @@ class ScoreRecord(Struct, frozen=True, kw_only=True):
     source: Literal["fetched", "supplied", "defaulted"] = "fetched"
     entity: dict[str, KeyValue]
     request: dict[str, KeyValue | float | bool | None] = {}
+    routing_key: str = ""
     views: tuple[ViewReading, ...]
     features: tuple[str, ...]
     vector: tuple[float | None, ...]

@@ -41,22 +41,17 @@ def batch_head(model: ServedModel) -> bytes:
     ).SerializeToString()
 
 
-def batch_rows(outcomes: Sequence[Scored | Exception]) -> bytes:
-    """The rows of a ``ScoreBatchResponse``."""
-    return b"".join([delimited(_ROWS, row_result(outcome)) for outcome in outcomes])
+def batch_rows(outcomes: Sequence[Scored | Exception], head: ServedModel) -> bytes:
+    """The rows of a ``ScoreBatchResponse`` whose head says who answered those that do not say it themselves."""
+    return b"".join([delimited(_ROWS, row_result(outcome, head)) for outcome in outcomes])
 
 
-def row_result(outcome: Scored | Exception) -> bytes:
-    """One row's answer, or why there is none: a ``RowResult``."""
+def row_result(outcome: Scored | Exception, head: ServedModel | None = None) -> bytes:
+    """One row's answer, with who gave it unless that is the head's model, or why there is none: a ``RowResult``."""
     if isinstance(outcome, Scored):
-        return delimited(_ANSWER, own_answer(outcome))
+        return delimited(_ANSWER, own_answer(outcome) if outcome.model is head else whole_answer(outcome))
     status = status_of(outcome)
     return delimited(_ERROR, pb.RowError(code=status.code, message=status.message).SerializeToString())
-
-
-def stream_result(outcome: Scored | Exception) -> bytes:
-    """One row's answer, with who gave it, or why there is none: a ``RowResult``."""
-    return delimited(_ANSWER, whole_answer(outcome)) if isinstance(outcome, Scored) else row_result(outcome)
 
 
 def own_answer(scored: Scored) -> bytes:

@@ -173,7 +173,7 @@ def from_score(response: pb.ScoreResponse) -> ScoreResult:
 
 def from_batch(response: pb.ScoreBatchResponse) -> list[ScoreResult | RowFailure]:
     """One outcome a row."""
-    return [_outcome(row, response) for row in response.rows]
+    return [_outcome(row, row.answer if row.answer.version else response) for row in response.rows]
 
 
 def from_result(row: pb.RowResult) -> ScoreResult | RowFailure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from itertools import count, groupby
+from itertools import count
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from features.clock import Clock
 from features.errors import MillstreamError, RequestError, UnavailableError
 from features.vector import Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.answers import batch_head, batch_rows, stream_result, whole_answer
+from grpc_api.answers import batch_head, batch_rows, row_result, whole_answer
 from grpc_api.births import Births
 from grpc_api.call import Call
 from grpc_api.explanation import explained_output, explanation
@@ -30,6 +30,7 @@ from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
 from grpc_api.methods import BidirectionalMethod, Method, UnaryMethod
 from grpc_api.model_info import model_info
+from grpc_api.model_set import ModelSet
 from grpc_api.models import Models
 from grpc_api.overlap import overlapped
 from grpc_api.reads import Reads
@@ -37,6 +38,7 @@ from grpc_api.records import RecordSink
 from grpc_api.score_cache import ScoreCache
 from grpc_api.scoring import Asked, Scored, score_rows
 from grpc_api.served_model import Inputs, ServedModel
+from grpc_api.shadows import Shadows
 from grpc_api.status import DeadlinePassedError, UnknownNameError, is_ours, status_of
 from grpc_api.turns import Turns
 
@@ -56,10 +58,11 @@ NOTHING_FETCHED: Final = Fetched(Births({}), [])
 
 
 class _Question(NamedTuple):
-    """One message of a stream: the model that it asks, if there is such, and what it asks, or why it cannot."""
+    """One row: the model that it asks, which of its arms is to answer, and what it asks."""
 
-    model: ServedModel | None
-    row: Asked | Exception
+    models: ModelSet
+    model: ServedModel
+    row: Asked
 
 
 class Core:
@@ -69,7 +72,7 @@ class Core:
     ----------
     services
         What each feature service needs, for requests that ask for features alone; see `declare`.
-    models, records, clock, meter
+    models, records, shadows, clock, meter
         Collaborators.
     reads, batch_reads
         The ways to the store of single rows and of batches, which would hold up the former.
@@ -91,6 +94,7 @@ class Core:
         batch_reads: Reads,
         turns: Turns,
         records: RecordSink,
+        shadows: Shadows,
         clock: Clock,
         meter: Meter,
         max_batch_rows: int,
@@ -102,6 +106,7 @@ class Core:
         self._batch_reads = batch_reads
         self._turns = turns
         self._records = records
+        self._shadows = shadows
         self._clock = clock
         self._meter = meter
         self._max_batch_rows = max_batch_rows
@@ -126,16 +131,19 @@ class Core:
         """``ScoreRequest`` to ``ScoreResponse``."""
         message = pb.ScoreRequest()
         parse_into(message, data)
-        scored = await self._score_one(message, call)
-        self._records.send(scored)
-        self._meter.note(scored)
+        question = self._question(self._models.find(message.model), message, None, message.routing_key)
+        scored = await self._score_one(question, call)
+        self._keep(scored)
+        self._shadows.offer(question.models, [scored])
         return whole_answer(scored)
 
     async def explain(self, data: bytes, call: Call) -> bytes:
         """``ExplainRequest`` to ``ExplainResponse``."""
         message = pb.ExplainRequest()
         parse_into(message, data)
-        scored = await self._score_one(message.question, call)
+        asked = message.question
+        question = self._question(self._models.find(asked.model), asked, None, asked.routing_key)
+        scored = await self._score_one(question, call)
         output = explained_output(scored, message.class_name)
         explained = await scored.model.explainer.explain(scored.vector.values, output)
         return explanation(scored, output, explained, message.top).SerializeToString()
@@ -145,14 +153,13 @@ class Core:
         message = pb.ListModelsRequest()
         parse_into(message, data)
         models = [self._models.find(message.model)] if message.model else self._models.served.values()
-        infos = [model_info(model, self._models.since_us(model)) for model in models]
+        infos = [model_info(arm, self._models.since_us(arm)) for each in models for arm in each.arms]
         infos.sort(key=lambda info: (info.model, info.arm))
         return pb.ListModelsResponse(models=infos).SerializeToString()
 
-    async def _score_one(self, message: pb.ScoreRequest, call: Call) -> Scored:
+    async def _score_one(self, question: _Question, call: Call) -> Scored:
         """The score of one row, which nobody has been told of yet."""
-        model = self._models.find(message.model)
-        asked = self._asked(model, message, to_us(message))
+        _, model, asked = question
         fetched = await self._fetch(self._reads, model, [asked], call)
         (outcome,) = await self._score_in_turn(model, [asked], fetched, call)
         if isinstance(outcome, Exception):
@@ -168,18 +175,24 @@ class Core:
         parse_into(message, data)
         if len(message.rows) > self._max_batch_rows:
             raise RequestError("rows", f"are {len(message.rows)}", f"send at most {self._max_batch_rows} at a time")
-        model = self._models.find(message.model)
-        as_of_us = to_us(message)
+        models = self._models.find(message.model)
+        as_of_us, routing_key = to_us(message), message.routing_key
 
         def chunks() -> Iterator[Coroutine[Any, Any, list[Scored | Exception]]]:
             for begin in range(0, len(message.rows), CHUNK_ROWS):
                 require_wanted(call)
-                rows = [self._try_asked(model, row, as_of_us) for row in message.rows[begin : begin + CHUNK_ROWS]]
-                yield self._score_chunk(model, rows, call, is_first=begin == 0)
+                rows = message.rows[begin : begin + CHUNK_ROWS]
+                questions = [self._try_question(models, row, as_of_us, routing_key) for row in rows]
+                yield self._score_chunk(questions, call, is_first=begin == 0)
 
+        parts, answered = [batch_head(models.champion)], list[Scored | Exception]()
         async with aclosing(overlapped(chunks(), CHUNKS_UNDER_WAY)) as scored:
-            parts = [batch_rows(outcomes) async for outcomes in scored]
-        return b"".join((batch_head(model), *parts))
+            async for outcomes in scored:
+                parts.append(batch_rows(outcomes, models.champion))
+                if models.shadow is not None:
+                    answered += outcomes
+        self._shadows.offer(models, answered)  # now that the whole answer is about to go
+        return b"".join(parts)
 
     async def score_stream(self, messages: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
         """``ScoreRequest`` messages to ``RowResult`` messages: one each, in order; `STREAM_ROWS` are under way at most.
@@ -189,11 +202,13 @@ class Core:
         async with aclosing(gathered(messages, STREAM_ROWS)) as chunks:
             async for some in chunks:
                 require_wanted(call)
-                questions = [self._try_question(data) for data in some]
-                for model, group in groupby(questions, key=lambda question: question.model):
-                    rows = [question.row for question in group]
-                    for outcome in await self._score_chunk(model, rows, call, is_first=False):
-                        yield stream_result(outcome)
+                questions = [self._try_message(data) for data in some]
+                outcomes = await self._score_chunk(questions, call, is_first=False)
+                for outcome in outcomes:
+                    yield row_result(outcome)
+                for question, outcome in zip(questions, outcomes, strict=True):
+                    if isinstance(question, _Question):
+                        self._shadows.offer(question.models, [outcome])
 
     async def get_features(self, data: bytes, call: Call) -> bytes:
         """``GetFeaturesRequest`` to ``GetFeaturesResponse``."""
@@ -233,22 +248,34 @@ class Core:
         require_wanted(call)
 
     async def _score_chunk(
-        self, model: ServedModel | None, rows: Sequence[Asked | Exception], call: Call, *, is_first: bool
+        self, questions: Sequence[_Question | Exception], call: Call, *, is_first: bool
     ) -> list[Scored | Exception]:
-        """Score some rows, record them, and keep the order."""
-        good = [row for row in rows if isinstance(row, Asked)]
-        outcomes = iter(await self._fetch_and_score(model, good, call, is_first=is_first) if model and good else ())
-        answers = [row if isinstance(row, Exception) else next(outcomes) for row in rows]
-        for answer in answers:
+        """Score some rows, each by the arm that it goes to, record them, and keep the order."""
+        answers: dict[int, Scored | Exception] = {
+            place: one for place, one in enumerate(questions) if isinstance(one, Exception)
+        }
+        for model, rows in shared_out(questions):
+            found = await self._fetch_and_score(model, list(rows.values()), call, is_first=is_first)
+            answers |= zip(rows, found, strict=True)
+        for place, question in enumerate(questions):
+            answer = answers[place]
             if isinstance(answer, Scored):
-                self._records.send(answer)
-                self._meter.note(answer)
-                continue
-            status = status_of(answer)
-            self._meter.note(RowFailed(status.code))
-            if is_ours(status):
-                logger.error("row_failed", model=model and model.name, exc_info=answer)
-        return answers
+                self._keep(answer)
+            else:
+                self._note_failure(question, answer)
+        return [answers[place] for place in range(len(questions))]
+
+    def _keep(self, scored: Scored) -> None:
+        """Record and count an answer."""
+        self._records.send(scored)
+        self._meter.note(scored)
+
+    def _note_failure(self, question: _Question | Exception, error: Exception) -> None:
+        status = status_of(error)
+        self._meter.note(RowFailed(status.code))
+        if is_ours(status):
+            model = question.model.name if isinstance(question, _Question) else None
+            logger.error("row_failed", model=model, exc_info=error)
 
     async def _fetch_and_score(
         self, model: ServedModel, rows: list[Asked], call: Call, *, is_first: bool
@@ -268,40 +295,50 @@ class Core:
         entities = [row.entity for row in rows if row.vector is None]
         return await reads.read_or_default(model, entities, call) if entities else NOTHING_FETCHED
 
-    def _try_question(self, data: bytes) -> _Question:
+    def _try_message(self, data: bytes) -> _Question | Exception:
         """What one message of a stream asks for, and of which model; or why that cannot be told."""
         message = pb.ScoreRequest()
         try:
             parse_into(message, data)
-            model = self._models.find(message.model)
+            models = self._models.find(message.model)
         except MillstreamError as error:
-            return _Question(None, error)
-        return _Question(model, self._try_asked(model, message, None))
+            return error
+        return self._try_question(models, message, None, message.routing_key)
 
-    def _try_asked(
-        self, model: ServedModel, row: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None
-    ) -> Asked | Exception:
+    def _try_question(
+        self, models: ModelSet, row: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None, routing_key: str
+    ) -> _Question | Exception:
         try:
-            own_us = to_us(row)
-            return self._asked(model, row, as_of_us if own_us is None else own_us)
+            return self._question(models, row, as_of_us, routing_key)
         except RequestError as error:
             return error
 
-    def _asked(self, model: ServedModel, message: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None) -> Asked:
-        """What one row asks for; RequestError where its keys or its vector are wrong."""
-        vector = vector_of(model.inputs, message) if message.HasField("vector") else None
-        return Asked(
-            request_id=message.request_id or f"{self._id_prefix}-{next(self._ids)}",
-            entity=model.inputs.keys.parse(message.entity) if vector is None or message.entity else {},
-            as_of_us=as_of_us,
+    def _question(
+        self, models: ModelSet, message: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None, routing_key: str
+    ) -> _Question:
+        """What one row asks for, and who is to answer; RequestError where its keys or its vector are wrong.
+
+        ``as_of_us`` is for a row that has no instant of its own.
+        """
+        has_vector, own_us = message.HasField("vector"), to_us(message)
+        keys = models.champion.inputs.keys  # those of all arms
+        entity = keys.parse(message.entity) if message.entity or not has_vector else {}
+        request_id = message.request_id or f"{self._id_prefix}-{next(self._ids)}"
+        model = models.route(entity, request_id, routing_key)
+        asked = Asked(
+            request_id=request_id,
+            entity=entity,
+            as_of_us=as_of_us if own_us is None else own_us,
             request=to_scalars(message.request) if message.request else {},
-            vector=vector,
+            vector=vector_of(model.inputs, message) if has_vector else None,
+            routing_key=routing_key,
         )
+        return _Question(models, model, asked)
 
     def _inputs(self, message: pb.GetFeaturesRequest) -> Inputs:
         """The feature service that a request means: named, of the model named, or the only one."""
         if message.WhichOneof("source") == "model":
-            return self._models.find(message.model).bare
+            return self._models.find(message.model).champion.bare
         name, services = message.service, self._services
         if not name and len(services) == 1:
             return next(iter(services.values()))
@@ -309,6 +346,16 @@ class Core:
             problem = f"{name!r} is not declared" if name else "several are declared and none was named"
             raise UnknownNameError("service", problem, f"name one of {sorted(services)}")
         return services[name]
+
+
+def shared_out(questions: Sequence[_Question | Exception]) -> list[tuple[ServedModel, dict[int, Asked]]]:
+    """The rows that each model is to answer, by their places."""
+    rows: dict[int, tuple[ServedModel, dict[int, Asked]]] = {}
+    for place, question in enumerate(questions):
+        if isinstance(question, _Question):
+            model = question.model
+            rows.setdefault(id(model), (model, {}))[1][place] = question.row
+    return list(rows.values())
 
 
 def vector_of(inputs: Inputs, message: pb.ScoreRequest | pb.BatchRow) -> Vector:

@@ -19,7 +19,7 @@ _KIND = {"string": "text", "int32": "integer", "int64": "integer"}
 class EntityKeys:
     """The join keys of some views: reads them from a request, and names the hashes that they lead to.
 
-    ``types`` tells the type of each.
+    ``types`` tells the type of each, ``names`` are their names.
     """
 
     def __init__(self, project: str, views: Sequence[ViewPlan]) -> None:
@@ -28,6 +28,7 @@ class EntityKeys:
             if self._keys.setdefault(key.name, key).type != key.type:
                 raise RequestError(key.name, "has two types in one service", "declare the join key with one type")
         self.types = {key.name: key.type for key in self._keys.values()}
+        self.names = frozenset(self._keys)
         groups = list(dict.fromkeys(view.keys for view in views))
         self._layouts = [(KeyLayout(project, group), tuple(key.name for key in group)) for group in groups]
         self._layout_of_view = tuple(groups.index(view.keys) for view in views)

@@ -31,12 +31,19 @@ class RowFailed(NamedTuple):
     code: Code
 
 
+class Shadowed(NamedTuple):
+    """What came of one request that a shadow was to score: ``scored``, ``dropped`` or ``failed``."""
+
+    model: str
+    outcome: str
+
+
 class Meter:
     """Takes notes of what happened; its thread counts them."""
 
     def __init__(self, metrics: ScorerMetrics) -> None:
         self._metrics = metrics
-        self._waiting: deque[Answered | RowFailed | Scored] = deque()
+        self._waiting: deque[Answered | RowFailed | Scored | Shadowed] = deque()
         self.note = self._waiting.append
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
@@ -63,6 +70,8 @@ class Meter:
             elif isinstance(what, Answered):
                 self._metrics.requests.labels(what.method, what.code.name).inc()
                 self._metrics.seconds.labels(what.method).observe(what.seconds)
+            elif isinstance(what, Shadowed):
+                self._metrics.shadows.labels(what.model, what.outcome).inc()
             else:
                 self._metrics.row_errors.labels(what.code.name).inc()
 

@@ -69,8 +69,20 @@ class ScorerMetrics:
         )
         self.model_info = Gauge(
             "millstream_scorer_model_info",
-            "1 for the version of each model that serves, 0 for those that served before.",
-            ("model", "version", "digest"),
+            "1 for each version that serves, by the arm of its model that it serves as.",
+            ("model", "arm", "version", "digest"),
+            registry=registry,
+        )
+        self.routing_share = Gauge(
+            "millstream_scorer_routing_share",
+            "Share of the routing keys that an arm is to answer, or as shadow to score too.",
+            ("model", "arm"),
+            registry=registry,
+        )
+        self.shadows = Counter(
+            "millstream_scorer_shadows_total",
+            "Requests that a shadow was to score: scored, dropped because there was no time for them, or failed.",
+            ("model", "outcome"),
             registry=registry,
         )
         self.model_ready = Gauge(

@@ -1,14 +1,15 @@
-"""The registry as model sync sees it: which version is champion, and its bundle; this room's only use of MLflow."""
+"""The registry as model sync sees it: which versions serve as what, and their bundles; MLflow, here only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from features.errors import RegistryUnavailableError
 from features.mlflow_client import open_client
+from features.routing import ARMS, ROUTING_TAG, Arm
 
 _ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 
@@ -20,11 +21,18 @@ class Registered(NamedTuple):
     digest: str
 
 
+class Listing(NamedTuple):
+    """What the registry says of a model: the version of each arm that has one, and its routing as it was written."""
+
+    arms: Mapping[Arm, Registered]
+    routing: str = ""
+
+
 class Registry(Protocol):
     """Where published models are found."""
 
-    def champion(self, model: str) -> Registered | None:
-        """The version that the alias names, None where there is none; RegistryUnavailableError."""
+    def look(self, model: str) -> Listing | None:
+        """What serves as what, None where there is no such model; RegistryUnavailableError."""
         ...
 
     def download(self, model: str, version: str, folder: Path) -> Path:
@@ -33,25 +41,25 @@ class Registry(Protocol):
 
 
 class MlflowRegistry:
-    """An MLflow server, or its database."""
+    """An MLflow server, or its database: the arms are its aliases, the routing a tag of the registered model."""
 
-    def __init__(self, uri: str, *, alias: str) -> None:
+    def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._alias = alias
         self._client: Any = open_client(uri)
 
-    def champion(self, model: str) -> Registered | None:
+    def look(self, model: str) -> Listing | None:
         """See `Registry`."""
         from mlflow.exceptions import MlflowException
 
         with self._calls():
             try:
-                found = self._client.get_model_version_by_alias(model, self._alias)
+                found = self._client.get_registered_model(model)
+                arms = {arm: self._registered(model, found.aliases[arm]) for arm in ARMS if arm in found.aliases}
             except MlflowException as error:
                 if error.error_code in _ABSENT:
                     return None
                 raise
-            return Registered(str(found.version), found.tags.get("digest", ""))
+            return Listing(arms, found.tags.get(ROUTING_TAG, ""))
 
     def download(self, model: str, version: str, folder: Path) -> Path:
         """See `Registry`."""
@@ -60,6 +68,10 @@ class MlflowRegistry:
         with self._calls():
             uri = self._client.get_model_version_download_uri(model, version)
             return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self._uri))
+
+    def _registered(self, model: str, version: str) -> Registered:
+        found = self._client.get_model_version(model, version)
+        return Registered(str(found.version), found.tags.get("digest", ""))
 
     @contextmanager
     def _calls(self) -> Iterator[None]:

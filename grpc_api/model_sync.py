@@ -1,7 +1,7 @@
-"""Follows the registry: what becomes champion there is downloaded, proven, and only then pointed at.
+"""Follows the registry: what becomes an arm of a model there is downloaded, proven, and only then pointed at.
 
-A version that does not prove itself is refused, logged and counted, and what serves goes on serving. A registry that
-is down changes nothing.
+How requests are shared out among the arms is followed too. A version that does not prove itself is refused, logged and
+counted, and what serves goes on serving. A registry that is down changes nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,20 @@ import structlog
 from features.domain import load_domain
 from features.errors import BundleCorruptError, MillstreamError, RegistryUnavailableError
 from features.plan import Plan
+from features.routing import ARMS, CHAMPION, Arm, Routing
 from features.settings import Settings
-from grpc_api.mlflow_registry import MlflowRegistry, Registered, Registry
+from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered, Registry
 from grpc_api.plans import PlanFollower
-from grpc_api.pointer import ARM, Pointer, models_dir, pointer_file, read_pointer, write_pointer
+from grpc_api.pointer import (
+    Pointer,
+    models_dir,
+    pointer_file,
+    read_pointer,
+    read_routing,
+    routing_file,
+    write_pointer,
+    write_routing,
+)
 from grpc_api.proof import prove
 from grpc_api.served_model import Declarations
 from grpc_api.sync_status import STATUS_FILE, SyncStatus, write_status
@@ -38,12 +48,12 @@ _DOWNLOAD: Final = ".download-"
 
 
 class ModelSync:
-    """Keeps the pointers of some models on their champions.
+    """Keeps the pointers and the routing of some models on what the registry says.
 
     Parameters
     ----------
     registry
-        Where champions are named and bundles are kept.
+        Where the arms are named and bundles are kept.
     models
         Names of the models to follow.
     folder
@@ -69,19 +79,20 @@ class ModelSync:
         self._declared = declared
         self._now_s = now_s
         self._status = {model: SyncStatus(registry_up=True) for model in models}
-        self._refused: dict[str, tuple[tuple[Registered, list[str]], float]] = {}
+        self._refused: dict[tuple[str, Arm], tuple[tuple[Registered, list[str]], float]] = {}
+        self._bad_routing: dict[str, str] = {}
         for model, status in self._status.items():
             write_status(folder / model / STATUS_FILE, status)
             for left in (folder / model).glob(f"{_DOWNLOAD}*"):
                 shutil.rmtree(left)
 
     def look(self) -> None:
-        """Ask for each champion once."""
+        """Ask for each model once."""
         for model in self._status:
             try:
-                champion = self._registry.champion(model)
-                if champion is not None and not self._is_settled(model, champion):
-                    self._adopt(model, champion)
+                listing = self._registry.look(model)
+                if listing is not None:
+                    self._follow(model, listing)
             except RegistryUnavailableError as error:
                 if self._status[model].registry_up:
                     logger.warning("registry_down", model=model, problem=str(error))
@@ -89,50 +100,80 @@ class ModelSync:
             else:
                 self._say(model, registry_up=True)
 
-    def _is_settled(self, model: str, champion: Registered) -> bool:
-        """Whether this champion is pointed at already, or was refused just now."""
-        refused, at_s = self._refused.get(model, (None, 0.0))
-        if refused == (champion, self._plans()):
+    def _follow(self, model: str, listing: Listing) -> None:
+        self._route(model, listing.routing)
+        for arm in ARMS:
+            registered = listing.arms.get(arm)
+            if registered is not None:
+                if not self._is_settled(model, arm, registered):
+                    self._adopt(model, arm, registered)
+            elif arm != CHAMPION:
+                self._drop(model, arm)
+
+    def _route(self, model: str, written: str) -> None:
+        """Hand the routing on; one that cannot be understood changes nothing."""
+        file = routing_file(self._folder, model)
+        try:
+            routing = msgspec.json.decode(written, type=Routing) if written else Routing()
+        except msgspec.MsgspecError as error:
+            if self._bad_routing.get(model) != written:
+                self._bad_routing[model] = written
+                self._refuse("routing_refused", model, f"routing {written}: {error}")
+            return
+        self._bad_routing.pop(model, None)
+        if (_known_routing(file) or Routing()) != routing:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_routing(file, routing)
+            logger.info("routing", model=model, **msgspec.to_builtins(routing))
+
+    def _drop(self, model: str, arm: Arm) -> None:
+        """The registry names no version for this arm any more."""
+        self._refused.pop((model, arm), None)
+        file = pointer_file(self._folder, model, arm)
+        if file.exists():
+            file.unlink()
+            logger.info("arm_dropped", model=model, arm=arm)
+
+    def _is_settled(self, model: str, arm: Arm, registered: Registered) -> bool:
+        """Whether this version is pointed at already, or was refused just now."""
+        refused, at_s = self._refused.get((model, arm), (None, 0.0))
+        if refused == (registered, self._plans()):
             return self._now_s() - at_s < RETRY_S
         try:
-            pointer = read_pointer(pointer_file(self._folder, model))
+            pointer = read_pointer(pointer_file(self._folder, model, arm))
         except BundleCorruptError:
             return False
-        return pointer is not None and (pointer.version, pointer.digest) == champion
+        return pointer is not None and (pointer.version, pointer.digest) == registered
 
-    def _adopt(self, model: str, champion: Registered) -> None:
+    def _adopt(self, model: str, arm: Arm, registered: Registered) -> None:
         """Download, prove and point; or refuse."""
         try:
-            self._point(model, champion)
+            self._point(model, arm, registered)
         except RegistryUnavailableError:
             raise
         except Exception as error:  # in whichever way a bundle is bad, what serves goes on serving
-            self._refused[model] = ((champion, self._plans()), self._now_s())
-            logger.error(
-                "bundle_refused",
-                model=model,
-                version=champion.version,
-                problem=str(error),
-                exc_info=not isinstance(error, MillstreamError),
-            )
-            refused = self._status[model].refused + 1
-            self._say(model, refused=refused, last_refusal=f"version {champion.version}: {error}")
+            self._refused[model, arm] = ((registered, self._plans()), self._now_s())
+            self._refuse("bundle_refused", model, f"{arm} version {registered.version}: {error}", error)
         else:
-            self._refused.pop(model, None)
-            logger.info("champion", model=model, version=champion.version, digest=champion.digest[:16])
+            self._refused.pop((model, arm), None)
+            logger.info("arm", model=model, arm=arm, version=registered.version, digest=registered.digest[:16])
 
-    def _point(self, model: str, champion: Registered) -> None:
-        if not champion.digest:
-            raise BundleCorruptError(
-                f"version {champion.version} of {model}", "the registry holds no digest to check it by"
-            )
+    def _refuse(self, event: str, model: str, problem: str, error: Exception | None = None) -> None:
+        unforeseen = error is not None and not isinstance(error, MillstreamError)
+        logger.error(event, model=model, problem=problem, exc_info=unforeseen)
+        self._say(model, refused=self._status[model].refused + 1, last_refusal=problem)
+
+    def _point(self, model: str, arm: Arm, registered: Registered) -> None:
+        version, digest = registered
+        if not digest:
+            raise BundleCorruptError(f"version {version} of {model}", "the registry holds no digest to check it by")
         # The digest is in the path because a registry made anew counts its versions from 1 again.
-        path = Path(champion.version) / champion.digest[:16]
-        pointer = Pointer(model=model, version=champion.version, path=str(path), digest=champion.digest)
+        path = Path(version) / digest[:16]
+        pointer = Pointer(model=model, version=version, path=str(path), digest=digest)
         target = self._folder / model / path
         if not self._holds(target, pointer):
             self._download(pointer, target)
-        write_pointer(pointer_file(self._folder, model), pointer)
+        write_pointer(pointer_file(self._folder, model, arm), pointer)
 
     def _holds(self, target: Path, pointer: Pointer) -> bool:
         """Whether an earlier download is here and still proves itself: a rollback then needs no registry's files."""
@@ -168,6 +209,14 @@ class ModelSync:
             write_status(self._folder / model / STATUS_FILE, status)
 
 
+def _known_routing(file: Path) -> Routing | None:
+    """What scorers follow now; None where that is nothing that can be read."""
+    try:
+        return read_routing(file)
+    except BundleCorruptError:
+        return None
+
+
 def run_model_sync(settings: Settings, plan: Plan) -> None:
     """Follow the domain's models until SIGTERM or SIGINT."""
     stopping = threading.Event()
@@ -175,7 +224,7 @@ def run_model_sync(settings: Settings, plan: Plan) -> None:
         signal.signal(name, lambda _number, _frame: stopping.set())
     state_dir = settings.state_dir(plan.project)
     sync = ModelSync(
-        registry=MlflowRegistry(settings.registry.uri, alias=ARM),
+        registry=MlflowRegistry(settings.registry.uri),
         models=load_domain(settings.repo).models,
         folder=models_dir(state_dir),
         declared=PlanFollower(state_dir).look,

@@ -40,10 +40,14 @@ LONGEST_WORD: Final = 4_096
 
 @dataclass(frozen=True)
 class ChildSide:
-    """What a child holds of its parent: ``parent`` is a pipe that ends when the parent does."""
+    """What a child holds of its parent: ``parent`` is a pipe that ends when the parent does.
+
+    ``turn`` is its own part of whatever all children do by turns, as a fraction.
+    """
 
     parent: int
     word: int
+    turn: float
 
     def say_ready(self) -> None:
         """It answers now."""
@@ -59,6 +63,7 @@ class ScorerProcess:
     def __init__(self, index: int, settings: ScorerSettings, serve: Serve) -> None:
         metrics_port = settings.metrics_port and settings.metrics_port + METRICS_PORT_STEP * index
         self.index = index
+        self._turn = index / settings.processes
         self.pid = 0
         self.is_ready = False
         self.problem = ""
@@ -78,7 +83,7 @@ class ScorerProcess:
         if self.pid == 0:
             os.close(mine)
             os.close(alive[1])
-            self._be(ChildSide(alive[0], its))
+            self._be(ChildSide(alive[0], its, self._turn))
         os.close(its)
         os.set_blocking(mine, False)
         self._word = mine

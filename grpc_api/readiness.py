@@ -34,7 +34,8 @@ class Readiness:
         """Say anew what serves: after a swap, or a change of the births."""
         births = watch.births
         ready = {}
-        for name, model in self._models.served.items():
+        for name, arms in self._models.served.items():
+            model = arms.champion
             views_serve = can_answer(model, births)
             self._metrics.model_ready.labels(name).set(views_serve)
             ready[name] = views_serve or does_without_store(model, self._store_down)

@@ -26,6 +26,7 @@ class _Own(msgspec.Struct, gc=False):
     as_of_us: int
     entity: dict[str, KeyValue]
     request: dict[str, RequestValue]
+    routing_key: str
     views: tuple[ViewReading, ...]
     vector: list[float]
     raw_score: float
@@ -46,6 +47,7 @@ def encode_record(scored: Scored) -> bytes:
         scored.as_of_us,
         asked.entity,
         asked.request,
+        asked.routing_key,
         () if finished is None else readings(scored.model.inputs, finished, scored.births),
         vector.values,
         prediction.raw_score,

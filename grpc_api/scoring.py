@@ -18,13 +18,17 @@ from grpc_api.served_model import ServedModel
 
 
 class Asked(NamedTuple):
-    """One row of a request, checked. ``as_of_us`` None means now, a ``vector`` that nothing is fetched."""
+    """One row of a request, checked.
+
+    ``as_of_us`` None means now, a ``vector`` that nothing is fetched, a ``routing_key`` that not the entity routes it.
+    """
 
     request_id: str
     entity: dict[str, KeyValue]
     as_of_us: int | None
     request: dict[str, RequestValue]
     vector: Vector | None = None
+    routing_key: str = ""
 
 
 class Scored(NamedTuple):

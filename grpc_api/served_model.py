@@ -15,11 +15,12 @@ from features.head import Head, Task
 from features.kernels import open_kernel
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import compiled_at, functions_of, shelved_plan
+from features.routing import CHAMPION, Arm
 from features.vector import Assembler, MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.entity import EntityKeys
 from grpc_api.model_explainer import ModelExplainer
-from grpc_api.pointer import ARM, Pointer
+from grpc_api.pointer import Pointer
 from grpc_api.session import RawScorer, open_scorer
 
 
@@ -47,7 +48,7 @@ class ServedModel(NamedTuple):
     name: str
     version: str
     digest: str
-    arm: str
+    arm: Arm
     task: Task
     plan_hash: str
     inputs: Inputs
@@ -59,6 +60,23 @@ class ServedModel(NamedTuple):
     view_hashes: dict[str, str]
     signature: bytes
     record_fields: bytes
+
+    def as_arm(self, arm: Arm) -> ServedModel:
+        """The same, in memory too, as another arm of its model."""
+        who = pb.ScoreResponse(model=self.name, version=self.version, arm=arm, view_hashes=self.view_hashes)
+        fields = {
+            "format": 1,
+            "model": self.name,
+            "version": self.version,
+            "digest": self.digest,
+            "arm": arm,
+            "plan_hash": self.plan_hash,
+            "service": self.inputs.service.name,
+            "features": self.features,
+            "link": self.head.link,
+            "classes": self.head.classes,
+        }
+        return self._replace(arm=arm, signature=who.SerializeToString(), record_fields=msgspec.json.encode(fields)[1:])
 
 
 class Declarations(NamedTuple):
@@ -98,7 +116,9 @@ def fitting(manifest: Manifest, digest: str, pointer: Pointer, declared: Sequenc
     raise refusals[0]
 
 
-def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarations]) -> ServedModel:
+def load_model(
+    bundle_path: Path, pointer: Pointer, declared: Sequence[Declarations], arm: Arm = CHAMPION
+) -> ServedModel:
     """Open a bundle for serving; BundleCorruptError or PlanMismatchError when it may not serve."""
     bundle = read_bundle(bundle_path)
     manifest = bundle.manifest
@@ -106,12 +126,11 @@ def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarati
     inputs = Inputs(declarations, manifest.service, manifest.missing)
     names = inputs.assembler.names
     view_hashes = {view.name: view.hash for view in inputs.views}
-    signature = pb.ScoreResponse(model=pointer.model, version=pointer.version, arm=ARM, view_hashes=view_hashes)
-    return ServedModel(
+    loaded = ServedModel(
         name=pointer.model,
         version=pointer.version,
         digest=bundle.digest,
-        arm=ARM,
+        arm=arm,
         task=manifest.task,
         plan_hash=declarations.plan.hash,
         inputs=inputs,
@@ -121,19 +140,7 @@ def load_model(bundle_path: Path, pointer: Pointer, declared: Sequence[Declarati
         scorer=open_scorer(bundle),
         explainer=ModelExplainer(bundle),
         view_hashes=view_hashes,
-        signature=signature.SerializeToString(),
-        record_fields=msgspec.json.encode(
-            {
-                "format": 1,
-                "model": pointer.model,
-                "version": pointer.version,
-                "digest": bundle.digest,
-                "arm": ARM,
-                "plan_hash": declarations.plan.hash,
-                "service": manifest.service,
-                "features": names,
-                "link": manifest.link,
-                "classes": manifest.classes,
-            }
-        )[1:],
+        signature=b"",
+        record_fields=b"",
     )
+    return loaded.as_arm(arm)

@@ -22,6 +22,7 @@ from features.store import StoreReader
 from grpc_api.births import BirthWatch
 from grpc_api.catalogue import Catalogue
 from grpc_api.core import SERVICE, Core
+from grpc_api.followed_model import Loading
 from grpc_api.gate import gate_of
 from grpc_api.health import SERVICE as HEALTH
 from grpc_api.health import Health
@@ -34,7 +35,9 @@ from grpc_api.lookup import Fetcher
 from grpc_api.meter import Meter
 from grpc_api.methods import by_path
 from grpc_api.metrics import ScorerMetrics
-from grpc_api.models import ModelFollower, Models
+from grpc_api.model_follower import ModelFollower
+from grpc_api.model_set import ModelSet
+from grpc_api.models import Models
 from grpc_api.open_inference.service import SERVICE as OPEN_INFERENCE
 from grpc_api.open_inference.service import OpenInference
 from grpc_api.plans import PlanFollower
@@ -47,7 +50,9 @@ from grpc_api.reflection import Reflection
 from grpc_api.rest.app import build_app
 from grpc_api.rest.server import RestServer
 from grpc_api.score_cache import ScoreCache
-from grpc_api.served_model import Declarations, ServedModel, load_model
+from grpc_api.served_model import Declarations, load_model
+from grpc_api.serving_metrics import ServingMetrics
+from grpc_api.shadows import Shadows
 from grpc_api.sync_status import SyncCollector
 from grpc_api.turns import Turns
 
@@ -61,7 +66,7 @@ GC_THRESHOLD: Final = (50_000, 20, 20)
 class Scorer:
     """A running scorer: all that lives on the loop, started and stopped together.
 
-    ``core`` answers without a transport.
+    ``core`` answers without a transport; ``turn`` is when this process looks for models, see `ModelFollower`.
     """
 
     def __init__(
@@ -74,28 +79,33 @@ class Scorer:
         records: RecordSink,
         metrics: ScorerMetrics,
         clock: Clock,
+        turn: float = 0.0,
     ) -> None:
         self._declared = declared
         models = Models(clock=clock)
         self._meter = Meter(metrics)
-        self._told: dict[str, tuple[str, str, str]] = {}
         self._metrics = metrics
+        self._serving = ServingMetrics(metrics)
         self._health = Health()
         self._readiness = Readiness(models=models, health=self._health, metrics=metrics, store_down=settings.store_down)
         self._watch = BirthWatch(open_reader=open_reader, on_change=self._update)
         self._follower = ModelFollower(
             folder=models_folder,
-            load=lambda path, pointer: load_model(path, pointer, self._declared),
+            loading=Loading(
+                load=lambda path, pointer, arm: load_model(path, pointer, self._declared, arm),
+                can_answer=lambda model: can_answer(model, self._watch.births),
+                on_refusal=lambda model: metrics.refused.labels(model).inc(),
+            ),
             models=models,
-            can_answer=lambda model: can_answer(model, self._watch.births),
             on_swap=self._on_swap,
-            on_refusal=lambda model: metrics.refused.labels(model).inc(),
+            turn=turn,
         )
-        self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(2))
+        self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(3))
         reads, batch_reads = (
-            Reads(fetcher, share=settings.fetch_share, store_down=settings.store_down) for fetcher in self._fetchers
+            Reads(fetcher, share=settings.fetch_share, store_down=settings.store_down) for fetcher in self._fetchers[:2]
         )
         turns = Turns()
+        self._shadows = Shadows(fetcher=self._fetchers[2], records=records, meter=self._meter, clock=clock)
         self.core = Core(
             services=declared[0].services(),
             models=models,
@@ -103,6 +113,7 @@ class Scorer:
             batch_reads=batch_reads,
             turns=turns,
             records=records,
+            shadows=self._shadows,
             clock=clock,
             meter=self._meter,
             max_batch_rows=settings.max_batch_rows,
@@ -173,9 +184,10 @@ class Scorer:
         self._loop = asyncio.get_running_loop()
         self._meter.start()
         self._show_plan()
+        await self._watch.start()  # what a challenger reads is to be known before it is asked for
         await asyncio.to_thread(self._follower.start)
-        await self._watch.start()
         self._update()
+        self._shadows.start()
         await self._transport.start()
         if self._rest is not None:
             await self._rest.start()
@@ -187,6 +199,7 @@ class Scorer:
             stopping.create_task(self._transport.stop(drain_s))
             if self._rest is not None:
                 stopping.create_task(self._rest.stop(drain_s))
+        await self._shadows.stop()
         await asyncio.to_thread(self._meter.stop)
         await asyncio.to_thread(self._follower.stop)
         await self._watch.stop()
@@ -201,16 +214,12 @@ class Scorer:
         for declarations in self._declared:
             self._metrics.plan_info.labels(declarations.plan.hash).set(declarations is self._declared[0])
 
-    def _on_swap(self, model: ServedModel) -> None:
+    def _on_swap(self, model: ModelSet) -> None:
         """In the follower's thread."""
         self._loop.call_soon_threadsafe(self._swapped, model)
 
-    def _swapped(self, model: ServedModel) -> None:
-        labels = (model.name, model.version, model.digest)
-        before, self._told[model.name] = self._told.get(model.name), labels
-        if before is not None:
-            self._metrics.model_info.labels(*before).set(0)
-        self._metrics.model_info.labels(*labels).set(1)
+    def _swapped(self, model: ModelSet) -> None:
+        self._serving.show(model)
         self._update()
 
 
@@ -261,6 +270,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
         records=records,
         metrics=metrics,
         clock=SystemClock(),
+        turn=0.0 if child is None else child.turn,
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _number, _frame: loop.call_soon_threadsafe(stopping.set))

@@ -8,11 +8,12 @@ import msgspec
 
 from features.bundle import REFERENCE
 from features.errors import BundleCorruptError
+from features.routing import ARMS, Arm
 from monitoring.reference import Reference, read_reference
 
 
-class Champion(msgspec.Struct, frozen=True):
-    """``champion.json``: which version of a model serves, and where its bundle is.
+class Serving(msgspec.Struct, frozen=True):
+    """A pointer: which version serves as one arm of a model, and where its bundle is.
 
     Parameters
     ----------
@@ -34,15 +35,15 @@ class ReferenceShelf:
     Parameters
     ----------
     models_dir
-        ``models/`` of a domain's state folder: ``<model>/champion.json`` and ``<model>/<version>/``.
+        ``models/`` of a domain's state folder: ``<model>/<arm>.json`` and ``<model>/<version>/``.
 
     """
 
     def __init__(self, models_dir: Path) -> None:
         self._models_dir = models_dir
 
-    def champion(self, model: str) -> Champion | None:
-        """The pointer of a model.
+    def serving(self, model: str) -> list[Serving]:
+        """The pointers of a model, the champion's first.
 
         Parameters
         ----------
@@ -51,25 +52,18 @@ class ReferenceShelf:
 
         Returns
         -------
-        Champion or None
-            None where no version serves yet, or the name is not that of a model here.
+        list of Serving
+            One an arm that has a version; empty where the name is not that of a model here.
 
         Raises
         ------
         BundleCorruptError
-            There is a pointer and it does not read.
+            A pointer is there and does not read.
 
         """
         folder = self._folder(model)
-        if folder is None:
-            return None
-        pointer = folder / "champion.json"
-        try:
-            return msgspec.json.decode(pointer.read_bytes(), type=Champion)
-        except FileNotFoundError:
-            return None
-        except msgspec.MsgspecError as error:
-            raise BundleCorruptError(str(pointer), f"is not a pointer ({error})") from error
+        pointers = [] if folder is None else [_read(folder, arm) for arm in ARMS]
+        return [pointer for pointer in pointers if pointer is not None]
 
     def find(self, model: str, version: str) -> Reference | None:
         """What a version was trained on.
@@ -93,10 +87,9 @@ class ReferenceShelf:
         folder = self._folder(model)
         if folder is None:
             return None
-        champion = self.champion(model)
-        homes = [folder / version] if _is_plain(version) else []
-        if champion is not None and champion.version == version:
-            homes.insert(0, folder / champion.path)
+        homes = [folder / serving.path for serving in self.serving(model) if serving.version == version]
+        if _is_plain(version):
+            homes.append(folder / version)
         for home in homes:
             if (home / REFERENCE).is_file():
                 return read_reference(home / REFERENCE)
@@ -106,6 +99,16 @@ class ReferenceShelf:
         """Folder of a model; None for a name that would lead elsewhere: anyone who may produce could send one."""
         folder = self._models_dir / model
         return folder if _is_plain(model) and folder.is_dir() else None
+
+
+def _read(folder: Path, arm: Arm) -> Serving | None:
+    pointer = folder / f"{arm}.json"
+    try:
+        return msgspec.json.decode(pointer.read_bytes(), type=Serving)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise BundleCorruptError(str(pointer), f"is not a pointer ({error})") from error
 
 
 def _is_plain(name: str) -> bool:

@@ -17,7 +17,7 @@ from features.nouns import ScoreRecord
 from features.settings import MonitorSettings
 from monitoring.model_watch import ModelWatch, Verdict
 from monitoring.reference import Reference
-from monitoring.reference_shelf import Champion
+from monitoring.reference_shelf import Serving
 from monitoring.sample_window import Row
 from monitoring.scores_topic import ScoreMessage
 
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 class References(Protocol):
     """Where references come from: `monitoring.reference_shelf.ReferenceShelf`, or a fake."""
 
-    def champion(self, model: str) -> Champion | None:
-        """The serving version of a model."""
+    def serving(self, model: str) -> list[Serving]:
+        """The versions that serve a model, as whichever arm."""
 
     def find(self, model: str, version: str) -> Reference | None:
         """What a version was trained on."""
@@ -209,10 +209,10 @@ class Watches:
 
     def _serves(self, model: str, version: str) -> bool:
         try:
-            champion = self._references.champion(model)
+            serving = self._references.serving(model)
         except BundleCorruptError:
             return True
-        return champion is not None and champion.version == version
+        return version in {each.version for each in serving}
 
     def _each(self, judge: Callable[[ModelWatch], Verdict | None]) -> Iterator[Judged]:
         for watch in self.open:

@@ -1,4 +1,4 @@
-"""The audit log of models published and entities forgotten.
+"""The audit log of models published, who serves as what, and entities forgotten.
 
 Append-only JSON lines, each bound to all before it by a hash chain.
 """
@@ -21,7 +21,7 @@ AUDIT_FILE = "audit.jsonl"
 
 FIRST = "0" * 64
 
-Event = Literal["publish", "promote", "forget"]
+Event = Literal["publish", "promote", "rollback", "retire", "route", "forget"]
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Publishing a bundle: registered whatever the gates say, champion only if they pass, each step in the audit log."""
+"""Publishing a bundle: registered whatever the gates say, serving only if they pass, each step in the audit log."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from features.bundle import Bundle
+from features.routing import CHAMPION, Arm
 from offline_training.audit import AuditLog, Event
 from offline_training.gates import Gate
-from offline_training.registry import CHAMPION, Published
+from offline_training.registry import Published
 
 BY_GATES = "gates"
 
@@ -24,13 +25,13 @@ class ModelRegistry(Protocol):
         """Register a new version."""
         ...
 
-    def promote(self, model: str, version: str, alias: str = CHAMPION) -> str | None:
-        """Point an alias at a version; returns the version that it pointed at before."""
+    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> str | None:
+        """Let a version serve as an arm; returns the version that did before."""
         ...
 
 
 class Release(NamedTuple):
-    """A registered version, and whether it serves."""
+    """A registered version, and whether it is to serve."""
 
     published: Published
     promoted: bool
@@ -45,8 +46,9 @@ def publish(
     params: Mapping[str, Any],
     gates: Sequence[Gate],
     at: datetime,
+    arm: Arm = CHAMPION,
 ) -> Release:
-    """Register the bundle; promote it if every gate passes."""
+    """Register the bundle; let it serve as an arm if every gate passes."""
     approved = all(gate.passed for gate in gates)
     manifest = bundle.manifest
 
@@ -66,6 +68,6 @@ def publish(
     verdicts = {gate.name: f"{gate.value:.6f} >= {gate.least:.6f} is {gate.passed}" for gate in gates}
     log("publish", published.version, plan_hash=manifest.plan_hash, run_id=published.run_id, **verdicts)
     if approved:
-        before = registry.promote(manifest.model, published.version)
-        log("promote", published.version, alias=CHAMPION, before=before or "")
+        before = registry.promote(manifest.model, published.version, arm)
+        log("promote", published.version, arm=arm, before=before or "")
     return Release(published, approved)

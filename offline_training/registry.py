@@ -10,15 +10,21 @@ from typing import Any
 import msgspec
 
 from features.bundle import Bundle, Manifest
-from features.errors import RegistryUnavailableError
+from features.errors import CorruptError, RegistryUnavailableError, RequestError
 from features.mlflow_client import open_client
+from features.routing import ARMS, CHALLENGER, CHAMPION, ROUTING_TAG, SHADOW, Arm, Routing
 
-CHAMPION = "champion"
+KEPT_CHAMPIONS = 20
+"""So many steps can a model be rolled back."""
+
 BUNDLE_FOLDER = "bundle"
 PLOTS_FOLDER = "plots"
 
-_APPROVED = "approved"
-_REJECTED = "rejected"
+APPROVED = "approved"
+REJECTED = "rejected"
+
+_CHAMPIONS_TAG = "champions"
+"""The tag of a registered model that names its champions so far, the newest last."""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +45,26 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     approval: str
     roc_auc: float | None
     created_us: int
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Who serves a model as what: the version of each arm that has one, the routing, and the champions so far."""
+
+    model: str
+    arms: dict[Arm, str]
+    routing: Routing
+    champions: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        for arm, version in self.arms.items():
+            yield f"{self.model} {version:>3} serves as {arm}{self._share(arm)}"
+
+    def _share(self, arm: Arm) -> str:
+        shares = {CHALLENGER: self.routing.challenger, SHADOW: self.routing.shadow}
+        if CHALLENGER in self.arms:
+            shares[CHAMPION] = 1 - self.routing.challenger
+        return f", {shares[arm]:.4g} of all by {', '.join(self.routing.by) or 'entity'}" if arm in shares else ""
 
 
 class Registry:
@@ -77,12 +103,60 @@ class Registry:
             )
             return Published(version=str(version.version), run_id=run_id)
 
-    def promote(self, model: str, version: str, alias: str = CHAMPION) -> str | None:
-        """Point an alias at a version; returns the version that it pointed at before."""
+    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> str | None:
+        """Let a version serve as an arm; returns the version that did before."""
         with self._client() as client:
-            before = client.get_registered_model(model).aliases.get(alias)
-            client.set_registered_model_alias(model, alias, version)
-            return None if before is None else str(before)
+            standing = _standing(client.get_registered_model(model))
+            client.set_registered_model_alias(model, arm, version)
+            if arm == CHAMPION:
+                self._remember(client, model, (*standing.champions, version))
+            return standing.arms.get(arm)
+
+    def roll_back(self, model: str, champions: tuple[str, ...]) -> None:
+        """Let the last of these serve again, and forget whatever came after it."""
+        with self._client() as client:
+            client.set_registered_model_alias(model, CHAMPION, champions[-1])
+            self._remember(client, model, champions)
+
+    def retire(self, model: str, arm: Arm) -> None:
+        """Leave an arm without a version."""
+        with self._client() as client:
+            client.delete_registered_model_alias(model, arm)
+
+    def route(self, model: str, routing: Routing) -> None:
+        """Share out a model's requests anew."""
+        with self._client() as client:
+            client.set_registered_model_tag(model, ROUTING_TAG, msgspec.json.encode(routing).decode())
+
+    def approve(self, model: str, version: str, *, by: str) -> None:
+        """Write down that somebody approves a version."""
+        with self._client() as client:
+            client.set_model_version_tag(model, version, "approval", APPROVED)
+            client.set_model_version_tag(model, version, "approved_by", by)
+
+    def standing(self, model: str) -> Standing:
+        """Who serves a model as what; RequestError where there is no such model."""
+        with self._client() as client:
+            if not client.search_registered_models(f"name = '{model}'"):
+                raise RequestError("MODEL", f"{model!r} is not in the registry", "train it first: millstream train")
+            return _standing(client.get_registered_model(model))
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        """One version of a model; RequestError where there is none of that number."""
+        with self._client() as client:
+            found = client.search_model_versions(f"name = '{model}'")
+            for each in found:
+                if str(each.version) == version:
+                    aliases = client.get_registered_model(model).aliases
+                    return _listed(each, models_aliases=aliases, metrics=self._metrics(client, each.run_id))
+        there = ", ".join(sorted((str(each.version) for each in found), key=int)) or "none"
+        raise RequestError("VERSION", f"{model} has no version {version!r}", f"there are {there}")
+
+    def standings(self, project: str) -> list[Standing]:
+        """Who serves as what, of all models of a project."""
+        with self._client() as client:
+            models = [m for m in client.search_registered_models() if m.tags.get("project") == project]
+            return [_standing(client.get_registered_model(name)) for name in sorted(str(m.name) for m in models)]
 
     def list_models(self, project: str) -> list[ModelVersion]:
         """Every version of the project's models, newest first within a model."""
@@ -108,6 +182,11 @@ class Registry:
             raise RegistryUnavailableError(f"registry {self.uri}", str(error).splitlines()[0]) from error
 
     @staticmethod
+    def _remember(client: Any, model: str, champions: tuple[str, ...]) -> None:
+        kept = champions[-KEPT_CHAMPIONS:]
+        client.set_registered_model_tag(model, _CHAMPIONS_TAG, msgspec.json.encode(kept).decode())
+
+    @staticmethod
     def _experiment(client: Any, project: str) -> str:
         found = client.get_experiment_by_name(project)
         return str(found.experiment_id if found is not None else client.create_experiment(project))
@@ -122,12 +201,24 @@ class Registry:
         return dict(client.get_run(run_id).data.metrics) if run_id else {}
 
 
+def _standing(found: Any) -> Standing:
+    """What a registered model's aliases and tags say."""
+    name, aliases, tags = str(found.name), found.aliases, found.tags
+    try:
+        routing = msgspec.json.decode(tags[ROUTING_TAG], type=Routing) if ROUTING_TAG in tags else Routing()
+        champions = msgspec.json.decode(tags.get(_CHAMPIONS_TAG, "[]"), type=tuple[str, ...])
+    except msgspec.MsgspecError as error:
+        raise CorruptError(f"registered model {name}", f"has tags that do not read ({error})") from error
+    arms = {arm: str(aliases[arm]) for arm in ARMS if arm in aliases}
+    return Standing(model=name, arms=arms, routing=routing, champions=champions)
+
+
 def _version_tags(bundle: Bundle, *, approved: bool, approved_by: str) -> dict[str, str]:
     manifest = bundle.manifest
     return {
         "digest": bundle.digest,
         "plan_hash": manifest.plan_hash,
-        "approval": _APPROVED if approved else _REJECTED,
+        "approval": APPROVED if approved else REJECTED,
         "approved_by": approved_by,
         **{f"view_hash.{view}": digest for view, digest in manifest.view_hashes.items()},
     }

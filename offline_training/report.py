@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from features.nouns import Knowledge
+from features.routing import Arm
 from offline_training.evaluation import Evaluation
 from offline_training.gates import Gate
 
@@ -26,6 +27,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     plan_hash: str
     knowledge: Knowledge
     promoted: bool
+    arm: Arm
     rows: int
     positives: int
     first_at: datetime
@@ -70,7 +72,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self) -> list[str]:
         """The same for a reader."""
         failed = [gate for gate in self.gates if not gate.passed]
-        verdict = "published as champion" if self.promoted else "registered, not promoted"
+        verdict = f"published as {self.arm}" if self.promoted else "registered, not promoted"
         return [
             f"{self.model} version {self.version}: {verdict}",
             f"  trained on {self.rows:,} observations{' as known' if self.knowledge == 'as_known' else ''} from "

@@ -18,6 +18,7 @@ from features.domain import Domain
 from features.model_file import ModelSpec
 from features.nouns import Engine, Knowledge
 from features.plan import Plan
+from features.routing import CHAMPION, Arm
 from features.settings import Settings
 from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.bundle_writer import code_version, instant, write_bundle
@@ -51,11 +52,12 @@ def train(
     model: str | None = None,
     knowledge: Knowledge = "as_true",
     engine: Engine = "local",
+    arm: Arm = CHAMPION,
     registry_uri: str | None = None,
     say: Say = lambda _: None,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
 ) -> TrainingReport:
-    """Train a model of the domain (None: its only one), register it, and make it champion if its gates pass."""
+    """Train a model of the domain (None: its only one), register it, and let it serve as an arm if its gates pass."""
     name, spec = domain.model(model)
     state_dir = settings.state_dir(plan.project)
     laps = _Laps()
@@ -82,9 +84,10 @@ def train(
             params=_params(spec, data, fitted),
             gates=fitted.gates,
             at=at,
+            arm=arm,
         )
         laps.lap("registry")
-    return _report(spec, data, fitted, bundle, release, laps.seconds)
+    return _report(arm, spec, data, fitted, bundle, release, laps.seconds)
 
 
 def _draw(folder: Path, data: Dataset, fitted: Fitted) -> None:
@@ -109,7 +112,13 @@ def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]
 
 
 def _report(
-    spec: ModelSpec, data: Dataset, fitted: Fitted, bundle: Bundle, release: Release, seconds: Mapping[str, float]
+    arm: Arm,
+    spec: ModelSpec,
+    data: Dataset,
+    fitted: Fitted,
+    bundle: Bundle,
+    release: Release,
+    seconds: Mapping[str, float],
 ) -> TrainingReport:
     earlier = fitted.split.earlier
     manifest = bundle.manifest
@@ -121,6 +130,7 @@ def _report(
         plan_hash=manifest.plan_hash,
         knowledge=data.knowledge,
         promoted=release.promoted,
+        arm=arm,
         rows=len(earlier),
         positives=int(data.labels[earlier].sum()),
         first_at=instant(data.at_us[earlier].min()),

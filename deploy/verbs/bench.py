@@ -1,4 +1,4 @@
-"""The benches: bench stream, score, overload, backfill, aggregates, store, hot-keys and faults."""
+"""The benches: bench stream, score, swaps, overload, backfill, aggregates, store, hot-keys and faults."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import typer
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-WHAT = Annotated[str, typer.Argument(help="stream, score, overload, backfill, aggregates, store, hot-keys or faults.")]
+BENCHES = ("stream", "score", "swaps", "overload", "backfill", "aggregates", "store", "hot-keys", "faults")
+WHAT = Annotated[str, typer.Argument(help=f"{', '.join(BENCHES[:-1])} or {BENCHES[-1]}.")]
 SEED = Annotated[int | None, typer.Option("--seed", help="faults: which events and faults, and in which order.")]
 MINUTES = Annotated[float | None, typer.Option("--minutes", help="faults: how long; thirty hold a hundred faults.")]
 PEERS = Annotated[bool, typer.Option("--peers", help="stream: against other frameworks, on Apache Kafka and Redis.")]
-BENCHES = ("stream", "score", "overload", "backfill", "aggregates", "store", "hot-keys", "faults")
 TAKES = {"peers": "stream", "seed": "faults", "minutes": "faults"}
 """Which bench an option belongs to."""
 

@@ -20,7 +20,8 @@ from features import errors
 
 VERBS = [
     *("up", "down", "status", "doctor", "demo", "init", "apply", "adopt", "replay", "worker", "scorer", "train"),
-    *("models", "score", "features", "backfill", "rollout", "verify", "dead-letters", "forget", "monitor", "bench"),
+    *("models", "promote", "rollback", "score", "features", "backfill", "rollout", "verify", "dead-letters", "forget"),
+    *("monitor", "bench"),
 ]
 HEAVY = ("feast", "mlflow", "numpy", "pandas", "pyarrow", "grpc", "confluent_kafka", "msgspec", "pydantic", "structlog")
 

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from deploy.births import make_births
-from deploy.champions import read_champions
 from deploy.only_one import only_one
 from deploy.prepare import fed_topics
 from deploy.roll_out import RolledOut, RollOut
 from deploy.running_stack import RunningStack
+from deploy.served_models import read_served
 from deploy.servers import ValkeyServer
 from features.bootstrap import birth_of
 from features.errors import BirthMissingError, UnavailableError
@@ -89,7 +89,7 @@ def test_it_is_said_who_keeps_a_plan(tmp_path: Path) -> None:
         plan=PLAN,
         previous="0ld",
         served=["spend"],
-        kept={"0ld": read_champions(tmp_path)},
+        kept={"0ld": read_served(tmp_path)},
         withdrawn=["spend b1"],
         swept_fields=1_200,
     )

@@ -45,12 +45,13 @@ from features.plan import (
     SourcePlan,
     ViewPlan,
 )
+from features.routing import CHAMPION, Arm, Routing
 from features.settings import ScorerSettings
 from features.shapley import LinearTables, write_explanation
 from features.store import Birth, StateWrite, Store, StoreReader
 from features.vector import MissingPolicy
 from grpc_api.metrics import ScorerMetrics
-from grpc_api.pointer import Pointer, pointer_file, write_pointer
+from grpc_api.pointer import Pointer, pointer_file, routing_file, write_pointer, write_routing
 from grpc_api.score_record import encode_record
 from grpc_api.scoring import Scored
 from grpc_api.served_model import Declarations
@@ -256,17 +257,22 @@ def run_onnx(path: Path, rows: np.ndarray, n_outputs: int = 1) -> np.ndarray:
     return RawScorer(path, rows.shape[1], n_outputs).raw_scores(rows)
 
 
-def publish(models: Path, version: str, **bundle: Any) -> Bundle:
+def publish(models: Path, version: str, arm: Arm = CHAMPION, **bundle: Any) -> Bundle:
     """Write a bundle and point at it, as model sync does."""
     model = bundle.get("model", "buys")
     written = write_bundle(models / model / version, **bundle)
-    point_at(models, model, version, written.digest)
+    point_at(models, model, version, written.digest, arm)
     return written
 
 
-def point_at(models: Path, model: str, version: str, digest: str) -> None:
-    """Write the pointer of a model."""
-    write_pointer(pointer_file(models, model), Pointer(model=model, version=version, path=version, digest=digest))
+def point_at(models: Path, model: str, version: str, digest: str, arm: Arm = CHAMPION) -> None:
+    """Write the pointer of one arm of a model."""
+    write_pointer(pointer_file(models, model, arm), Pointer(model=model, version=version, path=version, digest=digest))
+
+
+def route(models: Path, routing: Routing, model: str = "buys") -> None:
+    """Share out the requests for a model."""
+    write_routing(routing_file(models, model), routing)
 
 
 class Shop:

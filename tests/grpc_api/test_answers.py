@@ -49,7 +49,7 @@ def test_an_answer_says_what_was_scored(
     classes: list[tuple[float, float]],
     supplied: bool,
 ) -> None:
-    """Alone, as a row of a batch, and in a stream."""
+    """Alone, as a row of a batch, where it names who gave it if that is another than the batch's, and in a stream."""
     expected = pb.ScoreResponse(score=score, raw_score=raw_score, decision=decision, request_id=request_id)
     set_timestamp(expected.as_of, as_of_us)
     if newest_us is not None and not supplied:
@@ -68,11 +68,13 @@ def test_an_answer_says_what_was_scored(
         raw_scores=[raw for _, raw in classes] or [raw_score],
         prediction=Prediction(raw_score, score, decision, tuple(own for own, _ in classes)),
     )
-    rows = pb.ScoreBatchResponse.FromString(answers.batch_rows([scored, scored])).rows
-    assert [row.answer for row in rows] == [expected, expected]
+    other = scored._replace(model=model_named("other arm", len(classes)))
+    rows = pb.ScoreBatchResponse.FromString(answers.batch_rows([scored, other, scored], scored.model)).rows
+    assert [row.answer.model for row in rows] == ["", "other arm", ""]
+    assert [rows[0].answer, rows[2].answer] == [expected, expected]
     expected.model = "buys"
     assert pb.ScoreResponse.FromString(answers.whole_answer(scored)) == expected
-    assert pb.RowResult.FromString(answers.stream_result(scored)) == pb.RowResult(answer=expected)
+    assert pb.RowResult.FromString(answers.row_result(scored)) == pb.RowResult(answer=expected)
 
 
 def model_named(name: str, n_classes: int) -> ServedModel:
@@ -85,5 +87,5 @@ def model_named(name: str, n_classes: int) -> ServedModel:
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError()])
 def test_a_row_without_a_score_says_why(error: Exception) -> None:
     """As its call would have."""
-    (row,) = pb.ScoreBatchResponse.FromString(answers.batch_rows([error])).rows
+    (row,) = pb.ScoreBatchResponse.FromString(answers.batch_rows([error], model_named("buys", 0))).rows
     assert (row.error.code, row.error.message) == (13, "the server failed; its log has the detail")

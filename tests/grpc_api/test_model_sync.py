@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from deploy.servers import MlflowServer
 from features.errors import RegistryUnavailableError
 from features.plan import Plan
-from grpc_api.mlflow_registry import MlflowRegistry, Registered
+from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
+from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
 from grpc_api.model_sync import RETRY_S, ModelSync
-from grpc_api.pointer import pointer_file, read_pointer
+from grpc_api.pointer import pointer_file, read_pointer, read_routing, routing_file
 from grpc_api.sync_status import STATUS_FILE, SyncCollector, SyncStatus, read_status
 from tests.grpc_api.shop import DECLARATIONS, PLAN, open_shop, write_bundle
 from tests.waiting import wait_until
@@ -29,20 +30,21 @@ class FolderRegistry:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.down = False
-        self.named: Registered | None = None
+        self.arms: dict[Arm, Registered] = {}
+        self.routing = ""
         self.downloads = 0
 
-    def register(self, version: str, digest: str | None = None, **bundle: Any) -> Path:
-        """Add a version and make it champion."""
+    def register(self, version: str, digest: str | None = None, arm: Arm = CHAMPION, **bundle: Any) -> Path:
+        """Add a version and let it serve as an arm."""
         written = write_bundle(self.folder / version, **bundle)
-        self.named = Registered(version, written.digest if digest is None else digest)
+        self.arms[arm] = Registered(version, written.digest if digest is None else digest)
         return written.path
 
-    def champion(self, model: str) -> Registered | None:
+    def look(self, model: str) -> Listing | None:
         """See `Registry`."""
         if self.down:
             raise DOWN
-        return self.named
+        return Listing(dict(self.arms), self.routing)
 
     def download(self, model: str, version: str, folder: Path) -> Path:
         """See `Registry`."""
@@ -69,8 +71,17 @@ class Bench:
 
     @property
     def version(self) -> str | None:
-        """What the pointer says."""
-        pointer = read_pointer(pointer_file(self.models, "buys"))
+        """What the champion's pointer says."""
+        return self.version_of(CHAMPION)
+
+    @property
+    def routing(self) -> Routing | None:
+        """What the scorers follow."""
+        return read_routing(routing_file(self.models, "buys"))
+
+    def version_of(self, arm: Arm) -> str | None:
+        """What an arm's pointer says."""
+        pointer = read_pointer(pointer_file(self.models, "buys", arm))
         return None if pointer is None else pointer.version
 
     @property
@@ -176,11 +187,11 @@ def test_a_registry_that_is_down_changes_nothing(bench: Bench) -> None:
 def test_a_rollback_needs_no_second_download(bench: Bench) -> None:
     """Unless the copy that is here no longer proves itself."""
     bench.registry.register("1")
-    first = bench.registry.named
+    first = bench.registry.arms[CHAMPION]
     bench.sync.look()
     bench.registry.register("2", bias=1.0)
     bench.sync.look()
-    bench.registry.named = first
+    bench.registry.arms[CHAMPION] = first
     bench.sync.look()
 
     assert (bench.version, bench.registry.downloads) == ("1", 2)
@@ -200,6 +211,50 @@ def test_a_registry_made_anew_is_followed(bench: Bench, tmp_path: Path) -> None:
     assert after is not None
     assert (before.version, after.version) == ("1", "1")
     assert before.path != after.path
+
+
+def test_each_arm_follows_its_alias(bench: Bench) -> None:
+    """One that is bad is refused alone; one whose alias goes has no pointer any more; a champion stays."""
+    bench.registry.register("1")
+    bench.registry.register("2", arm=CHALLENGER, bias=1.0)
+    bench.registry.register("3", arm=SHADOW, golden_error=1e-9)
+    bench.sync.look()
+    assert [bench.version_of(arm) for arm in (CHAMPION, CHALLENGER, SHADOW)] == ["1", "2", None]
+    bench.registry.arms.clear()
+    bench.sync.look()
+    assert [bench.version_of(arm) for arm in (CHAMPION, CHALLENGER, SHADOW)] == ["1", None, None]
+    assert bench.status is not None
+    assert bench.status.refused == 1
+
+
+def test_a_challenger_that_is_promoted_is_downloaded_once(bench: Bench) -> None:
+    """Its bundle is here, and proves itself again."""
+    bench.registry.register("1")
+    bench.registry.register("2", arm=CHALLENGER, bias=1.0)
+    bench.sync.look()
+    bench.registry.arms = {CHAMPION: bench.registry.arms[CHALLENGER]}
+    bench.sync.look()
+
+    assert [bench.version_of(arm) for arm in (CHAMPION, CHALLENGER)] == ["2", None]
+    assert bench.registry.downloads == 2
+
+
+def test_routing_is_handed_on(bench: Bench) -> None:
+    """What cannot be understood is refused once, and changes nothing."""
+    bench.registry.register("1")
+    bench.sync.look()
+    assert bench.routing is None
+    bench.registry.routing = '{"challenger":0.25,"salt":"s"}'
+    bench.sync.look()
+    for unknown in ('{"challenger":25}', "20%", '{"champion":1}'):
+        bench.registry.routing = unknown
+        bench.sync.look()
+        bench.sync.look()
+
+    assert bench.routing == Routing(challenger=0.25, salt="s")
+    assert bench.status is not None
+    assert bench.status.refused == 3
+    assert "champion" in bench.status.last_refusal
 
 
 def test_the_scorer_tells_what_sync_refused(bench: Bench) -> None:
@@ -240,8 +295,8 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
     from mlflow import MlflowClient
 
     bundle = write_bundle(tmp_path / "bundle", model="grpc_api_sync")
-    registry = MlflowRegistry(mlflow_server.uri, alias="champion")
-    assert registry.champion("grpc_api_sync") is None
+    registry = MlflowRegistry(mlflow_server.uri)
+    assert registry.look("grpc_api_sync") is None
     mlflow = MlflowClient(mlflow_server.uri, mlflow_server.uri)
     run = mlflow.create_run(mlflow.create_experiment("grpc_api_sync"))
     mlflow.log_artifacts(run.info.run_id, str(bundle.path), "bundle")
@@ -249,8 +304,9 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
     mlflow.create_model_version(
         "grpc_api_sync", f"{run.info.artifact_uri}/bundle", run.info.run_id, tags={"digest": bundle.digest}
     )
-    assert registry.champion("grpc_api_sync") is None
+    assert registry.look("grpc_api_sync") == Listing({})
     mlflow.set_registered_model_alias("grpc_api_sync", "champion", "1")
+    mlflow.set_registered_model_tag("grpc_api_sync", "routing", '{"shadow":0.5}')
     sync = ModelSync(
         registry=registry, models=["grpc_api_sync"], folder=tmp_path / "models", declared=lambda: (DECLARATIONS,)
     )
@@ -259,12 +315,13 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
     pointer = read_pointer(pointer_file(tmp_path / "models", "grpc_api_sync"))
     assert pointer is not None
     assert (pointer.version, pointer.digest) == ("1", bundle.digest)
+    assert read_routing(routing_file(tmp_path / "models", "grpc_api_sync")) == Routing(shadow=0.5)
 
 
 @pytest.mark.slow
 def test_a_registry_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     """In seconds, not minutes."""
-    registry = MlflowRegistry("http://127.0.0.1:1", alias="champion")
+    registry = MlflowRegistry("http://127.0.0.1:1")
 
     with pytest.raises(RegistryUnavailableError, match="registry http"):
-        registry.champion("buys")
+        registry.look("buys")

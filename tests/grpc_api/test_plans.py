@@ -11,6 +11,7 @@ import msgspec
 from features.memory_store import MemoryStore
 from features.plan import Plan
 from features.plan_shelf import InForce, put_in_force, put_on_shelf
+from features.routing import CHAMPION
 from features.store import Birth
 from grpc_api.plans import PlanFollower
 from grpc_api.served_model import Declarations
@@ -45,8 +46,8 @@ def test_a_new_model_waits_for_its_views_and_the_old_one_serves_on(tmp_path: Pat
         wait_until(lambda: shop.scorer.core._models.served, what="the first model")
         certify(shop.store, NEW_PLAN, serving=False)
         publish(tmp_path, "2", plan=NEW_PLAN, weights=[1.0, 0.0, 0.0])
-        waits = shop.scorer.inner._follower._held
-        wait_until(lambda: "buys" in waits, what="the new model to wait")
+        waits = shop.scorer.inner._follower._followed["buys"]._held
+        wait_until(lambda: CHAMPION in waits, what="the new model to wait")
         answer = client.score({"buyer": "ann"})
         assert (answer.version, answer.view_hashes) == ("1", {"spend": SPEND.hash})
 

@@ -71,9 +71,7 @@ def test_each_version_has_its_own_reference(tmp_path: Path) -> None:
     shelf = ReferenceShelf(tmp_path)
     found = [shelf.find(MODEL, version) for version in ("1", "2", "3")]
     assert [reference and len(reference.rows) for reference in found] == [100, 200, None]
-    champion = shelf.champion(MODEL)
-    assert champion is not None
-    assert champion.version == "2"
+    assert [serving.version for serving in shelf.serving(MODEL)] == ["2"]
 
 
 def test_the_pointer_says_where_the_champion_is(tmp_path: Path) -> None:
@@ -90,7 +88,7 @@ def test_a_pointer_that_does_not_read_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / MODEL).mkdir()
     (tmp_path / MODEL / "champion.json").write_text("{")
     with pytest.raises(BundleCorruptError, match="not a pointer"):
-        ReferenceShelf(tmp_path).champion(MODEL)
+        ReferenceShelf(tmp_path).serving(MODEL)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "../churn", "/etc", "nothing"])
@@ -99,5 +97,5 @@ def test_names_that_lead_elsewhere_find_nothing(tmp_path: Path, name: str) -> No
     write_bundle(tmp_path / "models", draw(np.random.default_rng(0), 100))
     write_bundle(tmp_path, draw(np.random.default_rng(0), 100))
     shelf = ReferenceShelf(tmp_path / "models")
-    assert (shelf.find(name, "1"), shelf.champion(name)) == (None, None)
+    assert (shelf.find(name, "1"), shelf.serving(name)) == (None, [])
     assert shelf.find(MODEL, f"../../{MODEL}/1") is None

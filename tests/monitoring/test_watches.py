@@ -11,7 +11,7 @@ from features.clock import FrozenClock
 from features.errors import BundleCorruptError
 from features.settings import MonitorSettings
 from monitoring.reference import Reference
-from monitoring.reference_shelf import Champion
+from monitoring.reference_shelf import Serving
 from monitoring.scores_topic import ScoreMessage
 from monitoring.watches import RETIRE_US, RETRY_US, Watches
 from tests.monitoring.scores import MODEL, NAMES, draw, messages, record
@@ -22,13 +22,13 @@ class Bookcase:
 
     def __init__(self) -> None:
         self.by_version: dict[str, Reference] = {}
-        self.serving = "1"
+        self.served = "1"
         self.corrupt = False
         self.asked = 0
 
-    def champion(self, model: str) -> Champion | None:
+    def serving(self, model: str) -> list[Serving]:
         """The version that a test lets serve."""
-        return Champion(self.serving, self.serving, "d")
+        return [Serving(self.served, self.served, "d")]
 
     def find(self, model: str, version: str) -> Reference | None:
         """What a test put there."""
@@ -145,7 +145,7 @@ def test_a_replaced_version_is_retired_once_it_is_quiet(
     """The champion stays however quiet, and a version that is still heard of stays too."""
     for version in ("1", "2"):
         list(watches.take(messages(draw(rng, 5), version=version)))
-    bookcase.serving = "2"
+    bookcase.served = "2"
     assert watches.retire() == []
     clock.at_us += RETIRE_US + 1
     assert [watch.version for watch in watches.retire()] == ["1"]

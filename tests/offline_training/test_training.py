@@ -19,9 +19,10 @@ from features.bundle import EXPLAIN, MODEL, MODEL_CARD, REFERENCE, Bundle, read_
 from features.clock import FrozenClock
 from features.errors import DomainError, RegistryUnavailableError
 from features.golden import first_difference, read_golden
+from features.routing import CHAMPION
 from features.shapley import open_explainer
 from features.sigmoid import sigmoid_many
-from grpc_api.mlflow_registry import MlflowRegistry
+from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
 from offline_training.audit import AuditLog
 from offline_training.proof import open_session, raw_scores
 from offline_training.registry import Registry
@@ -55,14 +56,14 @@ def trained(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactor
     report = _train(small, mlflow_server.uri)
     download = folder / "download"
     download.mkdir()
-    path = MlflowRegistry(mlflow_server.uri, alias="champion").download(report.model, report.version, download)
+    path = MlflowRegistry(mlflow_server.uri).download(report.model, report.version, download)
     return Trained(small, mlflow_server.uri, report, read_bundle(path))
 
 
 def test_a_model_that_passes_its_gates_becomes_champion(trained: Trained) -> None:
     """The registry's alias names the new version, whose tags say what it is and who approved it."""
-    found = MlflowRegistry(trained.uri, alias="champion").champion("standstill")
-    assert found == (trained.report.version, trained.bundle.digest)
+    found = MlflowRegistry(trained.uri).look("standstill")
+    assert found == Listing({CHAMPION: Registered(trained.report.version, trained.bundle.digest)})
     assert trained.report.promoted
     (listed,) = [v for v in Registry(trained.uri).list_models("machines") if v.version == trained.report.version]
     assert (listed.model, listed.aliases, listed.approval) == ("standstill", ("champion",), "approved")
@@ -152,7 +153,7 @@ def test_its_events_are_in_the_audit_log(trained: Trained) -> None:
     publish, promote = AuditLog(trained.small.settings.state_dir("machines") / AUDIT_FILE).read()
     assert [publish.event, promote.event] == ["publish", "promote"]
     assert publish.digest == promote.digest == trained.bundle.digest
-    assert promote.detail["alias"] == "champion"
+    assert promote.detail["arm"] == "champion"
     assert "against_single_feature" in publish.detail
 
 
@@ -170,7 +171,7 @@ def test_its_summary_has_the_demos_keys(trained: Trained) -> None:
 def test_the_same_lake_trains_the_same_model(trained: Trained, tmp_path: Path) -> None:
     """A second training on equal data gives the same bytes of model, golden rows and covers, as a new version."""
     again = _train(small_domain(tmp_path), trained.uri)
-    path = MlflowRegistry(trained.uri, alias="champion").download(again.model, again.version, tmp_path)
+    path = MlflowRegistry(trained.uri).download(again.model, again.version, tmp_path)
     theirs, ours = read_bundle(path).manifest.files, trained.bundle.manifest.files
     assert again.version != trained.report.version
     assert theirs == ours
@@ -179,11 +180,11 @@ def test_the_same_lake_trains_the_same_model(trained: Trained, tmp_path: Path) -
 def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: MlflowServer, tmp_path: Path) -> None:
     """It is registered as rejected, the champion stays, and the report says which gate failed."""
     registry = Registry(mlflow_server.uri)
-    before = MlflowRegistry(mlflow_server.uri, alias="champion").champion("standstill")
+    before = MlflowRegistry(mlflow_server.uri).look("standstill")
     small = small_domain(tmp_path, gates={"max_below_logistic": 0.5, "min_above_baseline": 0.9})
     report = _train(small, mlflow_server.uri)
     assert not report.promoted
-    assert MlflowRegistry(mlflow_server.uri, alias="champion").champion("standstill") == before
+    assert MlflowRegistry(mlflow_server.uri).look("standstill") == before
     newest = registry.list_models("machines")[0]
     assert (newest.version, newest.aliases, newest.approval) == (report.version, (), "rejected")
     assert [entry.event for entry in AuditLog(small.settings.state_dir("machines") / AUDIT_FILE).read()] == ["publish"]
@@ -246,7 +247,7 @@ def test_what_was_left_out_for_dropped_records_is_told(mlflow_server: MlflowServ
     small = windowed_domain(tmp_path)
     drop_oldest(small)
     report = _train(small, mlflow_server.uri)
-    path = MlflowRegistry(mlflow_server.uri, alias="champion").download(report.model, report.version, tmp_path)
+    path = MlflowRegistry(mlflow_server.uri).download(report.model, report.version, tmp_path)
     assert report.cut_off_rows > 0
     assert f"  {report.cut_off_rows} observations left out: they look back on records" in "\n".join(report.lines())
     card = read_bundle(path).file(MODEL_CARD).read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.champions import needed_plans, read_champions
+from deploy.served_models import needed_plans, read_served
 from features.errors import BundleCorruptError
 from features.plan_shelf import put_on_shelf
 from grpc_api.pointer import models_dir
@@ -47,7 +47,7 @@ def test_once_its_successor_is_champion_a_plan_is_needed_no_more(state_dir: Path
     assert needed_plans(state_dir, CHANGED.hash, [PLAN.hash]) != {}
     publish(models_dir(state_dir), "2", plan=CHANGED)
     assert needed_plans(state_dir, CHANGED.hash, [PLAN.hash]) == {}
-    assert [champion.version for champion in read_champions(state_dir)] == ["2"]
+    assert [champion.version for champion in read_served(state_dir)] == ["2"]
 
 
 def test_a_champion_that_cannot_be_read_is_not_taken_for_none(state_dir: Path) -> None:

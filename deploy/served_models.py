@@ -9,13 +9,15 @@ from typing import NamedTuple
 from features.bundle import Manifest, read_bundle
 from features.errors import PlanMismatchError
 from features.plan_shelf import compiled_at, shelved_plan
-from grpc_api.pointer import POINTER, models_dir, read_pointer
+from features.routing import Arm
+from grpc_api.pointer import models_dir, pointer_files, read_pointer
 
 
-class Champion(NamedTuple):
-    """A model that scorers of this state folder serve."""
+class Served(NamedTuple):
+    """A version of a model that scorers of this state folder serve, and as which arm."""
 
     model: str
+    arm: Arm
     version: str
     manifest: Manifest
 
@@ -29,24 +31,24 @@ class Champion(NamedTuple):
         return True
 
 
-def read_champions(state_dir: Path) -> list[Champion]:
+def read_served(state_dir: Path) -> list[Served]:
     """The models that model sync points at; BundleCorruptError when one cannot be read."""
-    champions = []
-    for file in sorted(models_dir(state_dir).glob(f"*/{POINTER}")):
+    served = []
+    for arm, file in pointer_files(models_dir(state_dir)):
         pointer = read_pointer(file)
         if pointer is not None:
             manifest = read_bundle(pointer.bundle_path(file)).manifest
-            champions.append(Champion(pointer.model, pointer.version, manifest))
-    return champions
+            served.append(Served(pointer.model, arm, pointer.version, manifest))
+    return served
 
 
-def needed_plans(state_dir: Path, serving: str, others: Sequence[str]) -> dict[str, list[Champion]]:
-    """Which of the other plans are needed, and by whom: champions that the serving plan does not fit."""
-    needed: dict[str, list[Champion]] = {}
-    for champion in read_champions(state_dir):
+def needed_plans(state_dir: Path, serving: str, others: Sequence[str]) -> dict[str, list[Served]]:
+    """Which of the other plans are needed, and by whom: what serves, as whichever arm, and does not fit this plan."""
+    needed: dict[str, list[Served]] = {}
+    for served in read_served(state_dir):
         for plan_hash in (serving, *others):
-            if champion.fits(state_dir, plan_hash):
+            if served.fits(state_dir, plan_hash):
                 if plan_hash != serving:
-                    needed.setdefault(plan_hash, []).append(champion)
+                    needed.setdefault(plan_hash, []).append(served)
                 break
     return needed

@@ -1,0 +1,48 @@
+"""The figures of an arm are those of scikit-learn, and their intervals hold by routing keys."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from offline_training.comparison.quality import Outcomes, quality
+from offline_training.evaluation import evaluate
+
+
+def drawn(n_units: int, per_unit: int, seed: int = 5) -> Outcomes:
+    """Units that differ in their rate, scored by a part of it; scores have ties."""
+    rng = np.random.default_rng(seed)
+    chances = np.repeat(rng.beta(1, 4, n_units), per_unit)
+    labels = (rng.random(len(chances)) < chances).astype(float)
+    return Outcomes(labels, chances.round(2), np.repeat(np.arange(n_units), per_unit))
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    """Ties included."""
+    outcomes = drawn(400, 3)
+    found, expected = quality(outcomes, resamples=50), evaluate(outcomes.labels, outcomes.scores, 0.5)
+    assert found is not None
+    assert found.roc_auc is not None
+    assert found.roc_auc.value == pytest.approx(expected.roc_auc)
+    assert found.log_loss.value == pytest.approx(expected.log_loss)
+    assert found.brier.value == pytest.approx(expected.brier)
+    assert found.outcome_rate.value == pytest.approx(expected.positives / expected.rows)
+
+
+def test_observations_of_one_key_are_no_independent_ones() -> None:
+    """The same rows seen as one key each pretend to know more."""
+    outcomes = drawn(60, 20)
+    together, alone = quality(outcomes), quality(outcomes._replace(units=np.arange(len(outcomes.labels))))
+    assert together is not None
+    assert alone is not None
+    widths = [found.outcome_rate.high - found.outcome_rate.low for found in (together, alone)]
+    assert widths[0] > 1.3 * widths[1]
+
+
+def test_what_cannot_be_said_is_not() -> None:
+    """No outcome, no figures; all outcomes alike, no ranking."""
+    nothing = np.array([])
+    assert quality(Outcomes(nothing, nothing, nothing.astype(np.int64))) is None
+    alike = quality(Outcomes(np.zeros(9), np.linspace(0, 1, 9), np.arange(9)))
+    assert alike is not None
+    assert alike.roc_auc is None

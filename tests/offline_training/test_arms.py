@@ -1,0 +1,140 @@
+"""Who serves as what: promotion, rollback, retirement and routing, in a real registry and in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from deploy.servers import MlflowServer
+from features.errors import RequestError
+from features.routing import CHALLENGER, CHAMPION, SHADOW, Routing
+from offline_training.arms import Arms
+from offline_training.audit import AuditLog
+from offline_training.registry import Registry
+
+pytestmark = pytest.mark.servers
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Desk(NamedTuple):
+    """A model with four versions, the last of which its gates rejected."""
+
+    arms: Arms
+    registry: Registry
+    audit: AuditLog
+    model: str
+
+
+@pytest.fixture
+def desk(mlflow_server: MlflowServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A model of this test alone."""
+    from mlflow import MlflowClient
+
+    name = request.node.name[:60]
+    client: Any = MlflowClient(mlflow_server.uri, mlflow_server.uri)
+    client.create_registered_model(name, tags={"project": "arms"})
+    run = client.create_run("0")
+    for number in range(1, 5):
+        tags = {"digest": f"digest-{number}", "approval": "rejected" if number == 4 else "approved"}
+        client.create_model_version(name, run.info.artifact_uri, run.info.run_id, tags=tags)
+    registry, audit = Registry(mlflow_server.uri), AuditLog(tmp_path / "audit.jsonl")
+    yield Desk(Arms(registry, audit, project="arms", by="ann", at=AT), registry, audit, name)
+    client.delete_registered_model(name)
+
+
+def test_a_challenger_is_promoted_and_rolled_back(desk: Desk) -> None:
+    """The champion goes back step by step; each change is in the audit log, with who made it."""
+    for version in ("1", "2"):
+        desk.arms.promote(desk.model, version, CHAMPION)
+    desk.arms.promote(desk.model, "3", CHALLENGER)
+    desk.arms.route(desk.model, challenger=0.5)
+    standing = desk.arms.promote(desk.model, None, CHAMPION)
+    assert (standing.arms, standing.routing.challenger) == ({CHAMPION: "3"}, 0.0)
+    assert [desk.arms.roll_back(desk.model).arms[CHAMPION] for _ in range(2)] == ["2", "1"]
+    with pytest.raises(RequestError, match="had no champion before 1"):
+        desk.arms.roll_back(desk.model)
+    entries = desk.audit.read()
+    assert [entry.event for entry in entries] == [
+        "promote", "promote", "promote", "route", "promote", "retire", "rollback", "rollback"
+    ]  # fmt: skip
+    assert {entry.by for entry in entries} == {"ann"}
+    assert (entries[6].version, entries[6].digest, entries[6].detail["before"]) == ("2", "digest-2", "3")
+
+
+def test_after_a_rollback_the_next_one_goes_on_from_there(desk: Desk) -> None:
+    """What was left is forgotten; a version that was promoted again comes once for each time."""
+    for version in ("1", "2", "1", "3"):
+        desk.arms.promote(desk.model, version, CHAMPION)
+    assert [desk.arms.roll_back(desk.model).arms[CHAMPION] for _ in range(3)] == ["1", "2", "1"]
+
+
+def test_what_another_tool_made_champion_is_rolled_back_too(desk: Desk) -> None:
+    """To the last that was promoted here."""
+    from mlflow import MlflowClient
+
+    desk.arms.promote(desk.model, "1", CHAMPION)
+    MlflowClient(desk.registry.uri, desk.registry.uri).set_registered_model_alias(desk.model, CHAMPION, "2")
+    assert desk.arms.roll_back(desk.model).arms == {CHAMPION: "1"}
+
+
+def test_a_rejected_version_is_promoted_only_with_an_approver(desk: Desk) -> None:
+    """A shadow decides nothing, so any version may be one."""
+    for arm in (CHAMPION, CHALLENGER):
+        with pytest.raises(RequestError, match="rejected by its gates"):
+            desk.arms.promote(desk.model, "4", arm)
+    assert desk.arms.promote(desk.model, "4", SHADOW).arms == {SHADOW: "4"}
+    assert desk.arms.promote(desk.model, "4", CHAMPION, approve=True).arms == {CHAMPION: "4"}
+    assert desk.registry.version(desk.model, "4").approval == "approved"
+
+
+def test_routing_keeps_its_salt_until_it_is_to_be_dealt_anew(desk: Desk) -> None:
+    """A share moves alone; another kind of key, or `reshuffle`, takes another salt."""
+    first = desk.arms.route(desk.model, challenger=0.1).routing
+    more = desk.arms.route(desk.model, challenger=0.2, shadow=0.5).routing
+    assert first.salt
+    assert more == Routing(challenger=0.2, shadow=0.5, salt=first.salt)
+    assert desk.arms.route(desk.model, reshuffle=True).routing.salt != first.salt
+    by = desk.arms.route(desk.model, by=["user"]).routing
+    assert (by.by, by.challenger) == (("user",), 0.2)
+    assert desk.arms.route(desk.model, by=["user"]).routing == by
+    with pytest.raises(RequestError, match="a share is from 0 to 1"):
+        desk.arms.route(desk.model, challenger=2.0)
+
+
+def test_an_arm_is_retired(desk: Desk) -> None:
+    """All but the champion; the next challenger begins with no share."""
+    desk.arms.promote(desk.model, "1", CHAMPION)
+    desk.arms.promote(desk.model, "2", CHALLENGER)
+    desk.arms.route(desk.model, challenger=0.3)
+    standing = desk.arms.retire(desk.model, CHALLENGER)
+    assert (standing.arms, standing.routing.challenger) == ({CHAMPION: "1"}, 0.0)
+    with pytest.raises(RequestError, match="has no challenger"):
+        desk.arms.retire(desk.model, CHALLENGER)
+    with pytest.raises(RequestError, match="cannot be retired"):
+        desk.arms.retire(desk.model, CHAMPION)
+
+
+def test_what_is_not_there_is_named(desk: Desk) -> None:
+    """A model, a version, a challenger."""
+    with pytest.raises(RequestError, match="'nobody' is not in the registry"):
+        desk.arms.roll_back("nobody")
+    with pytest.raises(RequestError, match=r"no version '9'.*there are 1, 2, 3, 4"):
+        desk.arms.promote(desk.model, "9", CHAMPION)
+    with pytest.raises(RequestError, match="name one"):
+        desk.arms.promote(desk.model, None, CHAMPION)
+
+
+def test_all_that_serves_is_listed(desk: Desk) -> None:
+    """By model, with shares for people."""
+    desk.arms.promote(desk.model, "1", CHAMPION)
+    desk.arms.promote(desk.model, "2", CHALLENGER)
+    desk.arms.route(desk.model, challenger=0.25)
+    (standing,) = [each for each in desk.registry.standings("arms") if each.model == desk.model]
+    assert [line.split(maxsplit=1)[1] for line in standing.lines()] == [
+        "1 serves as champion, 0.75 of all by entity",
+        "2 serves as challenger, 0.25 of all by entity",
+    ]
