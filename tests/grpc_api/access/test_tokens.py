@@ -69,7 +69,7 @@ def test_a_token_names_its_client_and_groups(algorithm: str) -> None:
         {"nbf": time.time() + 600},
         {"key": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)},
     ],
-    ids=str,
+    ids=["ended", "no end", "for another", "for nobody", "by another", "by nobody", "nobody's", "not yet", "not signed"],
 )
 def test_a_token_that_does_not_hold_is_nobody(changed: dict[str, Any]) -> None:
     """Too old, too early, for others, by others, or about nobody."""
@@ -143,6 +143,7 @@ def test_noise_is_nobody(wrong: str) -> None:
         (b"{", "RS256"),
         (RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), "RS256"),
     ],
+    ids=["empty", "words", "public for secret", "short secret", "no keys", "cut", "not PEM"],
 )
 def test_a_file_that_proves_nothing_is_refused(data: bytes, algorithm: str) -> None:
     """At the start, by the name of its setting, without showing what is in it."""
