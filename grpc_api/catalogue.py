@@ -19,11 +19,11 @@ class Catalogue:
 
     def infos(self) -> list[pb.ModelInfo]:
         """Every arm of every model, by name, its champion first."""
-        return [self._info(model) for _, model in sorted(self._models.served.items())]
+        return [self._info(arm) for _, models in sorted(self._models.served.items()) for arm in models.arms]
 
     def info(self, name: str) -> pb.ModelInfo:
         """The champion of a model; as `Models.find` where there is none."""
-        return self._info(self._models.find(name))
+        return self._info(self._models.find(name).champion)
 
     def is_ready(self, name: str) -> bool:
         """Whether a model can answer; the empty name is the server as a whole."""
