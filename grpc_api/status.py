@@ -79,7 +79,7 @@ class Status(NamedTuple):
         return ((PUSHBACK, str(math.ceil(self.retry_after_s * 1e3))),)
 
 
-class RowFailedError(MillstreamError):
+class RowFailedError(Exception):
     """One row without which there is no answer; ``status`` is what the row itself was told."""
 
     def __init__(self, row: int, status: Status) -> None:

@@ -60,7 +60,7 @@ def test_a_scorer_that_stumbles_is_found(tmp_path: Path) -> None:
     with open_shop(tmp_path, declared=(broken,)) as (shop, _):
         seed = pb.ScoreRequest(entity={"buyer": pb.Value(text="ann")}, request={"basket": pb.Value(number=1.0)})
         seeds = {**SEEDS, f"{SCORING}/Score": [seed.SerializeToString()]}
-        report = asyncio.run(fuzz(shop.address, 200, seed=1, seeds=seeds, words=WORDS))
+        report = asyncio.run(fuzz(shop.address, 1_000, seed=1, seeds=seeds, words=WORDS))
         assert report.internal_errors > 0
         assert not report.passed
         assert any(example["code"] == "INTERNAL" for example in report.examples)
