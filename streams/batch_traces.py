@@ -12,8 +12,8 @@ from typing import Final
 from features.tracing import Attribute, Span, TraceParent, Tracer, new_trace, parse_traceparent, trace_of_position
 from streams.batch import Batch
 
-MOST_EVENTS: Final = 128
-"""Events of one batch that are traced; a producer that samples more has more than enough of them."""
+MOST_EVENTS: Final = 32
+"""Events of one batch that are traced, which takes some tens of microseconds each; more would tell nobody more."""
 
 
 class BatchTraces:

@@ -8,10 +8,11 @@ from features.tracing.trace_parent import (
     parse_traceparent,
     trace_of_position,
 )
-from features.tracing.tracer import Attribute, Span, Tracer, open_tracer
+from features.tracing.tracer import MOST_LINKS, Attribute, Span, Tracer, open_tracer
 
 __all__ = [
     "HEADER",
+    "MOST_LINKS",
     "SAMPLED_DIGITS",
     "Attribute",
     "Span",
