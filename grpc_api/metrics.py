@@ -42,7 +42,7 @@ class ScorerMetrics:
         self.stage_seconds = BatchHistogram(
             "millstream_scorer_stage_seconds",
             "Time of a stage of scoring, of one row or of a batch's rows that are scored together: fetch (the store"
-            " answers), finish (windows and vectors), model.",
+            " answers), turn (of calls that wait for it), finish (windows and vectors), model.",
             ("method", "stage"),
             STAGE_SECONDS,
             registry,
