@@ -12,6 +12,7 @@ INSTALLED := $(VENV)/.installed
 KAFKA := var/kafka/.fetched
 H2SPEC := var/go/bin/h2spec
 GO_CLIENT := var/go/bin/grpc-go-client
+GHZ := v0.93.0
 COMPILED := $(wildcard features/compiled/*.pyx features/compiled/*.pxd)
 CODE := features streams grpc_api offline_training monitoring deploy millstream tests feature_repo setup.py
 PYTEST := $(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
@@ -91,8 +92,14 @@ check: $(INSTALLED) ## Format, lint, types, import contracts, generated stubs, d
 fuzz: $(INSTALLED) ## Send N requests that no client of good will sends to a scorer of its own (N=100000)
 	@$(BIN)/python -m deploy.fuzz $(N) $(ARGS)
 
+.PHONY: ghz
+ghz: ## Build the load generator ghz, which the scorer's bench asks beside its own (needs Go)
+	@command -v go >/dev/null || { echo "ghz needs Go on PATH" >&2; exit 2; }
+	@GOBIN=$(CURDIR)/var/go/bin go install github.com/bojand/ghz/cmd/ghz@$(GHZ)
+
 .PHONY: performance
 performance: fetch ## Run every bench but faults and write docs/performance.md (some of them: ARGS="stream score")
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory ghz; fi
 	@$(BIN)/python -m deploy.performance $(ARGS)
 
 .PHONY: format

@@ -1,5 +1,7 @@
 """``millstream bench score``: the whole scorer against a bare gRPC echo of the same messages, in one run.
 
+With ``--peers`` it is held against other ways to serve the same model as well: see `deploy.score_bench`.
+
 Both are server processes on this machine, asked by one client with the same requests. They take turns in short
 rounds, so that what else the machine does meets both.
 """
@@ -12,7 +14,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import cycle, islice
@@ -25,15 +27,10 @@ import numpy as np
 import uvloop
 
 from deploy.bench_score_process import METHOD
-from deploy.bench_score_setup import PLAN, fill_store, make_states, publish_model
+from deploy.bench_score_setup import PLAN, World, open_world
 from deploy.server_process import Server, answers_tcp
-from deploy.servers import TansuServer, ValkeyServer
 from deploy.stream_bench.worker import import_path
-from features.kernels import open_kernel
-from features.nouns import SCORES_TOPIC
-from features.plan_shelf import put_on_shelf
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from streams.logs import create_topics
 
 N_ENTITIES: Final = 100_000
 ROUNDS: Final = 12
@@ -90,10 +87,20 @@ class Timings:
         return median(self.per_second)
 
 
-def bench_score(*, n_entities: int = N_ENTITIES, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Run it; ``passed`` says whether the scorer's p50 is within twice the echo's."""
+def bench_score(*, peers: bool = False, note: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Run it; ``passed`` says whether the scorer's p50 is within twice the echo's, or is ahead of every peer."""
+    if peers:
+        from deploy.score_bench.answer import bench_with_peers
+
+        return bench_with_peers(note)
+    return bench_alone()
+
+
+def bench_alone(*, n_entities: int = N_ENTITIES, rounds: int = ROUNDS) -> dict[str, Any]:
+    """The run against the echo alone."""
     with tempfile.TemporaryDirectory(prefix="millstream-bench-") as folder, ExitStack() as running:
-        ours, state_bytes = start_scorer(Path(folder), running, n_entities)
+        world = open_world(Path(folder), running, n_entities)
+        ours = start_scorer(world, running)
         echo = start_echo(Path(folder), running, ours)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             mine, bare = runner.run(compare(ours.address, echo.address, n_entities, rounds))
@@ -109,34 +116,18 @@ def bench_score(*, n_entities: int = N_ENTITIES, rounds: int = ROUNDS) -> dict[s
         "bar": {"ratio": MAX_RATIO},
         "in_flight": IN_FLIGHT,
         "cores": os.cpu_count(),
-        "traffic": f"{n_entities} entities in random order, {state_bytes} bytes of state and 12 features each, "
+        "traffic": f"{n_entities} entities in random order, {world.state_bytes} bytes of state and 12 features each, "
         "200 trees of 31 leaves, a record of each score sent to the broker",
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "passed": ratio <= MAX_RATIO,
     }
 
 
-def start_scorer(folder: Path, running: ExitStack, n_entities: int) -> tuple[BenchProcess, int]:
-    """Store, broker and model, and our server on top; and the mean size of a state."""
-    valkey = running.enter_context(ValkeyServer(folder / "valkey"))
-    tansu = running.enter_context(TansuServer(folder / "tansu"))
-    create_topics(tansu.bootstrap_servers, [SCORES_TOPIC], 4)
-    generator = np.random.default_rng(7)
-    (view,) = PLAN.views
-    kernel, now_us = open_kernel(view, PLAN.source_of(view)), time.time_ns() // 1_000
-    states = make_states(kernel, now_us, generator)
-    state_bytes = asyncio.run(fill_store(valkey.settings, kernel, states, n_entities))
-    var = folder / "var"
-    put_on_shelf(PLAN, b"", var / PLAN.project)
-    publish_model(var / PLAN.project, kernel, states, now_us, generator)
-    environment = {
-        "MILLSTREAM_STORE__PORT": str(valkey.port),
-        "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": tansu.bootstrap_servers,
-        "MILLSTREAM_SCORER__METRICS_PORT": "0",
-        "MILLSTREAM_SCORER__REST": "false",
-    }
-    arguments = ("scorer", str(var), PLAN.project)
-    return running.enter_context(BenchProcess("scorer", folder / "scorer", arguments, environment)), state_bytes
+def start_scorer(world: World, running: ExitStack, *, stages: Path | None = None) -> BenchProcess:
+    """Our server; with ``stages``, a file, it says there where its processor time goes."""
+    arguments = ("scorer", str(world.var), PLAN.project, *(() if stages is None else (str(stages),)))
+    folder = world.folder / ("scorer" if stages is None else "scorer-watched")
+    return running.enter_context(BenchProcess("scorer", folder, arguments, world.environment))
 
 
 def start_echo(folder: Path, running: ExitStack, ours: BenchProcess) -> BenchProcess:

@@ -17,8 +17,13 @@ METHOD = "/millstream.scoring.v1.Scoring/Score"
 SERVICE, NAME = METHOD[1:].split("/")
 
 
-def serve_scorer(var: Path, project: str) -> None:
-    """Our scorer, as ``millstream scorer`` runs it."""
+def serve_scorer(var: Path, project: str, stages: Path | None) -> None:
+    """Our scorer, as ``millstream scorer`` runs it; watched where it is to tell its stages."""
+    if stages is not None:
+        from deploy.score_bench.stages import SCORER
+        from deploy.stage_clock import watch_stages
+
+        watch_stages(stages, SCORER)
     settings = load_settings(var=var)
     run_scorer(settings, load_plan(settings.state_dir(project) / "plan.json"))
 
@@ -44,6 +49,6 @@ def serve_echo(answer: bytes) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "scorer":
-        serve_scorer(Path(sys.argv[2]), sys.argv[3])
+        serve_scorer(Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]) if len(sys.argv) > 4 else None)
     else:
         serve_echo(Path(sys.argv[2]).read_bytes())

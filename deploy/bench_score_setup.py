@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from deploy.made_up_model import publish_made_up_model
+from deploy.servers import TansuServer, ValkeyServer
 from features.feast_layout import KeyLayout
 from features.kernel import ViewKernel
+from features.kernels import open_kernel
+from features.nouns import SCORES_TOPIC
 from features.plan import (
     AggregatePlan,
     ColumnPlan,
@@ -22,10 +29,12 @@ from features.plan import (
     SourcePlan,
     ViewPlan,
 )
+from features.plan_shelf import put_on_shelf
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
 from features.state import State
 from features.store import Birth, StateWrite
+from streams.logs import create_topics
 
 N_STATES: Final = 2_000
 TREES: Final = 200
@@ -79,6 +88,53 @@ PLAN: Final = Plan(
 )
 
 
+class World(NamedTuple):
+    """Store, broker and model, up; ``environment`` is what a scorer on them is told.
+
+    ``vectors`` are the features of each state, of which entity ``n`` has number ``n % len(vectors)``; ``model_text``
+    is the model as LightGBM writes it.
+    """
+
+    folder: Path
+    var: Path
+    store: ValkeyServer
+    broker: TansuServer
+    environment: Mapping[str, str]
+    vectors: npt.NDArray[np.float64]
+    model_text: str
+    state_bytes: int
+
+
+def open_world(folder: Path, running: ExitStack, n_entities: int) -> World:
+    """Make all that a scorer needs, and keep its servers up until the stack ends."""
+    store = running.enter_context(ValkeyServer(folder / "valkey"))
+    broker = running.enter_context(TansuServer(folder / "tansu"))
+    create_topics(broker.bootstrap_servers, [SCORES_TOPIC], 4)
+    generator = np.random.default_rng(7)
+    (view,) = PLAN.views
+    kernel, now_us = open_kernel(view, PLAN.source_of(view)), time.time_ns() // 1_000
+    states = make_states(kernel, now_us, generator)
+    vectors = np.array([kernel.finish(state, now_us) for state in states], np.float64)
+    state_bytes = asyncio.run(fill_store(store.settings, kernel, states, n_entities))
+    var = folder / "var"
+    put_on_shelf(PLAN, b"", var / PLAN.project)
+    return World(
+        folder=folder,
+        var=var,
+        store=store,
+        broker=broker,
+        environment={
+            "MILLSTREAM_STORE__PORT": str(store.port),
+            "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "MILLSTREAM_SCORER__METRICS_PORT": "0",
+            "MILLSTREAM_SCORER__REST": "false",
+        },
+        vectors=vectors,
+        model_text=publish_made_up_model(var / PLAN.project, PLAN, MODEL_NAME, vectors, generator, trees=TREES),
+        state_bytes=state_bytes,
+    )
+
+
 def make_states(kernel: ViewKernel, now_us: int, generator: np.random.Generator) -> list[State]:
     """Different states whose tiles are all full: an event in each of the finest tiles of each window."""
     times = sorted({now_us - at for window_us, hop_us in WINDOWS_US.values() for at in range(1, window_us, hop_us)})
@@ -93,29 +149,21 @@ def make_states(kernel: ViewKernel, now_us: int, generator: np.random.Generator)
 
 
 async def fill_store(settings: StoreSettings, kernel: ViewKernel, states: Sequence[State], n_entities: int) -> int:
-    """Certify the view and write a state for every entity; the mean size of a state in bytes."""
+    """Certify the view and write every entity as a worker would; the mean size of a state in bytes."""
     store = RedisStore(PLAN.project, settings)
     await store.connect()
     (view,) = PLAN.views
     await store.write_birth(Birth(view=view.name, view_hash=view.hash, id=BIRTH, cut={}, serving=True))
     layout = KeyLayout(PLAN.project, view.keys)
-    encoded = [kernel.encode(state) for state in states]
+    encoded = [(kernel.encode(state), kernel.fields(state)) for state in states]
     for begin in range(0, n_entities, CHUNK):
         await store.write_states(
             view.name,
             BIRTH,
             [
-                StateWrite(layout.key([user]), b"", encoded[user % len(encoded)], ())
+                StateWrite(layout.key([user]), b"", *encoded[user % len(encoded)])
                 for user in range(begin, min(begin + CHUNK, n_entities))
             ],
         )
     await store.close()
-    return sum(map(len, encoded)) // len(encoded)
-
-
-def publish_model(
-    state_dir: Path, kernel: ViewKernel, states: Sequence[State], now_us: int, generator: np.random.Generator
-) -> None:
-    """Train a model of full size on the states' own features, and point at its bundle."""
-    rows = np.array([kernel.finish(state, now_us) for state in states], dtype=np.float64)
-    publish_made_up_model(state_dir, PLAN, MODEL_NAME, rows, generator, trees=TREES)
+    return sum(len(state) for state, _ in encoded) // len(encoded)

@@ -27,12 +27,14 @@ PACKAGES: Final = (
     "onnxruntime",
     "lightgbm",
 )
-PEERS: Final = Path(__file__).parent / "peers"
+HERE: Final = Path(__file__).parent
 PINNED: Final = {
-    "Kafka Streams": ("java/kafka-streams.xml", r"<artifactId>kafka-streams</artifactId>\s*<version>([^<]+)<"),
-    "Flink": ("java/flink.xml", r"<artifactId>flink-streaming-java</artifactId>\s*<version>([^<]+)<"),
-    "bytewax": ("requirements/bytewax.txt", r"(?m)^bytewax==(\S+)"),
-    "quixstreams": ("requirements/quix.txt", r"(?m)^quixstreams==(\S+)"),
+    "Kafka Streams": ("peers/java/kafka-streams.xml", r"<artifactId>kafka-streams</artifactId>\s*<version>([^<]+)<"),
+    "Flink": ("peers/java/flink.xml", r"<artifactId>flink-streaming-java</artifactId>\s*<version>([^<]+)<"),
+    "bytewax": ("peers/requirements/bytewax.txt", r"(?m)^bytewax==(\S+)"),
+    "quixstreams": ("peers/requirements/quix.txt", r"(?m)^quixstreams==(\S+)"),
+    "MLServer": ("score_peers/requirements/mlserver.txt", r"(?m)^mlserver==(\S+)"),
+    "BentoML": ("score_peers/requirements/bentoml.txt", r"(?m)^bentoml==(\S+)"),
 }
 ANSWER_S: Final = 10.0
 CPU_INFO: Final = Path("/proc/cpuinfo")
@@ -54,8 +56,8 @@ def describe_machine() -> dict[str, str]:
 
 
 def peer_versions() -> dict[str, str]:
-    """The versions that the peers of the stream's bench are pinned to, each in the file that it is made from."""
-    return {name: re.findall(pattern, (PEERS / file).read_text())[0] for name, (file, pattern) in PINNED.items()}
+    """The versions that the peers of the benches are pinned to, each in the file that it is made from."""
+    return {name: re.findall(pattern, (HERE / file).read_text())[0] for name, (file, pattern) in PINNED.items()}
 
 
 def java_version() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -32,11 +32,15 @@ N_GOLDEN: Final = 100
 
 def publish_made_up_model(
     state_dir: Path, plan: Plan, service: str, rows: np.ndarray, generator: np.random.Generator, *, trees: int
-) -> None:
-    """Train on vectors of a service, and point scorers of the state folder at the bundle; the model is named alike."""
-    models = models_dir(state_dir)
-    pointer = make_made_up_model(models, plan, service, rows, generator, version="1", trees=trees)
-    write_pointer(pointer_file(models, service), pointer)
+) -> str:
+    """Train on vectors of a service, and point scorers of the state folder at the bundle; the model is named alike.
+
+    Returns it as LightGBM writes it.
+    """
+    models, booster = models_dir(state_dir), _fit(rows, generator, trees)
+    write_pointer(pointer_file(models, service), _write(models, plan, service, rows, booster, "1"))
+    text: str = booster.model_to_string()
+    return text
 
 
 def make_made_up_model(
@@ -50,15 +54,26 @@ def make_made_up_model(
     trees: int,
 ) -> Pointer:
     """Train on vectors of a service, and write the bundle where scorers look for this version; a pointer to it."""
-    from offline_training.boosting import fit_booster, raw_predict
-    from offline_training.lightgbm_trees import read_trees
-    from offline_training.onnx_trees import to_onnx
-    from offline_training.tree_tables import tables_of
+    return _write(models, plan, service, rows, _fit(rows, generator, trees), version)
+
+
+def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> Any:
+    """A booster on labels that were made up."""
+    from offline_training.boosting import fit_booster
 
     noise = generator.normal(size=rows.shape)
     raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
     params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05}
-    booster = fit_booster(rows, (raw > 0).astype(np.float64), params, 0, trees)
+    return fit_booster(rows, (raw > 0).astype(np.float64), params, 0, trees)
+
+
+def _write(models: Path, plan: Plan, service: str, rows: np.ndarray, booster: Any, version: str) -> Pointer:
+    """The bundle of a booster, and a pointer to it."""
+    from offline_training.boosting import raw_predict
+    from offline_training.lightgbm_trees import read_trees
+    from offline_training.onnx_trees import to_onnx
+    from offline_training.tree_tables import tables_of
+
     folder = models / service / version
     folder.mkdir(parents=True)
     ensemble = read_trees(booster.model_to_string())

@@ -21,7 +21,7 @@ from features.errors import RequestError
 
 KEPT: Final = Path("var/performance")
 PAGE: Final = Path("docs/performance.md")
-OPTIONS: Final = {"stream": ("--peers",)}
+OPTIONS: Final = {"stream": ("--peers",), "score": ("--peers",)}
 DEADLINE_S: Final = 3_600.0
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+
+from deploy.markdown import MINE, absent, show, table, words
+from deploy.score_page import score_section
 
 NOTICE: Final = "<!-- Made by `make performance` from the benches' answers: do not edit. -->"
 OPENING: Final = """\
@@ -24,7 +27,6 @@ TITLES: Final = {
     "swaps": "Hot swaps of models under load",
 }
 """The sections, in order, and the bench that each is of."""
-MINE: Final = "**Millstream**"
 TRAFFIC: Final = {"zipf": "Zipf(1.1)", "uniform": "uniform", "single_key": "one account"}
 FRESHNESS: Final = {"half_peak": "at half of its own peak", "even_pace": "at the same pace for all"}
 AIM_NAMES: Final = {
@@ -46,8 +48,8 @@ def performance_page(machine: Mapping[str, str], answers: Mapping[str, Mapping[s
             lines += [f"Taken on {answer['taken_on']}.", ""]
         if "reason" in answer:
             lines += [f"Not measured: {answer['reason']}.", ""]
-        elif bench == "stream":
-            lines += stream_section(answer)
+        elif bench in SECTIONS:
+            lines += SECTIONS[bench](answer)
         else:
             lines += plain_section(bench, answer)
     return "\n".join(lines).rstrip() + "\n"
@@ -73,7 +75,7 @@ def stream_section(answer: Mapping[str, Any]) -> Iterator[str]:
     yield from ("### Aims", "", *table(("aim", "at", "found", "reached"), aims(answer["aims"])), "")
     yield from stages(answer["cpu_us_per_event"])
     yield from bytes_per_entity(answer["bytes_per_entity"])
-    yield from ("### Did not run", "", *absent(answer["did_not_run"]), "")
+    yield from ("### Did not run", "", *absent(answer["did_not_run"], TRAFFIC), "")
 
 
 def coalesced(found: Mapping[str, int]) -> Iterator[str]:
@@ -152,15 +154,6 @@ def stages(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield ""
 
 
-def absent(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Why a peer has no figure."""
-    if not found:
-        yield "Every peer ran."
-        return
-    rows = [(each["name"], TRAFFIC.get(each["what"], each["what"]), each["reason"]) for each in found]
-    yield from table(("who", "what", "reason"), rows)
-
-
 def plain_section(bench: str, answer: Mapping[str, Any]) -> Iterator[str]:
     """Figures by name, then those that are of many things as a table of their own."""
     traffic = answer["traffic"]
@@ -178,25 +171,8 @@ def plain_section(bench: str, answer: Mapping[str, Any]) -> Iterator[str]:
         yield from (*table(("", *map(words, heads)), rows), "")
 
 
-def words(name: str) -> str:
-    """A key of an answer as people write it."""
-    return name.replace("_per_second", "/s").replace("_", " ")
-
-
-def show(value: object) -> str:
-    """A value as people write it."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{show(name)}: {show(each)}" for name, each in value.items())
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table."""
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{' --- |' * len(heads)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '/').replace(chr(10), ' ') for cell in row)} |"
+SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
+    "stream": stream_section,
+    "score": score_section,
+}
+"""Benches whose answers are more than figures by name."""

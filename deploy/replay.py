@@ -20,10 +20,13 @@ from features.formats.encoding import open_encoder
 from features.formats.registry_client import open_registry
 from features.plan import Plan, SourcePlan
 from features.settings import SchemaRegistrySettings
+from features.tracing import HEADER, Span, Tracer, new_trace
 
 CHUNK_ROWS = 5_000
 DELIVERY_S = 30.0
 MAKE_DEADLINE_S = 600.0
+PRODUCER = "millstream-replay"
+"""The service that traces name as the sender."""
 
 
 class History:
@@ -84,10 +87,11 @@ class History:
 class Replayer:
     """Sends histories to one broker; what it has sent is delivered when `send` returns.
 
-    ``delivered`` maps (topic, partition) to the offset after the last record that the broker took.
+    ``delivered`` maps (topic, partition) to the offset after the last record that the broker took. With a tracer, a
+    sample of the records begins a trace each, which workers and scorers go on with.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, tracer: Tracer | None = None) -> None:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -98,6 +102,7 @@ class Replayer:
                 "log_level": 0,
             }
         )
+        self._tracer = tracer
         self._failure: KafkaError | None = None
         self.delivered: dict[tuple[str, int], int] = {}
 
@@ -125,9 +130,13 @@ class Replayer:
 
     def _produce(self, topic: str, key: bytes, value: bytes) -> None:
         deadline_s = time.monotonic() + DELIVERY_S
+        headers: list[tuple[str, bytes]] = []
+        on_delivery: Callable[..., None] = self._on_delivery
+        if self._tracer is not None and self._tracer.begins():
+            headers, on_delivery = self._begin_trace(self._tracer, topic)
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._on_delivery)
+                self._producer.produce(topic, value, key, on_delivery=on_delivery, headers=headers)
                 self._producer.poll(0)
                 return
             except BufferError:
@@ -136,6 +145,24 @@ class Replayer:
                 self._producer.poll(0.1)
             except KafkaException as error:
                 raise BrokerUnavailableError("broker", str(error)) from error
+
+    def _begin_trace(self, tracer: Tracer, topic: str) -> tuple[list[tuple[str, bytes]], Callable[..., None]]:
+        """The headers of a record that is traced, and who hears of its delivery, with which its span ends."""
+        at, began_ns = new_trace(), time.time_ns()
+
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            self._on_delivery(error, message)
+            attributes: dict[str, str | int] = {"messaging.system": "kafka", "messaging.destination.name": topic}
+            if error is None:
+                attributes["messaging.destination.partition.id"] = str(message.partition())
+                attributes["messaging.kafka.offset"] = message.offset()
+            told = None if error is None else error.str()
+            ended_ns = time.time_ns()
+            tracer.tell(
+                Span(f"send {topic}", at, began_ns, ended_ns, kind="producer", attributes=attributes, error=told)
+            )
+
+        return [(HEADER, str(at).encode())], delivered
 
     def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
@@ -150,6 +177,8 @@ class Replayer:
     def __exit__(self, *exc: object) -> None:
         self._producer.purge()
         self._producer.flush(1.0)
+        if self._tracer is not None:
+            self._tracer.close()
 
 
 def load_history(domain: Domain, plan: Plan, topic: str, registry: SchemaRegistrySettings | None = None) -> History:

@@ -344,6 +344,24 @@ class DaskSettings(Part):
     timeout_s: float = Field(default=10.0, gt=0, description="How long the scheduler may take to answer.")
 
 
+class TracingSettings(Part):
+    """Traces to an OpenTelemetry collector; ``endpoint`` None switches them off."""
+
+    endpoint: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Address of an OpenTelemetry collector that takes OTLP over HTTP, such as http://127.0.0.1:4318; "
+        "none: no traces.",
+    )
+    sample: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Share of the events and calls that begin a trace which is recorded; one that comes with a trace "
+        "of its caller follows that.",
+    )
+
+
 class LogSettings(Part):
     """What is logged, and in which form."""
 
@@ -379,6 +397,7 @@ class Settings(BaseSettings):
     scorer: ScorerSettings = ScorerSettings()
     monitor: MonitorSettings = MonitorSettings()
     dask: DaskSettings = DaskSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -25,6 +25,7 @@ from grpc_api.explanation import explained_output, explanation
 from grpc_api.feature_answer import feature_answer
 from grpc_api.finishing import finish, readings
 from grpc_api.gathering import gathered
+from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.meter import Meter, RowFailed
@@ -132,8 +133,8 @@ class Core:
         message = pb.ScoreRequest()
         parse_into(message, data)
         question = self._question(self._models.find(message.model), message, None, message.routing_key)
-        scored = await self._score_one(question, call)
-        self._keep(scored)
+        scored, laps = await self._score_one(question, call, "Score")
+        self._keep([scored], laps, call)
         self._shadows.offer(question.models, [scored])
         return whole_answer(scored)
 
@@ -143,7 +144,7 @@ class Core:
         parse_into(message, data)
         asked = message.question
         question = self._question(self._models.find(asked.model), asked, None, asked.routing_key)
-        scored = await self._score_one(question, call)
+        scored, _ = await self._score_one(question, call, "Explain")
         output = explained_output(scored, message.class_name)
         explained = await scored.model.explainer.explain(scored.vector.values, output)
         return explanation(scored, output, explained, message.top).SerializeToString()
@@ -157,14 +158,17 @@ class Core:
         infos.sort(key=lambda info: (info.model, info.arm))
         return pb.ListModelsResponse(models=infos).SerializeToString()
 
-    async def _score_one(self, question: _Question, call: Call) -> Scored:
-        """The score of one row, which nobody has been told of yet."""
+    async def _score_one(self, question: _Question, call: Call, method: str) -> tuple[Scored, Laps]:
+        """The score of one row, which nobody has been told of yet, and its stages."""
         _, model, asked = question
+        call.request_id = asked.request_id
+        laps = Laps(method)
         fetched = await self._fetch(self._reads, model, [asked], call)
-        (outcome,) = await self._score_in_turn(model, [asked], fetched, call)
+        laps.fetched()
+        (outcome,) = await self._score_in_turn(model, [asked], fetched, call, laps)
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        return outcome, laps
 
     async def score_batch(self, data: bytes, call: Call) -> bytes:
         """``ScoreBatchRequest`` to ``ScoreBatchResponse``.
@@ -183,7 +187,7 @@ class Core:
                 require_wanted(call)
                 rows = message.rows[begin : begin + CHUNK_ROWS]
                 questions = [self._try_question(models, row, as_of_us, routing_key) for row in rows]
-                yield self._score_chunk(questions, call, is_first=begin == 0)
+                yield self._score_chunk(questions, call, "ScoreBatch", is_first=begin == 0)
 
         parts, answered = [batch_head(models.champion)], list[Scored | Exception]()
         async with aclosing(overlapped(chunks(), CHUNKS_UNDER_WAY)) as scored:
@@ -203,7 +207,7 @@ class Core:
             async for some in chunks:
                 require_wanted(call)
                 questions = [self._try_message(data) for data in some]
-                outcomes = await self._score_chunk(questions, call, is_first=False)
+                outcomes = await self._score_chunk(questions, call, "ScoreStream", is_first=False)
                 for outcome in outcomes:
                     yield row_result(outcome)
                 for question, outcome in zip(questions, outcomes, strict=True):
@@ -231,14 +235,15 @@ class Core:
             self._turns.spent(time.perf_counter() - begin_s)
 
     async def _score_in_turn(
-        self, model: ServedModel, rows: Sequence[Asked], fetched: Fetched, call: Call
+        self, model: ServedModel, rows: Sequence[Asked], fetched: Fetched, call: Call, laps: Laps
     ) -> list[Scored | Exception]:
         """Score rows once it is the call's turn."""
         if not self._turns.free:
             await self._wait_for_turn(call)
+            laps.waited()
         begin_s = time.perf_counter()
         try:
-            return self._score_rows(model, rows, fetched, self._clock.now_us())
+            return self._score_rows(model, rows, fetched, self._clock.now_us(), laps)
         finally:
             self._turns.spent(time.perf_counter() - begin_s)
 
@@ -248,37 +253,44 @@ class Core:
         require_wanted(call)
 
     async def _score_chunk(
-        self, questions: Sequence[_Question | Exception], call: Call, *, is_first: bool
+        self, questions: Sequence[_Question | Exception], call: Call, method: str, *, is_first: bool
     ) -> list[Scored | Exception]:
         """Score some rows, each by the arm that it goes to, record them, and keep the order."""
         answers: dict[int, Scored | Exception] = {
             place: one for place, one in enumerate(questions) if isinstance(one, Exception)
         }
         for model, rows in shared_out(questions):
-            found = await self._fetch_and_score(model, list(rows.values()), call, is_first=is_first)
+            laps = Laps(method)
+            found = await self._fetch_and_score(model, list(rows.values()), call, laps, is_first=is_first)
+            self._keep([one for one in found if isinstance(one, Scored)], laps, call)
             answers |= zip(rows, found, strict=True)
         for place, question in enumerate(questions):
             answer = answers[place]
-            if isinstance(answer, Scored):
-                self._keep(answer)
-            else:
-                self._note_failure(question, answer)
+            if isinstance(answer, Exception):
+                self._row_failed(question, answer, call)
         return [answers[place] for place in range(len(questions))]
 
-    def _keep(self, scored: Scored) -> None:
-        """Record and count an answer."""
-        self._records.send(scored)
-        self._meter.note(scored)
+    def _keep(self, outcomes: list[Scored], laps: Laps, call: Call) -> None:
+        """Record, count and trace what was scored together."""
+        send, note = self._records.send, self._meter.note
+        for outcome in outcomes:
+            send(outcome)
+            note(outcome)
+        note(laps)
+        if call.trace is not None:
+            call.trace.add(laps, outcomes)
 
-    def _note_failure(self, question: _Question | Exception, error: Exception) -> None:
+    def _row_failed(self, question: _Question | Exception, error: Exception, call: Call) -> None:
         status = status_of(error)
         self._meter.note(RowFailed(status.code))
         if is_ours(status):
-            model = question.model.name if isinstance(question, _Question) else None
-            logger.error("row_failed", model=model, exc_info=error)
+            names, model = call.names(), None
+            if isinstance(question, _Question):
+                names["request_id"], model = question.row.request_id, question.model.name
+            logger.error("row_failed", model=model, **names, exc_info=error)
 
     async def _fetch_and_score(
-        self, model: ServedModel, rows: list[Asked], call: Call, *, is_first: bool
+        self, model: ServedModel, rows: list[Asked], call: Call, laps: Laps, *, is_first: bool
     ) -> list[Scored | Exception]:
         try:
             fetched = await self._fetch(self._batch_reads, model, rows, call)
@@ -286,9 +298,11 @@ class Core:
             supplied = [row for row in rows if row.vector is not None]
             if is_first and not supplied:  # nothing is lost by failing the whole call, and the caller sees it at once
                 raise
-            outcomes = iter(await self._score_in_turn(model, supplied, NOTHING_FETCHED, call))
+            laps.fetched()
+            outcomes = iter(await self._score_in_turn(model, supplied, NOTHING_FETCHED, call, laps))
             return [error if row.vector is None else next(outcomes) for row in rows]
-        return await self._score_in_turn(model, rows, fetched, call)
+        laps.fetched()
+        return await self._score_in_turn(model, rows, fetched, call, laps)
 
     async def _fetch(self, reads: Reads, model: ServedModel, rows: Sequence[Asked], call: Call) -> Fetched:
         """States of those rows that brought no vector."""

@@ -15,6 +15,7 @@ import structlog
 
 from features.settings import ScorerSettings
 from grpc_api.call import Call
+from grpc_api.call_trace import CallTraces
 from grpc_api.load import Load
 from grpc_api.meter import Answered, Meter
 from grpc_api.methods import BidirectionalMethod, Method, ServerStreamingMethod, UnaryMethod, name_of
@@ -47,6 +48,8 @@ class Gate:
         Lets in the calls that can be answered in time; None: all.
     authenticator, rate_limit
         Who calls, and how often they may; None: everybody, and any number of times. `open` methods are not asked about.
+    traces
+        Which calls are traced, `open` ones aside; None: none.
 
     """
 
@@ -57,16 +60,18 @@ class Gate:
         load: Load | None = None,
         authenticator: Authenticator | None = None,
         rate_limit: RateLimit | None = None,
+        traces: CallTraces | None = None,
     ) -> None:
         self._note = meter.note
         self._load = load
         self._authenticator = authenticator
         self._rate_limit = rate_limit
         self._asks = authenticator is not None or rate_limit is not None
+        self._traces = traces
 
     async def unary(self, method: UnaryMethod, data: bytes, call: Call) -> bytes:
         """The answer to one message."""
-        begin_s = time.perf_counter()
+        begin_s = self._begin(method, call)
         try:
             self._enter(method, call)
             try:
@@ -74,11 +79,11 @@ class Gate:
             finally:
                 self._leave(method)
         except Exception as error:
-            raise self._failed(method, error, begin_s) from None
+            raise self._failed(method, call, error, begin_s) from None
         except asyncio.CancelledError:
             self._abandoned(method, call, begin_s)
             raise
-        self._passed(method, begin_s)
+        self._end(method, call, None, begin_s)
         return answer
 
     async def server_streaming(self, method: ServerStreamingMethod, data: bytes, call: Call) -> AsyncIterator[bytes]:
@@ -94,7 +99,7 @@ class Gate:
             yield answer
 
     async def _streaming(self, method: Method, answers: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
-        begin_s = time.perf_counter()
+        begin_s = self._begin(method, call)
         try:
             self._enter(method, call, streams=True)
             try:
@@ -103,11 +108,11 @@ class Gate:
             finally:
                 self._leave(method, streams=True)
         except Exception as error:
-            raise self._failed(method, error, begin_s) from None
+            raise self._failed(method, call, error, begin_s) from None
         except (asyncio.CancelledError, GeneratorExit):
             self._abandoned(method, call, begin_s)
             raise
-        self._passed(method, begin_s)
+        self._end(method, call, None, begin_s)
 
     def _enter(self, method: Method, call: Call, *, streams: bool = False) -> None:
         """Let a call in, or raise why not."""
@@ -138,28 +143,38 @@ class Gate:
             if wait_s:
                 raise RateLimitedError(client, wait_s)
 
-    def _passed(self, method: Method, begin_s: float) -> None:
-        self._count(method, Code.OK, begin_s)
+    def _begin(self, method: Method, call: Call) -> float:
+        """When a call began."""
+        if self._traces is not None and method.group != "open":
+            call.trace = self._traces.begin(method.path, call.metadata)
+        return time.perf_counter()
 
     def _abandoned(self, method: Method, call: Call, begin_s: float) -> None:
         """The transport has told the caller that its time is over, or the caller has hung up."""
         remaining_s = call.remaining_s()
         is_late = remaining_s is not None and remaining_s <= 0
-        self._count(method, Code.DEADLINE_EXCEEDED if is_late else Code.CANCELLED, begin_s)
+        code = Code.DEADLINE_EXCEEDED if is_late else Code.CANCELLED
+        self._end(method, call, Status(code, "nobody waits for the answer"), begin_s)
 
-    def _failed(self, method: Method, error: Exception, begin_s: float) -> CallFailedError:
+    def _failed(self, method: Method, call: Call, error: Exception, begin_s: float) -> CallFailedError:
         status = status_of(error)
-        self._count(method, status.code, begin_s)
+        self._end(method, call, status, begin_s)
         if is_ours(status):
-            logger.error("call_failed", method=name_of(method), exc_info=error)
+            logger.error("call_failed", method=name_of(method), **call.names(), exc_info=error)
         return CallFailedError(status)
 
-    def _count(self, method: Method, code: Code, begin_s: float) -> None:
-        if method.group != "open":
-            self._note(Answered(name_of(method), code, time.perf_counter() - begin_s))
+    def _end(self, method: Method, call: Call, failure: Status | None, begin_s: float) -> None:
+        """Count a call that has ended."""
+        if method.group == "open":
+            return
+        code = Code.OK if failure is None else failure.code
+        self._note(Answered(name_of(method), code, time.perf_counter() - begin_s))
+        if call.trace is not None:
+            call.trace.end(failure)
+            self._note(call.trace)
 
 
-def gate_of(settings: ScorerSettings, *, meter: Meter, load: Load) -> Gate:
+def gate_of(settings: ScorerSettings, *, meter: Meter, load: Load, traces: CallTraces | None = None) -> Gate:
     """The gate that settings describe; SettingsError where a file that they name cannot be used."""
     authenticator = rate_limit = None
     if settings.auth.required:
@@ -168,4 +183,4 @@ def gate_of(settings: ScorerSettings, *, meter: Meter, load: Load) -> Gate:
         authenticator = Authenticator(settings.auth)
     if settings.rate_limit_per_s is not None:
         rate_limit = RateLimit(settings.rate_limit_per_s, settings.rate_limit_burst)
-    return Gate(meter, load=load, authenticator=authenticator, rate_limit=rate_limit)
+    return Gate(meter, load=load, authenticator=authenticator, rate_limit=rate_limit, traces=traces)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from features.batch_histogram import BatchHistogram
 
 # The client's default buckets begin at 5 ms, where this server's slowest calls lie.
 SECONDS: Final = (
     0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
+)  # fmt: skip
+# Parts of a call take from some microseconds on.
+STAGE_SECONDS: Final = (
+    0.000005, 0.00001, 0.00002, 0.00003, 0.00005, 0.000075, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005, 0.00075, 0.001,
+    0.002, 0.005, 0.01, 0.05, 0.25, 1.0,
 )  # fmt: skip
 AGE_SECONDS: Final = (0.05, 0.25, 1, 5, 30, 300, 3_600, 86_400, 604_800, 2_592_000, 31_536_000)
 
@@ -21,12 +28,24 @@ class ScorerMetrics:
         self.requests = Counter(
             "millstream_scorer_requests_total", "Calls answered.", ("method", "code"), registry=registry
         )
-        self.seconds = Histogram(
+        self.seconds = BatchHistogram(
             "millstream_scorer_request_seconds",
-            "Time from the request's bytes to the response's bytes.",
+            "Time from the request's bytes to the response's bytes: all stages, and what is between them.",
             ("method",),
-            buckets=SECONDS,
+            SECONDS,
+            registry,
+        )
+        self.in_flight = Gauge(
+            "millstream_scorer_in_flight", "Calls that are not answered yet; streams count while they are open.",
             registry=registry,
+        )  # fmt: skip
+        self.stage_seconds = BatchHistogram(
+            "millstream_scorer_stage_seconds",
+            "Time of a stage of scoring, of one row or of a batch's rows that are scored together: fetch (the store"
+            " answers), turn (of calls that wait for it), finish (windows and vectors), model.",
+            ("method", "stage"),
+            STAGE_SECONDS,
+            registry,
         )
         self.scores = Counter(
             "millstream_scorer_scores_total",
@@ -43,11 +62,12 @@ class ScorerMetrics:
             ("reason",),
             registry=registry,
         )
-        self.feature_age = Histogram(
+        self.feature_age = BatchHistogram(
             "millstream_scorer_feature_age_seconds",
             "The instant scored at, minus the entity's newest event.",
-            buckets=AGE_SECONDS,
-            registry=registry,
+            (),
+            AGE_SECONDS,
+            registry,
         )
         self.records = Counter(
             "millstream_scorer_records_total",

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.scoring import Asked, Scored, score_rows
@@ -57,7 +58,7 @@ class ScoreCache:
         return len(self._kept)
 
     def score_rows(
-        self, model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int
+        self, model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int, laps: Laps
     ) -> list[Scored | Exception]:
         """As `grpc_api.scoring.score_rows`."""
         now_s = self._monotonic()
@@ -68,7 +69,7 @@ class ScoreCache:
         known = {i: kept.scored for i, key in keys.items() if (kept := self._kept.get(key)) is not None}
         unknown = [i for i in range(len(rows)) if i not in known]
         left = Fetched(fetched.births, [states[i] for i in unknown if i in states])
-        computed = iter(score_rows(model, [rows[i] for i in unknown], left, now_us) if unknown else ())
+        computed = iter(score_rows(model, [rows[i] for i in unknown], left, now_us, laps) if unknown else ())
         self._hits.inc(len(known))
         self._misses.inc(len(unknown))
         return [

@@ -13,6 +13,7 @@ from features.nouns import KeyValue
 from features.vector import RequestValue, Vector
 from grpc_api.births import Births
 from grpc_api.finishing import Finished, finish
+from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
 from grpc_api.served_model import ServedModel
 
@@ -57,10 +58,12 @@ class _Ready(NamedTuple):
     vector: Vector
 
 
-def score_rows(model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int) -> list[Scored | Exception]:
+def score_rows(
+    model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_us: int, laps: Laps
+) -> list[Scored | Exception]:
     """Score rows; what is wrong with one row is its outcome alone.
 
-    ``fetched`` holds the states of those rows that brought no vector, in their order.
+    ``fetched`` holds the states of those rows that brought no vector, in their order; ``laps`` is told how far it is.
     """
     stored = iter(fetched.rows)
     prepared = [
@@ -68,7 +71,9 @@ def score_rows(model: ServedModel, rows: Sequence[Asked], fetched: Fetched, now_
         for asked in rows
     ]
     vectors = [one.vector.values for one in prepared if isinstance(one, _Ready)]
+    laps.finished()
     raws = iter(model.scorer.raw_scores(np.array(vectors)).tolist() if vectors else ())
+    laps.modelled()
     return [
         one if isinstance(one, Exception) else _predict(model, one, next(raws), fetched.births, now_us)
         for one in prepared

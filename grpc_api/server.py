@@ -19,8 +19,12 @@ from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import ScorerSettings, Settings
 from features.store import StoreReader
+from features.tracing import Tracer, open_tracer
 from grpc_api.births import BirthWatch
+from grpc_api.call_trace import CallTraces
 from grpc_api.catalogue import Catalogue
+from grpc_api.channelz import SERVICE as CHANNELZ
+from grpc_api.channelz import Channelz
 from grpc_api.core import SERVICE, Core
 from grpc_api.followed_model import Loading
 from grpc_api.gate import gate_of
@@ -80,10 +84,12 @@ class Scorer:
         metrics: ScorerMetrics,
         clock: Clock,
         turn: float = 0.0,
+        tracer: Tracer | None = None,
     ) -> None:
         self._declared = declared
         models = Models(clock=clock)
-        self._meter = Meter(metrics)
+        traces = None if tracer is None else CallTraces(tracer)
+        self._meter = Meter(metrics) if traces is None else Meter(metrics, traces.tell)
         self._metrics = metrics
         self._serving = ServingMetrics(metrics)
         self._health = Health()
@@ -126,14 +132,17 @@ class Scorer:
             clock=clock,
             max_batch_rows=settings.max_batch_rows,
         )
-        reflection = Reflection((SERVICE, HEALTH, OPEN_INFERENCE))
-        services = (self.core, self._health, open_inference, reflection)
+        reflection = Reflection((SERVICE, HEALTH, OPEN_INFERENCE, CHANNELZ))
+        channelz = Channelz(lambda: self._transport)
+        services = (self.core, self._health, open_inference, reflection, channelz)
         methods = by_path(
             method
             for method in chain.from_iterable(service.methods() for service in services)
             if method.group != "admin" or settings.serves_admin
         )
-        gate = gate_of(settings, meter=self._meter, load=Load(turns, max_in_flight=settings.max_in_flight))
+        load = Load(turns, max_in_flight=settings.max_in_flight)
+        metrics.in_flight.set_function(lambda: load.n_in_flight)
+        gate = gate_of(settings, meter=self._meter, load=load, traces=traces)
         open_port = open_listener if settings.processes == 1 else open_shared_listener
         self._transport = Http2Server(
             methods=methods,
@@ -246,7 +255,7 @@ def run_one(settings: Settings, plan: Plan, mine: ScorerSettings, child: ChildSi
 
 async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None:
     """Serve until told to stop."""
-    metrics = ScorerMetrics()
+    metrics, tracer = ScorerMetrics(), open_tracer(settings.tracing, "millstream-scorer")
     state_dir = settings.state_dir(plan.project)
     records = KafkaRecords(
         bootstrap_servers=settings.kafka.bootstrap_servers,
@@ -271,6 +280,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
         metrics=metrics,
         clock=SystemClock(),
         turn=0.0 if child is None else child.turn,
+        tracer=tracer,
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _number, _frame: loop.call_soon_threadsafe(stopping.set))
@@ -295,6 +305,8 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
     await asyncio.to_thread(plans.stop)
     await scorer.stop()
     await asyncio.to_thread(records.close)
+    if tracer is not None:
+        await asyncio.to_thread(tracer.close)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -19,6 +19,7 @@ import structlog
 from features.clock import Clock
 from features.errors import UnavailableError
 from grpc_api.births import Births
+from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched, Fetcher
 from grpc_api.meter import Meter, Shadowed
 from grpc_api.model_set import ModelSet
@@ -145,7 +146,7 @@ class Shadows:
             entities = [one.entity for one in asked]
             fetched = await self._fetcher.fetch(shadow.inputs.views, shadow.inputs.keys, entities)
         begin_s = time.perf_counter()
-        for outcome in score_rows(shadow, asked, fetched, self._clock.now_us()):
+        for outcome in score_rows(shadow, asked, fetched, self._clock.now_us(), Laps("shadow")):
             if isinstance(outcome, Scored):
                 self._records.send(outcome)
                 self._meter.note(outcome)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from features.tracing import HEADER, SAMPLED_DIGITS
+
 REDRIVE_HEADER = "millstream-redrive-of"
 """Header of a re-driven record: ``log/partition/offset`` of the dead letter that it repeats."""
 
@@ -35,6 +37,8 @@ class Batch(NamedTuple):
     kafka_us: list[int]
     values: list[bytes | None]
     redrives: Mapping[int, str] = {}
+    traced: Mapping[int, str] = {}
+    """By offset, the ``traceparent`` of records whose producers' traces are recorded."""
 
 
 def to_batch(
@@ -48,6 +52,7 @@ def to_batch(
     next_offset: int | None = None,
 ) -> Batch:
     """A batch of fetched records, covering at least these."""
+    with_headers = [record for record in records if record.headers]
     return Batch(
         topic=topic,
         log=log,
@@ -58,7 +63,10 @@ def to_batch(
         offsets=[record.offset for record in records],
         kafka_us=[record.timestamp * 1_000 for record in records],
         values=[record.value for record in records],
-        redrives={record.offset: position for record in records if (position := redriven(record.headers)) is not None},
+        redrives={
+            record.offset: position for record in with_headers if (position := redriven(record.headers)) is not None
+        },
+        traced={record.offset: parent for record in with_headers if (parent := traced(record.headers)) is not None},
     )
 
 
@@ -67,4 +75,12 @@ def redriven(headers: Sequence[tuple[str, bytes]]) -> str | None:
     for name, value in headers:
         if name == REDRIVE_HEADER:
             return value.decode("utf-8", "replace")
+    return None
+
+
+def traced(headers: Sequence[tuple[str, bytes]]) -> str | None:
+    """The trace that a record belongs to, where that is recorded."""
+    for name, value in headers:
+        if name == HEADER and value[-1:] and value[-1] in SAMPLED_DIGITS:
+            return value.decode("ascii", "replace")
     return None

@@ -25,6 +25,7 @@ from features.plan import Plan, SourcePlan
 from features.settings import LakeSettings, WorkerSettings
 from features.store import ProgressKey
 from streams.batch import Batch
+from streams.batch_traces import BatchTraces
 from streams.ledger import Ledger
 from streams.metrics import WorkerMetrics
 from streams.view_writer import Events, StateStore, ViewWriter
@@ -97,6 +98,7 @@ class Engine:
         clock: Clock,
         announce: Announce,
         committed: Committed,
+        traces: BatchTraces | None = None,
     ) -> None:
         self._store = store
         self._lake = lake
@@ -106,6 +108,7 @@ class Engine:
         self._clock = clock
         self._announce = announce
         self._committed = committed
+        self._traces = traces
         self._writers = _writers(plan, store, worker, metrics)
         self._feeds = {
             source.topic: Feed(source, [self._writers[view.name] for view in plan.views_of(source.topic)], lake.schemas)
@@ -195,7 +198,7 @@ class Engine:
         feed, place = self._feeds[batch.topic], (batch.topic, batch.log, batch.partition)
         if self._rows_waiting() > ROWS_WAITING * self._lake_settings.flush_rows:
             await self.flush(everything=True)
-        began = time.perf_counter()
+        began, began_ns = time.perf_counter(), time.time_ns()
         decoded = await self._decode(feed, batch)
         if self._erasures.records:
             erased_at = (batch.log, batch.partition)
@@ -214,6 +217,8 @@ class Engine:
             if written is not None:
                 await asyncio.wait([written])
         self._count(batch, decoded, time.perf_counter() - began)
+        if self._traces is not None and batch.traced:
+            self._traces.confirmed(batch, began_ns, time.time_ns())
         if written is not None:
             await self._land(place)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from streams.batch_histogram import BatchHistogram
+from features.batch_histogram import BatchHistogram
 
 PREFIX = "millstream_worker"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -48,12 +48,14 @@ class WorkerMetrics:
         self.lateness = BatchHistogram(
             f"{PREFIX}_lateness_seconds",
             "How far valid events lie behind the watermark of their partition when they come; 0 in order.",
+            ("topic",),
             LATENESS_S,
             self.registry,
         )
         self.ahead = BatchHistogram(
             f"{PREFIX}_ahead_seconds",
             "How far valid events lie ahead of their Kafka timestamp: clock skew; 0 behind it.",
+            ("topic",),
             AHEAD_S,
             self.registry,
         )

@@ -19,9 +19,11 @@ from features.lake import Lake, open_site_lake
 from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import Settings
+from features.tracing import Tracer, open_tracer
 from streams.announce import Announcer
 from streams.app import WorkerApp, build_app
 from streams.assignment import Assignment
+from streams.batch_traces import BatchTraces
 from streams.engine import Engine
 from streams.health import HealthServer, worker_pages
 from streams.intake import Intake
@@ -53,7 +55,8 @@ def run_worker(settings: Settings, plan: Plan) -> None:
     registry = registry_of(settings.schema_registry, plan.sources)
     if registry is not None:
         lake.schemas.ask(registry)
-    app = wire(settings, plan, lanes=lanes, metrics=metrics, watermarks=watermarks, logs=logs, lake=lake)
+    tracer = open_tracer(settings.tracing, "millstream-worker")
+    app = wire(settings, plan, lanes=lanes, metrics=metrics, watermarks=watermarks, logs=logs, lake=lake, tracer=tracer)
     Watchdog(
         pulse=app.pulse,
         stall_s=settings.worker.stall_s,
@@ -74,6 +77,7 @@ def wire(
     watermarks: Watermarks,
     logs: KafkaLogs,
     lake: Lake,
+    tracer: Tracer | None = None,
 ) -> WorkerApp:
     """The app with its engine, store, lake and steward; nothing is connected yet."""
     store = RedisStore(plan.project, settings.store)
@@ -89,6 +93,7 @@ def wire(
         clock=SystemClock(),
         announce=announcer.announce,
         committed=lanes.committed,
+        traces=None if tracer is None else BatchTraces(tracer),
     )
     pulse = Pulse(lanes.is_idle)
     intake = Intake(engine=engine, lanes=lanes, pulse=pulse, metrics=metrics)
@@ -106,6 +111,8 @@ def wire(
 
     async def close(*_args: object, **_kwargs: object) -> None:
         await announcer.close()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
 
     app.on_before_shutdown.connect(close)
     return app

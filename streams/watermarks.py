@@ -59,5 +59,5 @@ class Watermarks:
         if mark.newest_us >= 0:
             np.maximum(newest_us, mark.newest_us, out=newest_us)
         mark.newest_us = int(newest_us[-1])
-        self._lateness.observe(batch.topic, (newest_us - event_us) / 1e6)
-        self._ahead.observe(batch.topic, np.maximum(event_us - kafka_us, 0) / 1e6)
+        self._lateness.observe((batch.topic,), (newest_us - event_us) / 1e6)
+        self._ahead.observe((batch.topic,), np.maximum(event_us - kafka_us, 0) / 1e6)

@@ -20,7 +20,7 @@ from deploy.letters import read_letters
 from deploy.logs import configure_logs
 from deploy.metrics_page import read_metrics
 from deploy.progress import progress_bar
-from deploy.replay import History, Replayer, load_history, recorded_topics
+from deploy.replay import PRODUCER, History, Replayer, load_history, recorded_topics
 from deploy.rescoring import rescoring
 from deploy.served import wait_until_served
 from deploy.stack import start_stack, stop_stack, worker_ports
@@ -33,6 +33,7 @@ from features.plan import Plan
 from features.plan_shelf import serving_plan
 from features.score_records import read_records
 from features.settings import Settings, load_settings
+from features.tracing import open_tracer
 from features.verify import verify
 from millstream import Client
 from monitoring.watch import run_monitor
@@ -107,7 +108,9 @@ class Demo:
         histories = [load_history(self._domain, plan, topic, registry) for topic in recorded_topics(self._domain, plan)]
         if not histories:
             raise DomainError(str(self._domain.repo), "has no history", "the demo replays data/<topic>.parquet")
-        with Replayer(self._settings.kafka.bootstrap_servers) as replayer:
+        with Replayer(
+            self._settings.kafka.bootstrap_servers, open_tracer(self._settings.tracing, PRODUCER)
+        ) as replayer:
             with laps.lap("replay"):
                 rate = self._replay_bulk(replayer, histories, to_us(spec.train_at))
             with laps.lap("train"):

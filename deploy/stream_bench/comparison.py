@@ -15,6 +15,7 @@ import redis
 from confluent_kafka import KafkaException
 
 from deploy.peers.peer import Peer
+from deploy.stage_clock import latest_stages
 from deploy.stream_bench.contestant import Contestant
 from deploy.stream_bench.core_share import CoreShare
 from deploy.stream_bench.freshness import Freshness, OpenLoop, measure_freshness
@@ -25,7 +26,6 @@ from deploy.stream_bench.plain_faust import plain_faust_speed
 from deploy.stream_bench.running_worker import NO_SETTINGS, RunningWorker
 from deploy.stream_bench.site import BenchSite
 from deploy.stream_bench.speed import DEADLINE_S, WARM_UP, measure_speed, wait_for
-from deploy.stream_bench.stages import latest_stages
 from features.errors import MillstreamError, NotServingError
 
 KEPT: Final = Path("var/peers")

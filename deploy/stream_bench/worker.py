@@ -15,7 +15,7 @@ from features.plan import Plan, save_plan
 class BenchWorker(Server):
     """It is ready once its pages answer, long before it reads.
 
-    With ``stages``, a file, it says there where its processor time goes: see `deploy.stream_bench.stages`.
+    With ``stages``, a file, it says there where its processor time goes: see `deploy.stage_clock`.
     """
 
     name = "worker"
@@ -58,9 +58,10 @@ def main(plan: Path, stages: Path | None) -> None:
     from streams.run import run_worker
 
     if stages is not None:
-        from deploy.stream_bench.stages import watch_stages
+        from deploy.stage_clock import watch_stages
+        from deploy.stream_bench.stages import WORKER
 
-        watch_stages(stages)
+        watch_stages(stages, WORKER)
     run_worker(Settings(), load_plan(plan))
 
 

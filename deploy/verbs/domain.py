@@ -84,15 +84,16 @@ def replay(
     from deploy.caught_up import CaughtUp
     from deploy.instants import parse_instant, to_us
     from deploy.progress import progress_bar
-    from deploy.replay import Replayer, load_history, recorded_topics
+    from deploy.replay import PRODUCER, Replayer, load_history, recorded_topics
     from deploy.stack import worker_ports
+    from features.tracing import open_tracer
 
     settings, plan = call.settings, call.plan
     from_us = None if begin is None else to_us(parse_instant("--from", begin))
     until_us = None if until is None else to_us(parse_instant("--until", until))
     sent: dict[str, int] = {}
     began_s = time.monotonic()
-    with Replayer(settings.kafka.bootstrap_servers) as replayer:
+    with Replayer(settings.kafka.bootstrap_servers, open_tracer(settings.tracing, PRODUCER)) as replayer:
         for topic in topics or recorded_topics(call.domain, plan):
             history = load_history(call.domain, plan, topic, call.settings.schema_registry)
             with progress_bar(f"replaying {topic}", history.count(from_us, until_us)) as advance:

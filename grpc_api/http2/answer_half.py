@@ -11,7 +11,7 @@ from grpc_api.http2.frames import DATA, END_HEADERS, END_STREAM, GREATEST_WINDOW
 from grpc_api.http2.messages import PREFIX_BYTES, Encoding, framed
 from grpc_api.http2.outbox import Outbox
 from grpc_api.http2.replies import HttpAnswer, head_frame, last_frame, trailers, trailers_only, whole_answer
-from grpc_api.status import Status
+from grpc_api.status import Code, Status
 
 
 class AnswerHalf(ABC):
@@ -25,16 +25,32 @@ class AnswerHalf(ABC):
         Bytes of data that the peer takes of this answer.
     waiting_bytes, moved_s
         Bytes that wait for a window, and when the peer took some of them last.
+    n_sent, is_ok
+        Messages of the answer, and whether its status says that all went well.
 
     """
 
-    __slots__ = ("_encoding", "_has_head", "_last", "_outbox", "_waiting", "id", "moved_s", "waiting_bytes", "window")
+    __slots__ = (
+        "_encoding",
+        "_has_head",
+        "_last",
+        "_outbox",
+        "_waiting",
+        "id",
+        "is_ok",
+        "moved_s",
+        "n_sent",
+        "waiting_bytes",
+        "window",
+    )
 
     def __init__(self, stream_id: int, outbox: Outbox, window: int, encoding: Encoding) -> None:
         self.id = stream_id
         self.window = window
         self.waiting_bytes = 0
         self.moved_s = 0.0
+        self.n_sent = 0
+        self.is_ok = False
         self._outbox = outbox
         self._encoding = encoding
         self._has_head = False
@@ -56,12 +72,14 @@ class AnswerHalf(ABC):
             return False
         self._outbox.write(whole_answer(self.id, message))
         self._outbox.window -= n_bytes
+        self.n_sent, self.is_ok = 1, True
         self._ended()
         return True
 
     def queue(self, message: bytes) -> None:
         """Send a message as soon as the windows let it through."""
         self._send_head()
+        self.n_sent += 1
         self._queue(framed(message, self._encoding))
 
     def _queue(self, data: bytes) -> None:
@@ -72,6 +90,7 @@ class AnswerHalf(ABC):
 
     def end(self, status: Status) -> None:
         """Send the status behind what waits."""
+        self.is_ok = status.code is Code.OK
         self._end(last_frame(self.id, trailers(status) if self._has_head else trailers_only(status)))
 
     def end_as_http(self, answer: HttpAnswer) -> None:

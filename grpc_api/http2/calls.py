@@ -69,6 +69,7 @@ class OneMessageStream(Stream):
         if self.ended_by_peer and self._reader is None and len(data) >= PREFIX_BYTES:
             flag, length = read_prefix(data)
             if flag == 0 and length == len(data) - PREFIX_BYTES and length <= self.host.limits.message_bytes:
+                self.n_received = 1
                 self._start(data[PREFIX_BYTES:])  # nearly every request comes so: whole, in one frame
                 return
         for message in self._read(data):

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Final, cast
 
 import structlog
@@ -19,12 +20,14 @@ from grpc_api.http2.outbox import Outbox
 from grpc_api.http2.session import DRAIN_PING, Session
 from grpc_api.http2.tls import name_on, speaks_http2
 from grpc_api.methods import Methods
+from grpc_api.traffic import Traffic
 
 logger: Final = structlog.get_logger(__name__)
 
 ALIVE_PING: Final = b"alive? :"
 HIGH_WATER: Final = 512 * 1_024
 AGE_JITTER: Final = 0.2
+_numbers: Final = count(1)
 
 
 class Connection(asyncio.Protocol):
@@ -41,9 +44,13 @@ class Connection(asyncio.Protocol):
     ----------
     session, reader, outbox
         What it carries, and its ways in and out.
+    local, security
+        Its own address, as gRPC writes it, and the protocol and cipher that protect it; None: nothing does.
     made_s, paused_s, drain_s, closing_s
         When it was made, when the peer last stopped reading, when it was asked to go, and when it was closed (None: not
         yet); by the monotonic clock.
+    number
+        Its own, for as long as the process lives.
     age_share
         Part of the age that connections may reach which this one does: not all are drained at once.
 
@@ -60,6 +67,7 @@ class Connection(asyncio.Protocol):
         on_open: Callable[[Connection], object],
         on_close: Callable[[Connection], object],
     ) -> None:
+        self.number = next(_numbers)
         self._loop = loop
         self._on_open, self._on_close = on_open, on_close
         self._transport: asyncio.Transport | None = None
@@ -79,6 +87,18 @@ class Connection(asyncio.Protocol):
         self.closing_s: float | None = None
         self.age_share = 1.0 - random.random() * AGE_JITTER  # noqa: S311 - nobody gains by guessing it
         self.is_draining = False
+        self.local = ""
+        self.security: str | None = None
+
+    @property
+    def peer(self) -> str:
+        """Address of the peer, as gRPC writes it."""
+        return self.session.peer
+
+    @property
+    def traffic(self) -> Traffic:
+        """What it has carried so far."""
+        return self.session.traffic
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
@@ -86,7 +106,8 @@ class Connection(asyncio.Protocol):
         self.outbox.open(transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         session = self.session
-        session.peer = peer_of(transport)
+        session.peer = written(transport.get_extra_info("peername"))
+        self.local = written(transport.get_extra_info("sockname"))
         self._on_open(self)
         encrypted = transport.get_extra_info("ssl_object")
         if encrypted is not None:
@@ -94,6 +115,7 @@ class Connection(asyncio.Protocol):
                 self.abort("it did not agree to HTTP/2 in the TLS handshake")
                 return
             session.certificate = name_on(encrypted.getpeercert())
+            self.security = " ".join((encrypted.version() or "", *(encrypted.cipher() or ())[:1])).strip()
         session.greet()
 
     def data_received(self, data: bytes) -> None:
@@ -170,9 +192,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def peer_of(transport: asyncio.BaseTransport) -> str:
-    """The address of a peer as gRPC writes it."""
-    address = transport.get_extra_info("peername")
+def written(address: object) -> str:
+    """The address of a socket as gRPC writes it."""
     if not isinstance(address, tuple):
         return "unix:"
     host, port = address[:2]

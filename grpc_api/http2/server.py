@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from grpc_api.gate import Gate
-from grpc_api.http2.connection import Connection
+from grpc_api.http2.connection import Connection, written
 from grpc_api.http2.limits import Limits, Room
 from grpc_api.http2.listener import BACKLOG, port_of
 from grpc_api.http2.patience import Patience
 from grpc_api.http2.tls import ServerTls
 from grpc_api.methods import Methods
 from grpc_api.status import Code, Status
+from grpc_api.traffic import Traffic
 
 LAST_WORDS_S: Final = 1.0
 LOOK_AT_FILES_S: Final = 10.0
@@ -61,6 +62,8 @@ class Http2Server:
         self._room = Room(limits.buffered_bytes)
         self._patience = Patience(limits)
         self._connections: set[Connection] = set()
+        self._carried = Traffic()
+        self._address = ""
         self._all_gone: asyncio.Event = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -72,6 +75,20 @@ class Http2Server:
         return len(self._connections)
 
     @property
+    def address(self) -> str:
+        """Where it listens, once started."""
+        return self._address
+
+    @property
+    def traffic(self) -> Traffic:
+        """What all connections have carried, those that are closed among them."""
+        return Traffic.sum((self._carried, *(connection.traffic for connection in self._connections)))
+
+    def connections(self) -> Sequence[Connection]:
+        """Those that are open."""
+        return tuple(self._connections)
+
+    @property
     def free_bytes(self) -> int:
         """Room for messages that wait."""
         return self._room.left
@@ -81,6 +98,7 @@ class Http2Server:
         self._loop = loop = asyncio.get_running_loop()
         listener = self._listen()
         self.port = port_of(listener)
+        self._address = written(listener.getsockname()).partition(":")[2]
         if self._tls is None:
             self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
         else:
@@ -136,6 +154,7 @@ class Http2Server:
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._patience.forget(connection)
+        self._carried = Traffic.sum((self._carried, connection.traffic))
         if not self._connections:
             self._all_gone.set()
 

@@ -50,6 +50,7 @@ from grpc_api.http2.request_head import malformed
 from grpc_api.http2.stream import Stream
 from grpc_api.methods import Methods
 from grpc_api.status import Status
+from grpc_api.traffic import Traffic
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -82,6 +83,8 @@ class Session:
         When the peer last said something, and when it last had a call; by the monotonic clock.
     is_closed_to_calls
         Whether new streams are passed over, as the peer was told.
+    traffic
+        What it has carried so far.
 
     """
 
@@ -112,6 +115,7 @@ class Session:
         self._conduct = Conduct(limits, outbox, now_s)
         self._opened: list[Stream] = []
         self._receive_window = limits.connection_window
+        self.traffic = Traffic()
 
     def greet(self) -> None:
         """Send the settings, and let the peer send ahead."""
@@ -142,6 +146,7 @@ class Session:
     def forget(self, stream: Stream) -> None:
         """A stream is over."""
         del self.streams[stream.id]
+        self.traffic.end(ok=stream.is_ok, received=stream.n_received, sent=stream.n_sent)
         self._closed.add(stream.id, is_cut=not stream.ended_by_peer)
         self.busy_s = self.heard_s
         if not stream.call.cancelled:
@@ -194,6 +199,7 @@ class Session:
         call.certificate = self.certificate
         stream = stream_kind(head, method)(self, stream_id, head, call, method, now_s)
         self.streams[stream_id] = stream
+        self.traffic.start()
         self._opened.append(stream)
         self._conduct.note_call()
         stream.ended_by_peer = is_last

@@ -54,6 +54,8 @@ class Stream(AnswerHalf):
         Whether all of the request is here.
     is_over
         Whether nothing is sent or taken any more.
+    n_received
+        Messages of the request.
 
     """
 
@@ -70,6 +72,7 @@ class Stream(AnswerHalf):
         "is_over",
         "message_since_s",
         "method",
+        "n_received",
         "opened_s",
     )
 
@@ -84,6 +87,7 @@ class Stream(AnswerHalf):
         self.opened_s = self.message_since_s = now_s
         self.ended_by_peer = False
         self.is_over = False
+        self.n_received = 0
         self._receive_window = host.limits.stream_window
         self._content_left = head.content_length
         self._reader: MessageReader | None = None
@@ -138,6 +142,7 @@ class Stream(AnswerHalf):
         if not reader.is_within_message:
             self.message_since_s = time.monotonic()
         messages = reader.feed(data)
+        self.n_received += len(messages)
         if reader.is_within_message:
             if self.ended_by_peer:
                 raise MessageError(Code.INVALID_ARGUMENT, "the request ends within a message")

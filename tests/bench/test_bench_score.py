@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.bench_score import MAX_RATIO, Timings, bench_score
+from deploy.bench_score import MAX_RATIO, Timings, bench_alone
 
 
 def test_figures_are_medians_of_what_was_timed() -> None:
@@ -18,7 +18,7 @@ def test_figures_are_medians_of_what_was_timed() -> None:
 @pytest.mark.slow
 def test_a_small_run_gives_every_figure() -> None:
     """With servers, data and a model of its own, which it stops and removes."""
-    figures = bench_score(n_entities=1_000, rounds=1)
+    figures = bench_alone(n_entities=1_000, rounds=1)
 
     assert figures["ratio"] == pytest.approx(figures["score_p50_ms"] / figures["echo_p50_ms"], abs=0.01)
     assert figures["passed"] is (figures["ratio"] <= MAX_RATIO)

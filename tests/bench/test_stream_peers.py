@@ -17,6 +17,7 @@ import pytest
 from deploy.peers import registry
 from deploy.peers.peer import Peer
 from deploy.production_servers import kafka_is_installed, redis_is_installed
+from deploy.stage_clock import StageClock
 from deploy.stream_bench.answer import AIMS, MUST_RUN, aims, is_ahead, section
 from deploy.stream_bench.comparison import Comparison, Scale
 from deploy.stream_bench.core_share import CoreShare, refuse_full
@@ -24,7 +25,7 @@ from deploy.stream_bench.freshness import Followed, follow, percentiles
 from deploy.stream_bench.load import make_load
 from deploy.stream_bench.site import BenchSite
 from deploy.stream_bench.speed import measure_speed
-from deploy.stream_bench.stages import STAGES, StageClock
+from deploy.stream_bench.stages import WORKER
 from features.errors import NotServingError, UnavailableError
 
 SLOW_PEER: dict[str, Any] = {"name": "slow", "events_per_second": 40}
@@ -196,7 +197,7 @@ def test_a_part_of_a_load_is_its_beginning() -> None:
 )
 def test_time_belongs_to_the_innermost_stage_that_is_known(calls: list[str], stage: str) -> None:
     """Library code counts for whoever of ours called it; what nobody of ours called is other."""
-    found: Callable[[], str] = lambda: StageClock().stage_of(sys._getframe(1))  # noqa: E731 - wrapped in a loop
+    found: Callable[[], str] = lambda: StageClock(WORKER).stage_of(sys._getframe(1))  # noqa: E731 - wrapped in a loop
     for call in reversed(calls):
         module, function = call.split(":")
         named: dict[str, Any] = {"__name__": module}
@@ -207,9 +208,9 @@ def test_time_belongs_to_the_innermost_stage_that_is_known(calls: list[str], sta
 
 def test_what_a_thread_has_used_between_two_looks_is_put_down() -> None:
     """And nothing of what it used before the first."""
-    clock = StageClock()
+    clock = StageClock(WORKER)
     clock.look(sys._current_frames())
-    clock.seconds = dict.fromkeys(STAGES, 0.0)
+    clock.seconds = dict.fromkeys(WORKER.names, 0.0)
     began_s = time.process_time()
     while time.process_time() < began_s + 0.05:
         pass
@@ -258,7 +259,7 @@ def test_a_small_run_gives_every_figure(tmp_path: Path) -> None:
     assert run.ours["zipf"] > 0
     stages = run.ours["stages"]["zipf"]
     assert stages["events_per_second"] > 0
-    assert stages["worker_us"].keys() <= set(STAGES)
+    assert stages["worker_us"].keys() <= set(WORKER.names)
     assert math.fsum(stages["worker_us"].values()) > 0
     assert [peer["events_per_second"] > 0 for peer in run.peers["zipf"]] == [True] * len(OURS)
     reasons = {(each["name"], each["what"]): each["reason"] for each in run.did_not_run}

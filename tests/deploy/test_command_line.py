@@ -70,7 +70,7 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("score", "--customer", "1"), ExitCode.BAD_INPUT, "DomainError"),
         (("bench", "nothing"), ExitCode.BAD_INPUT, "RequestError"),
         (("bench", "stream", "--seed", "1"), ExitCode.BAD_INPUT, "RequestError"),
-        (("bench", "score", "--peers"), ExitCode.BAD_INPUT, "RequestError"),
+        (("bench", "backfill", "--peers"), ExitCode.BAD_INPUT, "RequestError"),
         (("bench", "faults", "--minutes", "0"), ExitCode.BAD_INPUT, "RequestError"),
         (("models", "list"), ExitCode.UNAVAILABLE, "RegistryUnavailableError"),
         (("status",), ExitCode.UNAVAILABLE, None),

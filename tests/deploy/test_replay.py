@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from deploy.caught_up import CaughtUp
 from deploy.instants import parse_instant, to_us
 from deploy.log_ends import read_ends
-from deploy.replay import History, Replayer, load_history
+from deploy.replay import PRODUCER, History, Replayer, load_history
 from deploy.servers import TansuServer
 from features.decode import Decoder
 from features.domain import Domain
@@ -23,7 +23,10 @@ from features.formats.registry_client import RegistryClient
 from features.formats.schemas import MemoryShelf, SchemaBook
 from features.model_file import DemoSpec
 from features.plan import AvroRecords, ColumnPlan, EntityKeyPlan, Plan, SourcePlan, ViewPlan
+from features.settings import TracingSettings
+from features.tracing import HEADER, TraceParent, open_tracer, parse_traceparent
 from streams.logs import KafkaLogs
+from tests.collector import Collector
 from tests.schema_registry import running_registry
 
 START = datetime(1998, 1, 1, tzinfo=UTC)
@@ -166,6 +169,31 @@ def test_what_was_sent_is_at_the_broker(tansu: TansuServer) -> None:
     consumer.close()
     assert all(len(on) == 1 for on in partitions.values())
     assert len(partitions) == 7
+
+
+@pytest.mark.servers
+def test_a_sample_of_what_is_sent_begins_traces(tansu: TansuServer) -> None:
+    """Each such record carries the span that sent it, which ends with its delivery and says where it went."""
+    KafkaLogs(tansu.bootstrap_servers).create(["traced"], 1)
+    history = History(source("traced"), ["who"], events(5))
+    with Collector() as collector:
+        tracer = open_tracer(TracingSettings(endpoint=collector.url, sample=1.0), PRODUCER)
+        with Replayer(tansu.bootstrap_servers, tracer) as replayer:
+            assert replayer.send(history) == 5
+    consumer = Consumer({"bootstrap.servers": tansu.bootstrap_servers, "group.id": "replay-traces"})
+    consumer.assign([TopicPartition("traced", 0, 0)])
+    carried: dict[int, TraceParent | None] = {}
+    while len(carried) < 5:
+        for message in consumer.consume(5, 10.0):
+            ((name, value),) = message.headers() or []
+            assert name == HEADER
+            carried[message.offset()] = parse_traceparent(value.decode())
+    consumer.close()
+    assert {span.attributes["messaging.kafka.offset"]: span.at for span in collector.spans} == carried
+    assert {(span.name, span.kind, span.service) for span in collector.spans} == {
+        ("send traced", "SPAN_KIND_PRODUCER", PRODUCER)
+    }
+    assert all(span.began_ns <= span.ended_ns for span in collector.spans)
 
 
 def test_instants_are_utc_unless_they_say_otherwise() -> None:

@@ -28,6 +28,7 @@ from features.settings import LakeSettings, WorkerSettings
 from features.state import State
 from features.store import AdoptedLog, Birth
 from streams.batch import Batch, to_batch
+from streams.batch_traces import BatchTraces
 from streams.engine import Engine
 from streams.metrics import WorkerMetrics
 from streams.watermarks import Watermarks
@@ -84,6 +85,7 @@ class Worker:
         cache_bytes: int = 100_000,
         chunk_entities: int = 3,
         coalesces: bool = False,
+        traces: BatchTraces | None = None,
     ) -> None:
         self.world = world
         self.store = MemoryStore(world.shards)
@@ -104,6 +106,7 @@ class Worker:
             clock=FrozenClock(START_US),
             announce=self._announce,
             committed=lambda *_: None,
+            traces=traces,
         )
 
     async def _announce(self, letters: Sequence[DeadLetter]) -> None:

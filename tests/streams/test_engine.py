@@ -12,10 +12,14 @@ import pytest
 from features.errors import StoreUnavailableError
 from features.memory_store import MemoryStore
 from features.plan import ColumnPlan, Plan, SourcePlan
+from features.settings import TracingSettings
 from features.store import StateWrite
+from features.tracing import HEADER, new_trace, open_tracer, trace_of_position
 from streams import engine as engine_module
 from streams.batch import REDRIVE_HEADER
+from streams.batch_traces import BatchTraces
 from streams.intake import TermOverError
+from tests.collector import Collector
 from tests.streams.engine_world import Worker, World
 from tests.streams.shop import HOUR_US, LOG, SOURCE, START_US, Record, Sale, birth_id, plan, records, value, view
 from tests.waiting import wait_until_async
@@ -320,3 +324,28 @@ async def test_two_views_of_a_topic_are_both_written() -> None:
     for name in ("spend", "again"):
         assert len(world.stored(name)) == 6
         assert world.stored(name) == world.folded(name)
+
+
+async def test_batches_are_traced_once_their_states_are_confirmed() -> None:
+    """Those that have events of traced producers, and none that failed; a batch that is read again is told then."""
+    parent = new_trace()
+    sold = sales(4)
+    sold[3] = sold[3]._replace(headers=((HEADER, str(parent).encode()),))
+    world = await world_of(sold)
+    with Collector() as collector:
+        tracer = open_tracer(TracingSettings(endpoint=collector.url), "worker")
+        assert tracer is not None
+        worker = Worker(world, traces=BatchTraces(tracer))
+        await worker.begin()
+        await worker.step(0, 2)
+        worker.store.cut_after(0)
+        await worker.step(0, 2)
+        await worker.step(0, 2)
+        tracer.close()
+    spans = {span.name: span for span in collector.spans}
+    assert len(collector.spans) == len(spans) == 3
+    (whole,) = (span for name, span in spans.items() if name.startswith("process "))
+    (event,) = (span for name, span in spans.items() if name.startswith("event "))
+    assert (whole.links, whole.attributes["millstream.first_offset"]) == ([parent], 2)
+    assert event.at == trace_of_position(LOG, 0, 3)
+    assert 0 < whole.ended_ns - whole.began_ns < 60_000_000_000

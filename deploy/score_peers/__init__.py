@@ -1,0 +1,1 @@
+"""Other ways to serve the model of the scorer's bench."""
