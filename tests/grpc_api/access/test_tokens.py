@@ -69,7 +69,17 @@ def test_a_token_names_its_client_and_groups(algorithm: str) -> None:
         {"nbf": time.time() + 600},
         {"key": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)},
     ],
-    ids=["ended", "no end", "for another", "for nobody", "by another", "by nobody", "nobody's", "not yet", "not signed"],
+    ids=[
+        "ended",
+        "no end",
+        "for another",
+        "for nobody",
+        "by another",
+        "by nobody",
+        "nobody's",
+        "not yet",
+        "not signed",
+    ],
 )
 def test_a_token_that_does_not_hold_is_nobody(changed: dict[str, Any]) -> None:
     """Too old, too early, for others, by others, or about nobody."""
