@@ -86,7 +86,7 @@ class AnswerHalf(ABC):
         self._waiting.append(memoryview(data))
         self.waiting_bytes += len(data)
         self.moved_s = time.monotonic()
-        self.pump()
+        self.push()
 
     def end(self, status: Status) -> None:
         """Send the status behind what waits."""
@@ -118,9 +118,9 @@ class AnswerHalf(ABC):
         if self.window > GREATEST_WINDOW:
             raise StreamFault(self.id, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window is above 2^31 - 1")
         if self._waiting:
-            self.pump()
+            self.push()
 
-    def pump(self) -> None:
+    def push(self) -> None:
         """Send of what waits as much as the windows let through."""
         while self._waiting:
             room = self._outbox.room(self.window)

@@ -17,7 +17,7 @@ FLUSH_BYTES: Final = 256 * 1_024
 class Sender(Protocol):
     """Who has data that waits for a window."""
 
-    def pump(self) -> None:
+    def push(self) -> None:
         """Send what the windows let through."""
 
 
@@ -95,7 +95,7 @@ class Outbox:
         self.window += increment
         if self.window > GREATEST_WINDOW:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window is above 2^31 - 1")
-        self.pump()
+        self.push()
 
     def pause(self) -> None:
         """The transport has enough."""
@@ -104,15 +104,15 @@ class Outbox:
     def resume(self) -> None:
         """The transport takes more."""
         self.is_paused = False
-        self.pump()
+        self.push()
 
-    def pump(self) -> None:
+    def push(self) -> None:
         """Let those go on who wait, one after another; who must wait again stands behind the others."""
         for stream_id, sender in list(self.blocked.items()):
             if self.window <= 0 or self.is_paused:
                 return
             del self.blocked[stream_id]
-            sender.pump()
+            sender.push()
 
     def room(self, window: int) -> int:
         """Bytes of data that may go out now for a stream with this window; 0 or less: none."""

@@ -23,10 +23,13 @@ class Patience:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._stuck: dict[Connection, tuple[int, float]] = {}
+        self._asked: dict[Connection, float] = {}
+        """When who was asked whether it lives had last been heard."""
 
     def forget(self, connection: Connection) -> None:
         """A connection was lost."""
         self._stuck.pop(connection, None)
+        self._asked.pop(connection, None)
 
     def look_at(self, connection: Connection, now_s: float) -> None:
         """End, drain or ask a connection whose time has come."""
@@ -40,7 +43,8 @@ class Patience:
             connection.abort("it does not take the end")
         elif silent_s > limits.keepalive_s + limits.keepalive_ack_s:
             connection.abort("it does not answer")
-        elif 0 < silent_s - limits.keepalive_s <= limits.look_s:  # once, in the look after its time
+        elif silent_s > limits.keepalive_s and self._asked.get(connection) != connection.session.heard_s:  # once
+            self._asked[connection] = connection.session.heard_s
             connection.ask_whether_alive()
         for stream in list(connection.session.streams.values()):
             self._look_at_stream(stream, now_s)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from deploy.bench_score import METHOD, BenchProcess, request_of, start_scorer
+from deploy.bench_score_setup import open_world
 from features.settings import ScorerSettings, TlsSettings
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from millstream import Client, Tls
@@ -40,7 +41,7 @@ def test_several_processes_serve_and_are_kept_up(tmp_path: Path, monkeypatch: py
     """One that is killed is missed by nobody, and started again; SIGTERM ends all."""
     monkeypatch.setenv("MILLSTREAM_SCORER__PROCESSES", str(N))
     with ExitStack() as running:
-        scorer, _ = start_scorer(tmp_path, running, 20)
+        scorer = start_scorer(open_world(tmp_path, running, 20), running)
         wait_until(lambda: "scorers_listen" in scorer.log_file.read_text(), 30)
         before = children(scorer)
         assert len(before) == N
