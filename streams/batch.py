@@ -11,13 +11,16 @@ REDRIVE_HEADER = "millstream-redrive-of"
 """Header of a re-driven record: ``log/partition/offset`` of the dead letter that it repeats."""
 
 
+Headers = Sequence[tuple[str, bytes | None]]
+
+
 class Record(Protocol):
     """What is read of a Kafka record."""
 
     offset: int
     timestamp: int
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Headers
 
 
 class Batch(NamedTuple):
@@ -70,17 +73,18 @@ def to_batch(
     )
 
 
-def redriven(headers: Sequence[tuple[str, bytes]]) -> str | None:
+def redriven(headers: Headers) -> str | None:
     """The position that a record says it repeats."""
-    for name, value in headers:
-        if name == REDRIVE_HEADER:
-            return value.decode("utf-8", "replace")
-    return None
+    position = header(headers, REDRIVE_HEADER)
+    return None if position is None else position.decode("utf-8", "replace")
 
 
-def traced(headers: Sequence[tuple[str, bytes]]) -> str | None:
+def traced(headers: Headers) -> str | None:
     """The trace that a record belongs to, where that is recorded."""
-    for name, value in headers:
-        if name == HEADER and value[-1:] and value[-1] in SAMPLED_DIGITS:
-            return value.decode("ascii", "replace")
-    return None
+    parent = header(headers, HEADER)
+    return parent.decode("ascii", "replace") if parent and parent[-1] in SAMPLED_DIGITS else None
+
+
+def header(headers: Headers, wanted: str) -> bytes | None:
+    """The first header of that name that has a value: Kafka's may be null."""
+    return next((value for name, value in headers if name == wanted and value is not None), None)
