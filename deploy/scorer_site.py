@@ -77,6 +77,7 @@ def open_site(folder: Path, running: ExitStack, **settings: str) -> Site:
         "MILLSTREAM_STORE__PORT": str(store.port),
         "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "MILLSTREAM_SCORER__METRICS_PORT": "0",
+        "MILLSTREAM_SCORER__REST": "false",
         **settings,
     }
     return Site(store, broker, ScorerServer(folder / "scorer", folder / "var", environment), state_dir)

@@ -70,6 +70,7 @@ class Site:
             "MILLSTREAM_STORE__PORT": str(valkey.port),
             "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": tansu.bootstrap_servers,
             "MILLSTREAM_SCORER__METRICS_PORT": "0",
+            "MILLSTREAM_SCORER__REST": "false",
         }
         arguments = ("scorer", str(var), PLAN.project)
         self.scorer = running.enter_context(BenchProcess("scorer", folder / "scorer", arguments, environment))

@@ -80,7 +80,7 @@ def loaded(folder: Path, **settings: Any) -> Iterator[tuple[ValkeyServer, Load]]
         shop = Shop(
             folder / "models",
             open_reader=lambda: RedisStore(PLAN.project, where),
-            settings=ScorerSettings.model_validate({"port": 0, **settings}),
+            settings=ScorerSettings.model_validate({"port": 0, "rest": False, **settings}),
         )
         shop.scorer.start()
         load = Load(shop.address)

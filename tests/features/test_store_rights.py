@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from deploy.servers import ValkeyServer
 from features.errors import SettingsError
@@ -25,7 +26,7 @@ async def test_who_only_reads_needs_no_right_to_write(valkey: ValkeyServer) -> N
     await writer.write_birth(BIRTH)
     await writer.write_states("spend", "b1", [StateWrite(b"k", b"", b"state", [])])
     client = redis.Redis(host=valkey.host, port=valkey.port)
-    own = valkey.settings.model_copy(update={"username": "reader", "password": "sesame"})
+    own = valkey.settings.model_copy(update={"username": "reader", "password": SecretStr("sesame")})
     client.acl_setuser(
         "reader", enabled=True, passwords=["+sesame"], keys=["*"], commands=[f"+{c}" for c in RIGHTS.split()]
     )

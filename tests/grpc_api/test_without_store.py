@@ -35,7 +35,7 @@ class SlowStore(MemoryStore):
 
 
 def settings(**changed: Any) -> ScorerSettings:
-    return ScorerSettings.model_validate({"port": 0, **changed})
+    return ScorerSettings.model_validate({"port": 0, "rest": False, **changed})
 
 
 @pytest.fixture

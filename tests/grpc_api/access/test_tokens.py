@@ -66,7 +66,7 @@ def test_a_token_names_its_client_and_groups(algorithm: str) -> None:
         {"iss": "them"},
         {"iss": MISSING},
         {"sub": MISSING},
-        {"nbf": time.time() + 600},
+        {"nbf": time.time() + 86_400},
         {"key": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)},
     ],
     ids=[
