@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from features.tracing import (
     HEADER,
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from grpc_api.status import Status
 
 
+MOST_ROUNDS: Final = 128
+"""Rounds of rows whose stages a trace shows; the rest of a stream is counted."""
+
+
 class CallTrace:
     """One call. The gate makes it and ends it; the core adds what it did.
 
@@ -36,7 +40,18 @@ class CallTrace:
 
     """
 
-    __slots__ = ("_began_lap_ns", "_began_ns", "_ended_ns", "_status", "at", "laps", "parent", "path", "scored")
+    __slots__ = (
+        "_began_lap_ns",
+        "_began_ns",
+        "_ended_ns",
+        "_status",
+        "at",
+        "laps",
+        "n_rows",
+        "parent",
+        "path",
+        "scored",
+    )
 
     def __init__(self, path: str, at: TraceParent, parent: TraceParent | None) -> None:
         self.path = path
@@ -44,14 +59,17 @@ class CallTrace:
         self.parent = parent
         self.laps: list[Laps] = []
         self.scored: list[Scored] = []
+        self.n_rows = 0
         self._began_ns, self._began_lap_ns = time.time_ns(), time.perf_counter_ns()
         self._ended_ns = 0
         self._status: Status | None = None
 
     def add(self, laps: Laps, scored: list[Scored]) -> None:
         """Rows were scored."""
-        self.laps.append(laps)
-        self.scored += scored
+        self.n_rows += len(scored)
+        if len(self.laps) < MOST_ROUNDS:  # a stream has no end
+            self.laps.append(laps)
+            self.scored += scored
 
     def end(self, status: Status | None) -> None:
         """The call was answered, or failed with this status."""
@@ -75,7 +93,7 @@ class CallTrace:
                 "millstream.version": first.model.version,
                 "millstream.arm": first.model.arm,
                 "millstream.request_id": first.asked.request_id,
-                "millstream.rows": len(self.scored),
+                "millstream.rows": self.n_rows,
             }
         yield Span(
             self.path[1:],

@@ -16,7 +16,7 @@ import structlog
 
 from features.clock import Clock
 from features.errors import MillstreamError, RequestError, UnavailableError
-from features.vector import Vector
+from features.vector import RequestValue, Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.answers import batch_head, batch_rows, row_result, whole_answer
 from grpc_api.births import Births
@@ -170,8 +170,8 @@ class Core:
             raise outcome
         return outcome, laps
 
-    async def score_batch(self, data: bytes, call: Call) -> bytes:
-        """``ScoreBatchRequest`` to ``ScoreBatchResponse``.
+    async def score_batch(self, data: bytes, call: Call, version: str = "") -> bytes:
+        """``ScoreBatchRequest`` to ``ScoreBatchResponse``; who names a version is answered by that champion alone.
 
         Between chunks others get their turn; DeadlinePassedError once the answer is not wanted any more.
         """
@@ -180,14 +180,20 @@ class Core:
         if len(message.rows) > self._max_batch_rows:
             raise RequestError("rows", f"are {len(message.rows)}", f"send at most {self._max_batch_rows} at a time")
         models = self._models.find(message.model)
+        if version:
+            if models.champion.version != version:
+                known = f"name {models.champion.version}, or none"
+                raise UnknownNameError("model_version", f"{version!r} does not serve", known)
+            models = models._replace(challenger=None)
         as_of_us, routing_key = to_us(message), message.routing_key
+        fails_whole = models.challenger is None and not any(row.HasField("vector") for row in message.rows)
 
         def chunks() -> Iterator[Coroutine[Any, Any, list[Scored | Exception]]]:
             for begin in range(0, len(message.rows), CHUNK_ROWS):
                 require_wanted(call)
                 rows = message.rows[begin : begin + CHUNK_ROWS]
                 questions = [self._try_question(models, row, as_of_us, routing_key) for row in rows]
-                yield self._score_chunk(questions, call, "ScoreBatch", is_first=begin == 0)
+                yield self._score_chunk(questions, call, "ScoreBatch", is_first=fails_whole and begin == 0)
 
         parts, answered = [batch_head(models.champion)], list[Scored | Exception]()
         async with aclosing(overlapped(chunks(), CHUNKS_UNDER_WAY)) as scored:
@@ -339,11 +345,16 @@ class Core:
         entity = keys.parse(message.entity) if message.entity or not has_vector else {}
         request_id = message.request_id or f"{self._id_prefix}-{next(self._ids)}"
         model = models.route(entity, request_id, routing_key)
+        if has_vector and not message.vector.names and model.features != models.champion.features:
+            model = models.champion  # its order is the one that callers know
+        request = to_scalars(message.request) if message.request else {}
+        if request and model is not models.champion:
+            request = known_fields(request, model, models.champion)
         asked = Asked(
             request_id=request_id,
             entity=entity,
             as_of_us=as_of_us if own_us is None else own_us,
-            request=to_scalars(message.request) if message.request else {},
+            request=request,
             vector=vector_of(model.inputs, message) if has_vector else None,
             routing_key=routing_key,
         )
@@ -360,6 +371,14 @@ class Core:
             problem = f"{name!r} is not declared" if name else "several are declared and none was named"
             raise UnknownNameError("service", problem, f"name one of {sorted(services)}")
         return services[name]
+
+
+def known_fields(
+    request: dict[str, RequestValue], model: ServedModel, champion: ServedModel
+) -> dict[str, RequestValue]:
+    """Request fields without those that the champion alone asks for: callers cannot know who will answer."""
+    known, theirs = (one.inputs.assembler.request_fields for one in (model, champion))
+    return {name: value for name, value in request.items() if name in known or name not in theirs}
 
 
 def shared_out(questions: Sequence[_Question | Exception]) -> list[tuple[ServedModel, dict[int, Asked]]]:

@@ -44,7 +44,9 @@ class EntityKeys:
             if kind != _KIND[key.type]:
                 found = "null" if kind is None else f"set as `{kind}`"
                 raise RequestError(f"entity.{name}", f"is {found}", f"it is a {key.type}: set `{_KIND[key.type]}`")
-            entity[name] = getattr(value, kind)
+            entity[name] = given_value = getattr(value, kind)
+            if key.type == "int32" and not -(2**31) <= given_value < 2**31:
+                raise RequestError(f"entity.{name}", f"is {given_value}", "it is an int32: send one that fits")
         if len(given) > len(entity):
             extra = sorted(set(given) - set(entity))
             raise RequestError(f"entity.{extra[0]}", "is not a join key", f"the join keys are {self._declared()}")

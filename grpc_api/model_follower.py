@@ -6,11 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from grpc_api.followed_model import FollowedModel, Loading
 from grpc_api.model_set import ModelSet
 from grpc_api.models import Models
 from grpc_api.pointer import CHAMPION_POINTERS
+
+logger: Final = structlog.get_logger(__name__)
 
 INTERVAL_S = 0.2
 
@@ -83,7 +88,10 @@ class ModelFollower:
 
     def _run(self) -> None:
         while not self._stop.wait(until_turn(time.monotonic(), INTERVAL_S, self._turn)):
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                logger.exception("models_not_followed")
 
 
 def until_turn(now_s: float, interval_s: float, turn: float) -> float:

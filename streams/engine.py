@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+import structlog
 
 from features.clock import Clock
 from features.decode import Decoded, Decoder
@@ -30,6 +32,8 @@ from streams.ledger import Ledger
 from streams.metrics import WorkerMetrics
 from streams.view_writer import Events, StateStore, ViewWriter
 from streams.watermarks import Watermarks
+
+logger: Final = structlog.get_logger(__name__)
 
 DECODE_ROWS = 2_000
 """Rows decoded before others may run."""
@@ -218,7 +222,10 @@ class Engine:
                 await asyncio.wait([written])
         self._count(batch, decoded, time.perf_counter() - began)
         if self._traces is not None and batch.traced:
-            self._traces.confirmed(batch, began_ns, time.time_ns())
+            try:
+                self._traces.confirmed(batch, began_ns, time.time_ns())
+            except Exception:
+                logger.exception("batch_not_traced", topic=batch.topic)  # its states are confirmed all the same
         if written is not None:
             await self._land(place)
 

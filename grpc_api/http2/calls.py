@@ -13,7 +13,7 @@ import structlog
 from grpc_api.call import Call
 from grpc_api.gate import CallFailedError
 from grpc_api.http2.light_task import LightTask
-from grpc_api.http2.messages import PREFIX_BYTES, MessageError, Received, inflated, read_prefix
+from grpc_api.http2.messages import PREFIX_BYTES, MessageError, Received, read_prefix
 from grpc_api.http2.replies import HttpAnswer
 from grpc_api.http2.request_head import RequestHead
 from grpc_api.http2.stream import Host, Stream
@@ -25,6 +25,8 @@ logger: Final = structlog.get_logger(__name__)
 OK: Final = Status(Code.OK, "")
 TURN_MESSAGES: Final = 32
 """Messages that a handler may send before others get their turn."""
+MESSAGE_COST: Final = 128
+"""Bytes that a message which waits takes beside its own."""
 LONGEST_PATH: Final = 200
 """Characters of a path that an answer repeats."""
 ONE_MESSAGE: Final = "the method takes one message, and there came "
@@ -109,7 +111,7 @@ class UnaryStream(OneMessageStream):
         self._task.run()
 
     async def _inflate_and_call(self, message: Received) -> bytes:
-        data = await inflated(message.data, self.head.encoding, self.host.limits.message_bytes)
+        data = await self._inflated(message)
         return await self.host.gate.unary(self.method, data, self.call)
 
     def _answered(self, answer: bytes | None, error: BaseException | None) -> None:
@@ -188,7 +190,7 @@ class ServerStreamingStream(OneMessageStream, StreamingStream):
 
     async def _answers(self, message: bytes | Received) -> AsyncGenerator[bytes, None]:
         if isinstance(message, Received):
-            message = await inflated(message.data, self.head.encoding, self.host.limits.message_bytes)
+            message = await self._inflated(message)
         method: ServerStreamingMethod = self.method
         async with aclosing(
             cast("AsyncGenerator[bytes, None]", self.host.gate.server_streaming(method, message, self.call))
@@ -220,7 +222,8 @@ class BidirectionalStream(StreamingStream):
     def _take(self, data: bytes) -> None:
         for message in self._read(data):
             self._inbox.append(message)
-            self._inbox_bytes += len(message.data)
+            self._inbox_bytes += len(message.data) + MESSAGE_COST
+        self._reserve(self._inbox_bytes)
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
@@ -231,13 +234,13 @@ class BidirectionalStream(StreamingStream):
         while True:
             while self._inbox:
                 message = self._inbox.popleft()
-                self._inbox_bytes -= len(message.data)
+                self._inbox_bytes -= len(message.data) + MESSAGE_COST
                 if not self.ended_by_peer:
                     self.replenish()
-                if message.is_compressed:
-                    yield await inflated(message.data, self.head.encoding, self.host.limits.message_bytes)
-                else:
-                    yield message.data
+                try:
+                    yield await self._inflated(message) if message.is_compressed else message.data
+                except MessageError as error:  # within the handler: the gate is to know what it is
+                    raise CallFailedError(error.status) from None
             if self.ended_by_peer:
                 return
             self._news = self.host.loop.create_future()

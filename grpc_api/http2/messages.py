@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
 from enum import Enum
 from struct import Struct
 from typing import Final, NamedTuple
@@ -24,6 +25,7 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _LEAST_COMPRESSED: Final = 1_024
 """Shorter messages are sent as they are: they would hardly become shorter."""
 _FASTEST: Final = 1
+_SLICE_BYTES: Final = 64 * 1_024
 _CHUNK_BYTES: Final = 256 * 1_024
 """Bytes that are inflated at once; others get their turn in between."""
 
@@ -63,6 +65,11 @@ class MessageReader:
         return bool(self._buffer)
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of that message that are here."""
+        return len(self._buffer)
+
+    @property
     def announced_bytes(self) -> int:
         """Bytes of the message that is on its way; 0 while its length is not known."""
         return read_prefix(self._buffer)[1] if len(self._buffer) >= PREFIX_BYTES else 0
@@ -100,22 +107,28 @@ def encoding_of(name: bytes) -> Encoding | None:
         return None
 
 
-async def inflated(data: bytes, encoding: Encoding, max_bytes: int) -> bytes:
-    """A compressed message as it was before; MessageError when that is too long, or not what was told."""
+async def inflated(data: bytes, encoding: Encoding, max_bytes: int, reserve: Callable[[int], None]) -> bytes:
+    """A compressed message as it was before; MessageError when that is too long, or not what was told.
+
+    ``reserve`` is told how many bytes it has come to so far, and raises MessageError where there is no room for them.
+    """
     if encoding is not Encoding.GZIP:
         raise MessageError(Code.INTERNAL, "a message is compressed, but grpc-encoding does not say how")
     inflater = zlib.decompressobj(_GZIP_WINDOW)
-    parts, size = [], 0
+    parts, size, at, some = [], 0, 0, b""
     while not inflater.eof:
+        if not some:  # by slices, for what is not consumed of one is copied each time
+            some, at = data[at : at + _SLICE_BYTES], at + _SLICE_BYTES
         try:
-            part = inflater.decompress(data, _CHUNK_BYTES)
+            part = inflater.decompress(some, _CHUNK_BYTES)
         except zlib.error as error:
             raise MessageError(Code.INTERNAL, f"a message is not what gzip makes ({error})") from None
-        data = inflater.unconsumed_tail
+        some = inflater.unconsumed_tail
         size += len(part)
         if size > max_bytes:
             raise MessageError(Code.RESOURCE_EXHAUSTED, f"the message has more than {max_bytes} bytes when inflated")
-        if not part and not inflater.eof:
+        reserve(size)
+        if not part and not some and at >= len(data) and not inflater.eof:
             raise MessageError(Code.INTERNAL, "a compressed message ends before its end")
         parts.append(part)
         if not inflater.eof:

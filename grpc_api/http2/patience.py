@@ -35,12 +35,15 @@ class Patience:
         """End, drain or ask a connection whose time has come."""
         limits = self._limits
         silent_s = now_s - connection.session.heard_s
-        if self._is_stuck(connection, now_s):
+        if connection.closing_s is not None:
+            if now_s - connection.closing_s > limits.stall_s:
+                connection.abort("it does not take the end")
+        elif connection.outbox.is_paused:  # nothing is read of it meanwhile, so nothing else can be held against it
+            self._stuck.pop(connection, None)
+            if now_s - connection.paused_s > limits.stall_s:
+                connection.abort("it does not read")
+        elif self._is_stuck(connection, now_s):
             connection.end(ErrorCode.ENHANCE_YOUR_CALM, "a frame or header block does not end")
-        elif connection.outbox.is_paused and now_s - connection.paused_s > limits.stall_s:
-            connection.abort("it does not read")
-        elif connection.closing_s is not None and now_s - connection.closing_s > limits.stall_s:
-            connection.abort("it does not take the end")
         elif silent_s > limits.keepalive_s + limits.keepalive_ack_s:
             connection.abort("it does not answer")
         elif silent_s > limits.keepalive_s and self._asked.get(connection) != connection.session.heard_s:  # once
@@ -74,7 +77,9 @@ class Patience:
     def _look_at_stream(self, stream: Stream, now_s: float) -> None:
         announced = stream.announced_bytes
         if announced is not None:
-            if now_s - stream.message_since_s > self._limits.stall_s + announced / LEAST_BYTES_PER_S:
+            if not stream.may_send:
+                stream.message_since_s = now_s  # it is ours to let it go on
+            elif now_s - stream.message_since_s > self._limits.stall_s + announced / LEAST_BYTES_PER_S:
                 stream.fail(TOO_SLOW)
         elif stream.waiting_bytes and now_s - stream.moved_s > self._limits.stall_s:
             stream.reset(ErrorCode.CANCEL)

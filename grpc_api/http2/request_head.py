@@ -30,6 +30,8 @@ _OF_ONE_CONNECTION: Final = frozenset(
 _TRANSPORTS_OWN: Final = frozenset(
     {b"content-length", b"content-type", b"grpc-accept-encoding", b"grpc-encoding", b"grpc-timeout", b"te"}
 )
+LONGEST_LENGTH: Final = 18
+"""Digits of a content-length; more are no length of anything."""
 _TIMEOUT: Final = re.compile(rb"(\d{1,8})([HMSmun])")
 _UNIT_S: Final = {b"H": 3_600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
@@ -93,7 +95,7 @@ def to_timeout_s(text: bytes) -> float | None:
 
 def _head(stream_id: int, pseudo: Mapping[bytes, bytes], fields: Mapping[bytes, bytes]) -> RequestHead:
     length = fields.get(b"content-length")
-    if length is not None and not length.isdigit():
+    if length is not None and not (length.isdigit() and len(length) <= LONGEST_LENGTH):
         raise malformed(stream_id, "content-length is no number")
     told = fields.get(b"grpc-timeout")
     timeout_s = None if told is None else to_timeout_s(told)

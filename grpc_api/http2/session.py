@@ -56,6 +56,9 @@ logger: Final = structlog.get_logger(__name__)
 
 DRAIN_PING: Final = b"draining"
 
+STREAMS_TO_A_NOISE: Final = 16
+"""Streams that a change of all windows may touch for what a frame of noise costs."""
+
 
 class Session:
     """Acts on the frames of one peer.
@@ -271,6 +274,8 @@ class Session:
 
     def _change_windows(self, size: int) -> None:
         change, self.peer_window = size - self.peer_window, size
+        for _ in range(len(self.streams) // STREAMS_TO_A_NOISE):  # each of them is looked at
+            self._conduct.bear_noise(self.heard_s)
         for stream in list(self.streams.values()):
             if stream.window + change > GREATEST_WINDOW:
                 raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window is above 2^31 - 1")
@@ -324,7 +329,7 @@ class Session:
         self._conduct.bear_noise(self.heard_s)
 
     def _check_not_idle(self, stream_id: int) -> None:
-        if self.is_closed_to_calls:  # a call that was not taken, and may have come on meanwhile
+        if stream_id and self.is_closed_to_calls:  # a call that was not taken, and may have come on meanwhile
             return
         if not stream_id or stream_id > self.last_stream_id or not stream_id & 1:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a frame for a stream that was never opened")

@@ -16,7 +16,7 @@ from grpc_api.http2.answer_half import AnswerHalf
 from grpc_api.http2.faults import ErrorCode, StreamFault
 from grpc_api.http2.frames import rst_stream, window_update
 from grpc_api.http2.limits import Limits, Room
-from grpc_api.http2.messages import MessageError, MessageReader, Received
+from grpc_api.http2.messages import MessageError, MessageReader, Received, inflated
 from grpc_api.http2.outbox import Outbox
 from grpc_api.http2.request_head import RequestHead, malformed
 from grpc_api.methods import Method
@@ -123,6 +123,11 @@ class Stream(AnswerHalf):
         if not is_last and not self.is_over:
             self.replenish()
 
+    @property
+    def may_send(self) -> bool:
+        """Whether the peer may send more of the request now."""
+        return self._receive_window > 0
+
     def replenish(self) -> None:
         """Let the peer send on, as far as what it sent before was asked for."""
         target = self.host.limits.stream_window - self._held_bytes()
@@ -146,8 +151,16 @@ class Stream(AnswerHalf):
         if reader.is_within_message:
             if self.ended_by_peer:
                 raise MessageError(Code.INVALID_ARGUMENT, "the request ends within a message")
-            self._reserve(reader.announced_bytes)
+            most = reader.held_bytes + self.host.limits.stream_window  # more cannot come before this is asked again
+            self._reserve(min(reader.announced_bytes, most))
         return messages
+
+    async def _inflated(self, message: Received) -> bytes:
+        """A compressed message as it was before; MessageError as `inflated` raises it."""
+        limits, held = self.host.limits, self._held_bytes() + len(message.data)
+        return await inflated(
+            message.data, self.head.encoding, limits.message_bytes, lambda size: self._reserve(held + size)
+        )
 
     @property
     def announced_bytes(self) -> int | None:
@@ -157,6 +170,8 @@ class Stream(AnswerHalf):
 
     def _reserve(self, n_bytes: int) -> None:
         """Hold room for so many bytes until the stream is over; MessageError where there is none."""
+        if self.is_over:  # nobody would give it back
+            return
         more = n_bytes - self._reserved
         if more > 0:
             if not self.host.room.take(more):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
 from features.clock import Clock
 from features.errors import RequestError
+from features.routing import CHAMPION
 from grpc_api._generated.inference import open_inference_pb2 as pb
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as scoring
 from grpc_api.call import Call
@@ -32,6 +33,9 @@ EXTENSIONS: Final = ("binary_tensor_data", "model_repository", "statistics")
 ROUTING_KEY: Final = "routing_key"
 """Parameter of a request: what an experiment assigns an arm by."""
 
+ScoreBatch = Callable[[bytes, Call, str], Awaitable[bytes]]
+"""`Core.score_batch`: message, call, and the version that is to answer, empty for whichever serves."""
+
 
 class OpenInference:
     """Answers the protocol.
@@ -47,7 +51,7 @@ class OpenInference:
 
     """
 
-    def __init__(self, *, catalogue: Catalogue, score_batch: Unary, clock: Clock, max_batch_rows: int) -> None:
+    def __init__(self, *, catalogue: Catalogue, score_batch: ScoreBatch, clock: Clock, max_batch_rows: int) -> None:
         self._catalogue = catalogue
         self._score_batch = score_batch
         self._clock = clock
@@ -163,12 +167,13 @@ class OpenInference:
         names = output_names(model, request)
         question = await self._question(model, request)
         asked_ns = clock_ns()
-        answer = scoring.ScoreBatchResponse.FromString(await self._score_batch(question.SerializeToString(), call))
+        answer = scoring.ScoreBatchResponse.FromString(
+            await self._score_batch(question.SerializeToString(), call, request.model_version)
+        )
         answered_ns = clock_ns()
-        if request.model_version:  # may have been swapped away meanwhile
-            _require_version(request.model_version, answer.version, model.model)
-        response = pb.ModelInferResponse(model_name=answer.model, model_version=answer.version, id=request.id)
-        response.parameters["arm"].string_param = answer.arm
+        versions, arms = who_answered(answer)
+        response = pb.ModelInferResponse(model_name=answer.model, model_version=versions, id=request.id)
+        response.parameters["arm"].string_param = arms
         tensors = to_outputs(model, _answers_of(answer.rows), names)
         set_outputs(response, tensors, raw=bool(request.raw_input_contents))
         end_ns = clock_ns()
@@ -210,6 +215,14 @@ class OpenInference:
 def path_of(name: str) -> str:
     """Path of a method of the service."""
     return f"/{SERVICE}/{name}"
+
+
+def who_answered(answer: scoring.ScoreBatchResponse) -> tuple[str, str]:
+    """Version and arm of those whose scores these are; several, the champion first, where rows went to both."""
+    rows = [row.answer for row in answer.rows if row.HasField("answer")]
+    who = {(row.version or answer.version, row.arm or answer.arm) for row in rows} or {(answer.version, answer.arm)}
+    versions, arms = zip(*sorted(who, key=lambda one: one[1] != CHAMPION), strict=True)
+    return ",".join(dict.fromkeys(versions)), ",".join(dict.fromkeys(arms))
 
 
 def _require_version(asked: str, serving: str, model: str) -> None:

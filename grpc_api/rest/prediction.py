@@ -118,7 +118,7 @@ def row_result(row: pb.RowResult, version: str, model: pb.ModelInfo) -> RowAnswe
     """One instance's answer, or why there is none."""
     if row.HasField("error"):
         return failed(row.error.message)
-    return RowAnswered(**predicted(row.answer, version, model), status="ok")
+    return RowAnswered(**predicted(row.answer, row.answer.version or version, model), status="ok")
 
 
 def failed(message: str) -> RowFailed:

@@ -182,6 +182,42 @@ def test_a_peer_that_does_not_read_is_hung_up_on() -> None:
         assert server.server.free_bytes == server.limits.buffered_bytes
 
 
+def test_bombs_hold_no_more_than_there_is_room_for() -> None:
+    """Small when they come, together far more than the server may buffer."""
+    bomb = gzip.compress(bytes(900_000))
+    sent = b"\1" + len(bomb).to_bytes(4, "big") + bomb
+    with Serving(buffered_bytes=3_000_000, message_bytes=1_000_000) as server, RawPeer(server.port) as peer:
+        for stream in range(1, 41, 2):
+            peer.send(peer.headers(stream, ("grpc-encoding", "gzip")))
+            peer.send(DataFrame(stream, data=sent, flags=["END_STREAM"]))
+        # the windows hold every answer up, so those that end were refused
+        assert peer.until(lambda each: isinstance(each, HeadersFrame) and "END_STREAM" in each.flags)
+        peer.socket.close()
+        wait_until(lambda: server.server.free_bytes == 3_000_000)
+
+
+def test_a_length_that_is_announced_takes_no_room_before_it_comes() -> None:
+    """Five bytes each must not keep everybody else out."""
+    limits = {"buffered_bytes": 3_000_000, "message_bytes": 1_000_000, "stream_window": 65_535}
+    with Serving(**limits) as server, RawPeer(server.port) as peer:
+        for stream in range(1, 41, 2):
+            peer.send(peer.headers(stream), DataFrame(stream, data=b"\0" + (900_000).to_bytes(4, "big")))
+        peer.send(peer.call(41, b"x" * 10))
+        assert peer.answer(41)[0]["grpc-status"] == "0"
+        assert server.server.free_bytes > 1_000_000
+
+
+def test_messages_of_no_length_are_held_back_too() -> None:
+    """Each takes memory while it waits: where nobody takes them, no more are let through."""
+    with Serving(stream_window=65_535) as server, RawPeer(server.port) as peer:
+        peer.send(peer.headers(1, path="EchoAll"), message(1, b"stop taking", is_last=False))
+        wait_until(lambda: server.things.taken == 1)
+        peer.send(*(DataFrame(1, data=bytes(15_000)) for _ in range(12)))
+        cut = peer.until(lambda each: isinstance(each, RstStreamFrame))
+        assert isinstance(cut, RstStreamFrame)
+        assert cut.error_code == ErrorCode.FLOW_CONTROL_ERROR
+
+
 def test_answers_that_nobody_takes_find_room_or_are_refused() -> None:
     """So the memory that peers can make the server hold is bounded."""
     with Serving(buffered_bytes=3_500_000) as server, RawPeer(server.port, settings={4: 0}) as peer:

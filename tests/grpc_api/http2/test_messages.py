@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_compressed_message_comes_back(data: bytes) -> None:
     assert sent[0] == (len(data) >= 1_024)
     if sent[0]:
         assert gzip.decompress(body) == data
-        assert asyncio.run(inflated(body, Encoding.GZIP, MAX)) == data
+        assert asyncio.run(inflated(body, Encoding.GZIP, MAX, room_for(MAX))) == data
     else:
         assert body == data
 
@@ -81,9 +82,25 @@ def test_a_compressed_message_comes_back(data: bytes) -> None:
 async def test_what_does_not_inflate_is_refused(data: bytes, encoding: Encoding, code: Code) -> None:
     """Too long, cut, not compressed, or in a way that nobody told."""
     with pytest.raises(MessageError) as refused:
-        await inflated(data, encoding, MAX)
+        await inflated(data, encoding, MAX, room_for(MAX))
 
     assert refused.value.status.code is code
+
+
+def room_for(most: int) -> Callable[[int], None]:
+    """A reserve of so many bytes."""
+
+    def reserve(n_bytes: int) -> None:
+        if n_bytes > most:
+            raise MessageError(Code.RESOURCE_EXHAUSTED, "no room")
+
+    return reserve
+
+
+async def test_what_is_inflated_takes_room_as_it_grows() -> None:
+    """So a thousand small bombs together hold no more than there is."""
+    with pytest.raises(MessageError, match="no room"):
+        await inflated(gzip.compress(bytes(5_000_000)), Encoding.GZIP, 5_000_000, room_for(1_000_000))
 
 
 async def test_others_get_their_turn_while_a_message_is_inflated() -> None:
@@ -97,7 +114,9 @@ async def test_others_get_their_turn_while_a_message_is_inflated() -> None:
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    assert len(await inflated(gzip.compress(bytes(5_000_000)), Encoding.GZIP, 5_000_000)) == 5_000_000
+    assert (
+        len(await inflated(gzip.compress(bytes(5_000_000)), Encoding.GZIP, 5_000_000, room_for(5_000_000))) == 5_000_000
+    )
     counting.cancel()
 
     assert turns > 10
