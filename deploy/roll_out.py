@@ -150,6 +150,8 @@ class RollOut:
             await asyncio.to_thread(self._stack.wait_for_end_of_other_workers, in_force)
         plans = [shelved_plan(self._state_dir, plan_hash) for plan_hash in in_force.plans]
         withdrawn = await withdraw_births(store, plans, awaited=[applied_plan(self._state_dir)])
+        if withdrawn:
+            await asyncio.sleep(self._grace_s)  # readers refuse them by then, instead of finding nothing
         swept = await sweep(store)
         return RolledOut(
             plan=target,

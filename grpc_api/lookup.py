@@ -57,6 +57,8 @@ class Fetcher:
 
         Raises NotServingError when a view may not be read, StoreUnavailableError when the store does not answer.
         """
+        if not views:  # of features of the request alone
+            return Fetched(self._watch.births, [[] for _ in entities])
         births, found = await self._read(views, keys.store_keys(entities))
         return Fetched(births, keys.by_view(found))
 

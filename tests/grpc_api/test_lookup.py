@@ -12,6 +12,7 @@ from features.memory_shards import MemoryShards
 from features.memory_store import MemoryStore
 from features.store import Certificate
 from grpc_api.births import BirthWatch
+from grpc_api.entity import EntityKeys
 from grpc_api.lookup import Fetched, Fetcher
 from grpc_api.served_model import Inputs
 from tests.grpc_api.shop import DECLARATIONS, SPEND, certify, put_events
@@ -82,6 +83,12 @@ async def test_calls_share_one_connection(world: World) -> None:
 
     assert [fetched.rows[0][0] is not None for fetched in found] == [True, False, True]
     assert world.said == ["connect", "certificate", "fields", "fields", "fields"]
+
+
+async def test_features_of_the_request_alone_ask_no_store(world: World) -> None:
+    """A service may have no view at all."""
+    fetched = await world.fetcher.fetch((), EntityKeys("shop", ()), [{}, {}])
+    assert (fetched.rows, world.said) == ([[], []], [])
 
 
 async def test_a_lost_connection_is_replaced_within_the_call(world: World) -> None:
