@@ -227,6 +227,11 @@ class BidirectionalStream(StreamingStream):
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
+    @property
+    def awaits_request(self) -> bool:
+        """See `Stream`: its handler takes messages as they come."""
+        return False
+
     def _held_bytes(self) -> int:
         return self._inbox_bytes
 

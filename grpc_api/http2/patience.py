@@ -81,5 +81,7 @@ class Patience:
                 stream.message_since_s = now_s  # it is ours to let it go on
             elif now_s - stream.message_since_s > self._limits.stall_s + announced / LEAST_BYTES_PER_S:
                 stream.fail(TOO_SLOW)
+        elif stream.awaits_request and now_s - stream.message_since_s > self._limits.stall_s:
+            stream.fail(TOO_SLOW)
         elif stream.waiting_bytes and now_s - stream.moved_s > self._limits.stall_s:
             stream.reset(ErrorCode.CANCEL)

@@ -124,6 +124,11 @@ class Stream(AnswerHalf):
             self.replenish()
 
     @property
+    def awaits_request(self) -> bool:
+        """Whether nothing can be done before the rest of the request is here."""
+        return not self.ended_by_peer
+
+    @property
     def may_send(self) -> bool:
         """Whether the peer may send more of the request now."""
         return self._receive_window > 0

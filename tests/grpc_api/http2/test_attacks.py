@@ -251,6 +251,15 @@ def test_a_message_that_never_ends_is_given_up() -> None:
         assert peer.pings()
 
 
+def test_a_call_without_a_request_ends() -> None:
+    """A head alone holds memory too, and its peer may well answer pings."""
+    with Serving(stall_s=0.3, look_s=0.1) as server, RawPeer(server.port) as peer:
+        peer.send(peer.headers(1), peer.headers(3, path="EchoAll"))
+        assert peer.answer(1)[0]["grpc-status"] == "4"
+        peer.send(message(3, b"a stream may be silent"))
+        assert peer.answer(3)[0]["grpc-status"] == "0"
+
+
 def test_a_silent_peer_is_asked_and_then_hung_up_on() -> None:
     """One that answers stays."""
     with Serving(keepalive_s=0.3, keepalive_ack_s=0.7, look_s=0.1) as server, RawPeer(server.port) as peer:
