@@ -20,7 +20,7 @@ from grpc_api.rest.open_inference import open_inference_routes
 from grpc_api.rest.prediction import prediction_routes
 
 MOST_BYTES: Final = 16 * 2**20
-"""Of a body. JSON is read in one go, and others wait: a tenth of a second for as many."""
+"""Of a body. JSON is read in one go, and others wait meanwhile."""
 
 
 class Gateway(FastAPI):
