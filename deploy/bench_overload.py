@@ -21,10 +21,10 @@ from typing import Any, Final
 import grpc
 import uvloop
 
-from deploy.bench_score_setup import MODEL_NAME
+from deploy.bench_score import request_of, start_scorer
+from deploy.bench_score_setup import MODEL_NAME, PLAN, open_world
 from deploy.overload_bench.heavy_model import make_heavy
 from deploy.overload_bench.load import Answered, Caller
-from deploy.scorer_site import open_site, request_of
 from deploy.stream_bench.pinning import cores, on_core
 
 SCORE_S: Final = 0.01
@@ -33,6 +33,7 @@ TIMES_CAPACITY: Final = 10
 SECONDS: Final = 60.0
 WARM_UP_S: Final = 2.0
 CALLERS: Final = 4
+N_ENTITIES: Final = 1_000
 MIN_GOODPUT: Final = 0.8
 BAR: Final = {"served_p99_ratio": 3.0, "shed_p99_ms": 50.0, "recovery_s": 2.0}
 """What no figure of these may be above."""
@@ -75,10 +76,10 @@ def bench_overload(*, seconds: float = SECONDS, score_s: float = SCORE_S) -> dic
     servers_core, scorer_core = cores()
     with tempfile.TemporaryDirectory(prefix="millstream-bench-") as folder, ExitStack() as running:
         running.enter_context(on_core(servers_core))
-        site = open_site(Path(folder), running)
+        world = open_world(Path(folder), running, N_ENTITIES, trees=1)  # it is made heavy below
         with on_core(scorer_core):
-            took_s = make_heavy(site.state_dir, MODEL_NAME, score_s)
-            scorer = running.enter_context(site.scorer)
+            took_s = make_heavy(world.var / PLAN.project, MODEL_NAME, score_s)
+            scorer = start_scorer(world, running)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             figures = runner.run(_measure(scorer.address, seconds))
     return {
@@ -105,7 +106,7 @@ def bench_overload(*, seconds: float = SECONDS, score_s: float = SCORE_S) -> dic
 
 
 async def _measure(address: str, seconds: float) -> Figures:
-    caller = Caller(address, request_of, DEADLINE_S)
+    caller = Caller(address, lambda user: request_of(user % N_ENTITIES), DEADLINE_S)
     try:
         await caller.in_turn(CALLERS, WARM_UP_S)
         phase_s = max(2.0, seconds / 6)

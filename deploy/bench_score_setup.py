@@ -105,7 +105,7 @@ class World(NamedTuple):
     state_bytes: int
 
 
-def open_world(folder: Path, running: ExitStack, n_entities: int) -> World:
+def open_world(folder: Path, running: ExitStack, n_entities: int, *, trees: int = TREES) -> World:
     """Make all that a scorer needs, and keep its servers up until the stack ends."""
     store = running.enter_context(ValkeyServer(folder / "valkey"))
     broker = running.enter_context(TansuServer(folder / "tansu"))
@@ -130,7 +130,7 @@ def open_world(folder: Path, running: ExitStack, n_entities: int) -> World:
             "MILLSTREAM_SCORER__REST": "false",
         },
         vectors=vectors,
-        model_text=publish_made_up_model(var / PLAN.project, PLAN, MODEL_NAME, vectors, generator, trees=TREES),
+        model_text=publish_made_up_model(var / PLAN.project, PLAN, MODEL_NAME, vectors, generator, trees=trees),
         state_bytes=state_bytes,
     )
 

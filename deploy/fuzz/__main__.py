@@ -14,19 +14,22 @@ import grpc
 import msgspec
 import uvloop
 
-from deploy.bench_score_setup import FEATURES, MODEL_NAME
+from deploy.bench_score import start_scorer
+from deploy.bench_score_setup import FEATURES, MODEL_NAME, open_world
 from deploy.fuzz.run import SHOWN, fuzz
 from deploy.fuzz.seeds import seeds_of
-from deploy.scorer_site import open_site
 
 CALLS: Final = 10_000
+N_ENTITIES: Final = 1_000
+TREES: Final = 20
+"""Few: the calls are meant to fail."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run it."""
     n, seed = (int(one) for one in (*arguments, *(str(CALLS), "1")[len(arguments) :]))
     with tempfile.TemporaryDirectory(prefix="millstream-fuzz-") as folder, ExitStack() as running:
-        scorer = running.enter_context(open_site(Path(folder), running).scorer)
+        scorer = start_scorer(open_world(Path(folder), running, N_ENTITIES, trees=TREES), running)
         words = [MODEL_NAME.encode(), b"user_id", b"activity", *(feature.name.encode() for feature in FEATURES)]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             seeds = seeds_of("user_id", 1, MODEL_NAME)
