@@ -129,12 +129,12 @@ def test_calls_are_counted_and_timed(running: tuple[Shop, Client]) -> None:
         client.score({"buyer": buyer}, request={"basket": 1.0})
 
     wait_until(lambda: shop.sample("millstream_scorer_request_seconds_count", method="Score") == 3)
+    wait_until(lambda: shop.sample("millstream_scorer_feature_age_seconds_count") == 2)  # the last to be told
     assert shop.sample("millstream_scorer_requests_total", method="Score", code="OK") == 3
     by_model = {"model": "buys", "version": "1", "arm": "champion"}
     assert shop.sample("millstream_scorer_scores_total", decision="buys", **by_model) == 2
     assert shop.sample("millstream_scorer_scores_total", decision="leaves", **by_model) == 1
     assert shop.sample("millstream_scorer_notes_total", reason="unknown_entity") == 5
-    assert shop.sample("millstream_scorer_feature_age_seconds_count") == 2
 
 
 async def test_a_call_whose_deadline_has_passed_is_refused_before_any_work() -> None:
