@@ -70,11 +70,16 @@ class Caller:
 
     async def by_the_clock(self, per_s: float, seconds: float) -> Sequence[Answered]:
         """So many calls a second, evenly; the answers in the order that the calls were due in."""
-        begin_s, tasks = time.perf_counter(), list[asyncio.Task[Answered]]()
-        for n in range(round(per_s * seconds)):
-            due_s = begin_s + n / per_s
-            wait_s = due_s - time.perf_counter()
-            if wait_s > 0 or not n % 16:  # what is due goes out at once, but answers are read meanwhile
-                await asyncio.sleep(max(0.0, wait_s))
-            tasks.append(asyncio.create_task(self.ask(due_s)))
-        return await asyncio.gather(*tasks)
+        begin_s, answers = time.perf_counter(), list[Answered]()
+
+        async def caller(due_s: float) -> None:
+            answers.append(await self.ask(due_s))
+
+        async with asyncio.TaskGroup() as group:  # which forgets whom it need not wait for, unlike a list of tasks
+            for n in range(round(per_s * seconds)):
+                due_s = begin_s + n / per_s
+                wait_s = due_s - time.perf_counter()
+                if wait_s > 0 or not n % 16:  # what is due goes out at once, but answers are read meanwhile
+                    await asyncio.sleep(max(0.0, wait_s))
+                group.create_task(caller(due_s))
+        return sorted(answers, key=lambda one: one.due_s)
