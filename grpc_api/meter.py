@@ -6,7 +6,6 @@ takes the interpreter from requests too, so it adds up what came since its last 
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
@@ -17,6 +16,7 @@ from features.batch_histogram import BatchHistogram, Key
 from grpc_api.call_trace import CallTrace
 from grpc_api.laps import Laps
 from grpc_api.metrics import ScorerMetrics
+from grpc_api.rounds import Rounds
 from grpc_api.scoring import Scored
 from grpc_api.status import Code
 
@@ -66,21 +66,15 @@ class Meter:
         self._on_trace = on_trace
         self._waiting: deque[Note] = deque()
         self.note = self._waiting.append
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
+        self._rounds = Rounds(self._count_waiting, name="meter", wait_s=lambda: TICK_S)
 
     def start(self) -> None:
         """Begin to count."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Count what is noted, and end."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(TICK_S):
-            self._count_waiting()
+        self._rounds.stop()
         self._count_waiting()
 
     def _count_waiting(self) -> None:

@@ -68,6 +68,12 @@ class ScorerMetrics:
             "Bundles that the scorer refused to load; the model before goes on serving.",
             model,
         )
+        self.refusing = self._gauge(
+            "refusing",
+            "How much of what a model's files say this process refuses now: bundles that arms point at, the routing."
+            " It tries again each minute.",
+            model,
+        )
         self.model_info = self._gauge(
             "model_info",
             "1 for each version that serves, by the arm of its model that it serves as.",
@@ -88,6 +94,11 @@ class ScorerMetrics:
             "plan_info",
             "Plans that the scorer knows: 1 for the one that serves, 0 for those that come or go.",
             ("plan",),
+        )
+        self.plans_refused = self._gauge(
+            "plans_refused",
+            "1 while the process cannot take up the plans in force: those before go on. It tries again each minute.",
+            (),
         )
         for outcome in ("queued", "dropped", "failed"):
             self.records.labels(outcome)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from prometheus_client import start_http_server
@@ -103,7 +103,8 @@ class Scorer:
                 on_refusal=lambda model: metrics.refused.labels(model).inc(),
             ),
             models=models,
-            on_swap=self._on_swap,
+            on_swap=lambda model: self._tell(self._swapped, model),
+            on_refused=lambda name, n_refused: self._tell(self._readiness.refuse, name, n_refused),
             turn=turn,
         )
         self._fetchers = tuple(Fetcher(open_reader=open_reader, watch=self._watch) for _ in range(3))
@@ -223,9 +224,9 @@ class Scorer:
         for declarations in self._declared:
             self._metrics.plan_info.labels(declarations.plan.hash).set(declarations is self._declared[0])
 
-    def _on_swap(self, model: ModelSet) -> None:
-        """In the follower's thread."""
-        self._loop.call_soon_threadsafe(self._swapped, model)
+    def _tell(self, told: Callable[..., None], *what: Any) -> None:
+        """From the follower's thread to the loop."""
+        self._loop.call_soon_threadsafe(told, *what)
 
     def _swapped(self, model: ModelSet) -> None:
         self._serving.show(model)
@@ -269,7 +270,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
         """In the follower's thread, which then knows whether it went well."""
         asyncio.run_coroutine_threadsafe(scorer.declare(declared), loop).result()
 
-    plans = PlanFollower(state_dir, on_change=declare)
+    plans = PlanFollower(state_dir, on_change=declare, on_refused=metrics.plans_refused.set)
     declared = plans.look()
     scorer = Scorer(
         settings=settings.scorer,
