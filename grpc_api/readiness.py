@@ -48,7 +48,7 @@ class Readiness:
 
     def refuse(self, name: str, n_refused: int) -> None:
         """Say how much is refused of what the files of a model say; where nothing of it serves, it cannot answer."""
-        self._metrics.refusing.labels(name).set(n_refused)
         if name not in self._models.served:
             self._metrics.model_ready.labels(name).set(0)
             self._health.set(name, False)
+        self._metrics.refusing.labels(name).set(n_refused)

@@ -13,7 +13,9 @@ from grpc_api.followed_model import FollowedModel, Loading
 from grpc_api.model_set import ModelSet
 from grpc_api.pointer import Pointer
 from grpc_api.served_model import ServedModel, load_model
-from tests.grpc_api.shop import DECLARATIONS, publish
+from tests.grpc_api.shop import DECLARATIONS, open_shop, point_at, publish
+from tests.grpc_api.test_transport import health_of
+from tests.waiting import wait_until
 
 
 class Process:
@@ -100,3 +102,20 @@ def test_other_plans_are_no_reason_to_load_anew_what_serves(process: Process, tm
     arms = process.look()
     assert arms is not None
     assert (arms.champion.version, arms.champion.arm, process.loads) == ("2", CHAMPION, ["1", "2", "2"])
+
+
+def test_health_and_metrics_say_what_is_refused(tmp_path: Path) -> None:
+    """A model of which nothing serves yet is known and does not serve; once it is mended all are told."""
+    bundle = publish(tmp_path, "1")
+    point_at(tmp_path, "buys", "1", "0" * 64)
+    with open_shop(tmp_path) as (shop, _):
+
+        def refusing() -> float | None:
+            return shop.metrics.registry.get_sample_value("millstream_scorer_refusing", {"model": "buys"})
+
+        wait_until(lambda: refusing() == 1, what="the refusal to be told")
+        assert health_of(shop, "buys") == "NOT_SERVING"
+        assert shop.metrics.registry.get_sample_value("millstream_scorer_model_ready", {"model": "buys"}) == 0
+        point_at(tmp_path, "buys", "1", bundle.digest)
+        wait_until(lambda: refusing() == 0, what="the end of the refusal to be told")
+        assert health_of(shop, "buys") == "SERVING"
