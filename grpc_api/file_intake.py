@@ -76,9 +76,9 @@ class FileIntake:
 
 
 def _identity(file: Path) -> _Identity:
-    """Tells one content of an atomically replaced file from the next; None where there is none."""
+    """Tells one content of an atomically replaced file from the next; None where none can be seen."""
     try:
         stat = file.stat()
-    except FileNotFoundError:
+    except OSError:  # whether that is a refusal is for who takes it in
         return None
     return stat.st_ino, stat.st_mtime_ns

@@ -12,7 +12,7 @@ logger: Final = structlog.get_logger(__name__)
 
 
 class Rounds:
-    """Goes on whatever becomes of a round; a round that fails is logged.
+    """Goes on whatever becomes of a round; the first of several that fail one after another is logged.
 
     Parameters
     ----------
@@ -42,8 +42,13 @@ class Rounds:
             self._thread.join()
 
     def _run(self) -> None:
+        is_failing = False
         while not self._stop.wait(self._wait_s()):
             try:
                 self._work()
             except Exception:
-                logger.exception("round_failed", thread=self._thread.name)
+                if not is_failing:
+                    logger.exception("round_failed", thread=self._thread.name)
+                is_failing = True
+            else:
+                is_failing = False
