@@ -60,6 +60,7 @@ def process(tmp_path: Path) -> Process:
     return process
 
 
+@pytest.mark.faults
 def test_a_bundle_that_failed_once_is_tried_again(process: Process, tmp_path: Path) -> None:
     """Once a minute, while its siblings serve it; until then the version before goes on, and it is logged once."""
     publish(tmp_path, "2")
