@@ -17,7 +17,7 @@ from grpc_api.births import Births
 from grpc_api.call import Call
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
-from grpc_api.meter import Meter, RowFailed
+from grpc_api.meter import Meter, RowFailed, ScoreCounts
 from grpc_api.questions import Question
 from grpc_api.reads import Reads
 from grpc_api.records import RecordSink
@@ -69,7 +69,7 @@ class ChunkScorer:
 
     async def score_one(self, question: Question, call: Call, method: str) -> tuple[Scored, Laps]:
         """The score of one row, which nobody has been told of yet, and its stages."""
-        _, model, asked = question
+        model, asked = question.model, question.row
         call.request_id = asked.request_id
         laps = Laps(method)
         fetched = await self._fetch(self._reads, model, [asked], call)
@@ -99,11 +99,9 @@ class ChunkScorer:
 
     def keep(self, outcomes: list[Scored], laps: Laps, call: Call) -> None:
         """Record, count and trace what was scored together."""
-        send, note = self._records.send, self._meter.note
-        for outcome in outcomes:
-            send(outcome)
-            note(outcome)
-        note(laps)
+        self._records.send(outcomes)
+        self._meter.note(ScoreCounts.of(outcomes))
+        self._meter.note(laps)
         if call.trace is not None:
             call.trace.add(laps, outcomes)
 

@@ -7,7 +7,7 @@ takes the interpreter from requests too, so it adds up what came since its last 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -46,7 +46,32 @@ class Shadowed(NamedTuple):
     outcome: str
 
 
-Note: TypeAlias = Answered | RowFailed | Shadowed | Scored | Laps | CallTrace
+class ScoreCounts(NamedTuple):
+    """What there is to count of scores: by model, version, arm and decision; by notes; and how old their features were.
+
+    Added up at once, while the scores are at hand: kept for the thread, thousands of them and of their states would
+    push each other out of the processor's cache.
+    """
+
+    scores: Counter[tuple[str, str, str, str]]
+    notes: Counter[str]
+    ages_us: list[float]
+
+    @classmethod
+    def of(cls, scores: Sequence[Scored]) -> ScoreCounts:
+        """Of some scores."""
+        counts = cls(Counter(), Counter(), [])
+        for scored in scores:
+            model, finished = scored.model, scored.finished
+            counts.scores[model.name, model.version, model.arm, scored.prediction.decision] += 1
+            for note in scored.vector.notes:
+                counts.notes[note.reason] += 1
+            if finished is not None and finished.newest_us is not None:
+                counts.ages_us.append(scored.as_of_us - finished.newest_us)
+        return counts
+
+
+Note: TypeAlias = Answered | RowFailed | Shadowed | ScoreCounts | Laps | CallTrace
 
 
 class Meter:
@@ -99,12 +124,14 @@ class Tally:
         self._shadows: Counter[tuple[str, str]] = Counter()
         self._seconds: defaultdict[Key, list[float]] = defaultdict(list)
         self._stage_ns: defaultdict[Key, list[float]] = defaultdict(list)
-        self._age_us: list[float] = []
+        self._ages_us: list[float] = []
 
-    def add(self, what: Answered | RowFailed | Shadowed | Scored | Laps) -> None:
+    def add(self, what: Answered | RowFailed | Shadowed | ScoreCounts | Laps) -> None:
         """One more."""
-        if isinstance(what, Scored):
-            self._add_score(what)
+        if isinstance(what, ScoreCounts):
+            self._scores += what.scores
+            self._notes += what.notes
+            self._ages_us += what.ages_us
         elif isinstance(what, Answered):
             self._requests[what.method, what.code.name] += 1
             self._seconds[what.method,].append(what.seconds)
@@ -115,15 +142,6 @@ class Tally:
             self._shadows[what.model, what.outcome] += 1
         else:
             self._row_errors[what.code.name] += 1
-
-    def _add_score(self, scored: Scored) -> None:
-        model = scored.model
-        self._scores[model.name, model.version, model.arm, scored.prediction.decision] += 1
-        for note in scored.vector.notes:
-            self._notes[note.reason] += 1
-        finished = scored.finished
-        if finished is not None and finished.newest_us is not None:
-            self._age_us.append(scored.as_of_us - finished.newest_us)
 
     def tell(self, metrics: ScorerMetrics) -> None:
         """Each metric once."""
@@ -139,8 +157,8 @@ class Tally:
             metrics.notes.labels(reason).inc(n)
         _observe(metrics.seconds, self._seconds, 1.0)
         _observe(metrics.stage_seconds, self._stage_ns, _NANOSECOND)
-        if self._age_us:
-            _observe(metrics.feature_age, {(): self._age_us}, _MICROSECOND)
+        if self._ages_us:
+            _observe(metrics.feature_age, {(): self._ages_us}, _MICROSECOND)
 
 
 def _observe(histogram: BatchHistogram, values: dict[Key, list[float]], unit: float) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 from secrets import token_hex
-from typing import NamedTuple
+
+import msgspec
 
 from features.errors import MillstreamError, RequestError
 from features.vector import RequestValue, Vector
@@ -16,7 +17,7 @@ from grpc_api.scoring import Asked
 from grpc_api.served_model import Inputs, ServedModel
 
 
-class Question(NamedTuple):
+class Question(msgspec.Struct, frozen=True, gc=False):
     """One row: the model that it asks, which of its arms is to answer, and what it asks."""
 
     models: ModelSet
