@@ -17,7 +17,7 @@ from grpc_api.births import Births
 from grpc_api.call import Call
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
-from grpc_api.meter import Meter, RowFailed, ScoreCounts
+from grpc_api.meter import Meter, RowFailed, told
 from grpc_api.questions import Question
 from grpc_api.reads import Reads
 from grpc_api.records import RecordSink
@@ -100,7 +100,7 @@ class ChunkScorer:
     def keep(self, outcomes: list[Scored], laps: Laps, call: Call) -> None:
         """Record, count and trace what was scored together."""
         self._records.send(outcomes)
-        self._meter.note(ScoreCounts.of(outcomes))
+        self._meter.note(told(outcomes))
         self._meter.note(laps)
         if call.trace is not None:
             call.trace.add(laps, outcomes)

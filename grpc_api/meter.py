@@ -46,32 +46,32 @@ class Shadowed(NamedTuple):
     outcome: str
 
 
-class ScoreCounts(NamedTuple):
+class Told(NamedTuple):
     """What there is to count of scores: by model, version, arm and decision; by notes; and how old their features were.
 
-    Added up at once, while the scores are at hand: kept for the thread, thousands of them and of their states would
-    push each other out of the processor's cache.
+    Taken at once, while the scores are at hand: kept for the thread, thousands of them and of their states would push
+    each other out of the processor's cache.
     """
 
-    scores: Counter[tuple[str, str, str, str]]
-    notes: Counter[str]
-    ages_us: list[float]
-
-    @classmethod
-    def of(cls, scores: Sequence[Scored]) -> ScoreCounts:
-        """Of some scores."""
-        counts = cls(Counter(), Counter(), [])
-        for scored in scores:
-            model, finished = scored.model, scored.finished
-            counts.scores[model.name, model.version, model.arm, scored.prediction.decision] += 1
-            for note in scored.vector.notes:
-                counts.notes[note.reason] += 1
-            if finished is not None and finished.newest_us is not None:
-                counts.ages_us.append(scored.as_of_us - finished.newest_us)
-        return counts
+    scores: list[tuple[str, str, str, str]]
+    notes: list[str]
+    ages_us: list[int]
 
 
-Note: TypeAlias = Answered | RowFailed | Shadowed | ScoreCounts | Laps | CallTrace
+def told(scores: Sequence[Scored]) -> Told:
+    """What some scores tell."""
+    return Told(
+        [(one.model.name, one.model.version, one.model.arm, one.prediction.decision) for one in scores],
+        [note.reason for one in scores if one.vector.notes for note in one.vector.notes],
+        [
+            one.as_of_us - one.finished.newest_us
+            for one in scores
+            if one.finished is not None and one.finished.newest_us is not None
+        ],
+    )
+
+
+Note: TypeAlias = Answered | RowFailed | Shadowed | Told | Laps | CallTrace
 
 
 class Meter:
@@ -126,11 +126,11 @@ class Tally:
         self._stage_ns: defaultdict[Key, list[float]] = defaultdict(list)
         self._ages_us: list[float] = []
 
-    def add(self, what: Answered | RowFailed | Shadowed | ScoreCounts | Laps) -> None:
+    def add(self, what: Answered | RowFailed | Shadowed | Told | Laps) -> None:
         """One more."""
-        if isinstance(what, ScoreCounts):
-            self._scores += what.scores
-            self._notes += what.notes
+        if isinstance(what, Told):
+            self._scores.update(what.scores)
+            self._notes.update(what.notes)
             self._ages_us += what.ages_us
         elif isinstance(what, Answered):
             self._requests[what.method, what.code.name] += 1

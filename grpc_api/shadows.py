@@ -22,7 +22,7 @@ from features.errors import UnavailableError
 from grpc_api.births import Births
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched, Fetcher
-from grpc_api.meter import Meter, ScoreCounts, Shadowed
+from grpc_api.meter import Meter, Shadowed, told
 from grpc_api.model_set import ModelSet
 from grpc_api.records import RecordSink
 from grpc_api.scoring import Scored, score_rows
@@ -150,7 +150,7 @@ class Shadows:
         for outcome in score_rows(shadow, asked, fetched, self._clock.now_us(), Laps("shadow")):
             if isinstance(outcome, Scored):
                 self._records.send([outcome])
-                self._meter.note(ScoreCounts.of([outcome]))
+                self._meter.note(told([outcome]))
             self._meter.note(Shadowed(shadow.name, "scored" if isinstance(outcome, Scored) else "failed"))
         return time.perf_counter() - begin_s
 
