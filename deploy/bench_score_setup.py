@@ -91,8 +91,8 @@ PLAN: Final = Plan(
 class World(NamedTuple):
     """Store, broker and model, up; ``environment`` is what a scorer on them is told.
 
-    ``vectors`` are the features of each state, of which entity ``n`` has number ``n % len(vectors)``; ``model_text``
-    is the model as LightGBM writes it.
+    ``vectors`` are the features of each state at ``as_of_us``, of which entity ``n`` has number ``n % len(vectors)``;
+    ``model_text`` is the model as LightGBM writes it.
     """
 
     folder: Path
@@ -100,6 +100,7 @@ class World(NamedTuple):
     store: ValkeyServer
     broker: TansuServer
     environment: Mapping[str, str]
+    as_of_us: int
     vectors: npt.NDArray[np.float64]
     model_text: str
     state_bytes: int
@@ -129,6 +130,7 @@ def open_world(folder: Path, running: ExitStack, n_entities: int, *, trees: int 
             "MILLSTREAM_SCORER__METRICS_PORT": "0",
             "MILLSTREAM_SCORER__REST": "false",
         },
+        as_of_us=now_us,
         vectors=vectors,
         model_text=publish_made_up_model(var / PLAN.project, PLAN, MODEL_NAME, vectors, generator, trees=trees),
         state_bytes=state_bytes,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from deploy.scorer_processes import metrics_ports
 from deploy.server_process import port_is_free
 from deploy.servers import broker_program, store_program
 from deploy.stack_file import is_supervised
@@ -149,7 +150,7 @@ def preferred_ports(settings: Settings) -> list[int]:
         worker.web_port,
         scorer.port,
         scorer.rest_port,
-        scorer.metrics_port,
+        *metrics_ports(scorer),
         monitor.metrics_port,
     ]
 

@@ -26,6 +26,7 @@ from features.shapley import write_explanation
 from features.vector import MissingPolicy
 from grpc_api.pointer import Pointer, models_dir, pointer_file, write_pointer
 
+FIRST_VERSION: Final = "1"
 LEAVES: Final = 31
 N_GOLDEN: Final = 100
 
@@ -38,7 +39,7 @@ def publish_made_up_model(
     Returns it as LightGBM writes it.
     """
     models, booster = models_dir(state_dir), _fit(rows, generator, trees)
-    write_pointer(pointer_file(models, service), _write(models, plan, service, rows, booster, "1"))
+    write_pointer(pointer_file(models, service), _write(models, plan, service, rows, booster, FIRST_VERSION))
     text: str = booster.model_to_string()
     return text
 

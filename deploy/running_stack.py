@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.metrics_page import read_metrics
+from deploy.metrics_page import MetricsPage
+from deploy.scorer_processes import wait_for_each
 from deploy.served_models import read_served
 from deploy.stack_file import StackFile, is_supervised, read_stack
 from deploy.status import process_status
@@ -55,22 +56,18 @@ class RunningStack:
         self._wait(gone, "workers", "of a plan that is gone still run; see the supervisor's log")
 
     def wait_for_scorer(self, plan_hash: str) -> None:
-        """Return once the scorer serves this plan, and of each model the champion."""
+        """Return once every process of the scorer serves this plan, and of each model the champion."""
 
-        def serves() -> bool:
-            page = read_metrics(self._settings.scorer.metrics_port)
-            return (
-                page is not None
-                and page.value("millstream_scorer_plan_info", plan=plan_hash) == 1
-                and all(
-                    page.value("millstream_scorer_model_info", model=served.model, arm=CHAMPION, version=served.version)
-                    == 1
-                    for served in read_served(self._state_dir)
-                    if served.arm == CHAMPION
-                )
+        def serves(page: MetricsPage) -> bool:
+            return page.value("millstream_scorer_plan_info", plan=plan_hash) == 1 and all(
+                page.value("millstream_scorer_model_info", model=served.model, arm=CHAMPION, version=served.version)
+                == 1
+                for served in read_served(self._state_dir)
+                if served.arm == CHAMPION
             )
 
-        self._wait(serves, "scorer", f"does not serve plan {plan_hash} and the champions; see its log")
+        problem = f"does not serve plan {plan_hash} and the champions; see its log"
+        wait_for_each(self._settings.scorer, serves, problem, DEADLINE_S)
 
     def _file(self) -> StackFile:
         stack = read_stack(self._state_dir)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 from deploy.caught_up import LanePosition, read_positions
 from deploy.leftovers import same_process
-from deploy.metrics_page import read_metrics
 from deploy.rooms import answers_http
+from deploy.scorer_processes import named, read_scorer
 from deploy.server_process import answers_tcp
 from deploy.servers import answers_kafka, answers_redis
 from deploy.stack import worker_ports
-from deploy.stack_file import ProcessInfo, StackFile, is_supervised, read_stack
+from deploy.stack_file import ProcessInfo, is_supervised, read_stack
 from features.nouns import SCORES_TOPIC
 from features.plan_shelf import applied_plan, read_in_force
 from features.routing import CHAMPION
-from features.settings import Settings
+from features.settings import ScorerSettings, Settings
 from grpc_api.pointer import CHAMPION_POINTERS, models_dir
 
 
@@ -89,7 +89,8 @@ def stack_status(settings: Settings, project: str) -> StatusReport:
     stack = read_stack(state_dir)
     if stack is None or not is_supervised(state_dir):
         return StatusReport(project, running=False, state="down")
-    serving = served_models(stack, settings)
+    by_process = served_models(settings) if "scorer" in stack.processes else [{}]
+    serving = by_process[0]
     lanes = [lane for port in worker_ports(settings, project) for lane in read_positions(port)]
     return StatusReport(
         project,
@@ -98,7 +99,11 @@ def stack_status(settings: Settings, project: str) -> StatusReport:
         processes=tuple(process_status(name, info) for name, info in stack.processes.items()),
         behind=sum(max(0, (lane.end or 0) - (lane.committed or 0)) for lane in lanes),
         event_time_lag_s=event_time_lags(lanes),
-        problems=(*sorted({lane.problem for lane in lanes if lane.problem}), *unserved(state_dir, serving)),
+        problems=(
+            *sorted({lane.problem for lane in lanes if lane.problem}),
+            *unserved(state_dir, serving),
+            *differing(settings.scorer, by_process),
+        ),
         plans=plans_of(state_dir),
         serving=serving,
     )
@@ -155,7 +160,23 @@ def is_ready(name: str, port: int) -> bool:
     return answers_http(port, "/readyz") if name == "monitor" else answers_tcp(port)
 
 
-def served_models(stack: StackFile, settings: Settings) -> dict[str, str]:
-    """Model and version of each that the scorer can answer with."""
-    page = read_metrics(settings.scorer.metrics_port) if "scorer" in stack.processes else None
-    return {} if page is None else page.labels("millstream_scorer_model_info", "model", "version", arm=CHAMPION)
+def served_models(settings: Settings) -> list[dict[str, str]]:
+    """Model and version of each that the scorer can answer with, by process."""
+    return [
+        {} if page is None else page.labels("millstream_scorer_model_info", "model", "version", arm=CHAMPION)
+        for page in read_scorer(settings.scorer)
+    ]
+
+
+def differing(scorer: ScorerSettings, by_process: Sequence[Mapping[str, str]]) -> list[str]:
+    """Processes of the scorer that do not serve what the first one does; a swap takes them all a moment."""
+    return [
+        f"{named(scorer, [index])} serves {versions_of(served)}, process 0 {versions_of(by_process[0])}; see its log"
+        for index, served in enumerate(by_process)
+        if served != by_process[0]
+    ]
+
+
+def versions_of(served: Mapping[str, str]) -> str:
+    """Models with their versions."""
+    return ", ".join(f"{model} version {version}" for model, version in served.items()) or "nothing"

@@ -73,7 +73,10 @@ class Supervisor:
         self._overrides = {
             **overrides,
             "worker": {"metrics_port": first[0], "web_port": first[1]},
-            "scorer": {name: take("scorer", name) for name in ("port", "rest_port", "metrics_port")},
+            "scorer": {
+                **{name: take("scorer", name) for name in ("port", "rest_port", "metrics_port")},
+                "processes": settings.scorer.processes,  # who waits for them is to know how many there are
+            },
             "monitor": {"metrics_port": take("monitor", "metrics_port")},
         }
         os.environ.update(as_environment(self._overrides))  # what was found is so for every process started here

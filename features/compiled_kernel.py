@@ -20,11 +20,12 @@ class CompiledKernel(ViewKernel):
     def __init__(self, view: ViewPlan, source: SourcePlan) -> None:
         super().__init__(view, source)
         layout = self.layout
+        self._has_cells = bool(self._lifter.cells)
         rings = [ring.held for ring in layout.rings]
         self._bytes = StateBytes(view_hash=bytes.fromhex(view.hash), tip=layout.tip, ever=layout.ever, rings=rings)
         self._finisher = Finisher(
             view_hash=bytes.fromhex(view.hash),
-            n_integers=len(self._lifts),
+            n_integers=len(self._lifter.integers),
             tip=layout.tip,
             ever=layout.ever,
             rings=layout.rings,
@@ -33,7 +34,7 @@ class CompiledKernel(ViewKernel):
             functions=[feature.function for feature in view.features],
             row=self.row,
         )
-        self._folder = Folder(lifts=self._lifts, tip=layout.tip, ever=layout.ever, rings=layout.rings)
+        self._folder = Folder(lifts=self._lifter.integers, tip=layout.tip, ever=layout.ever, rings=layout.rings)
 
     def encode(self, state: State) -> bytes:
         """See `ViewKernel.encode`."""
@@ -52,7 +53,7 @@ class CompiledKernel(ViewKernel):
 
     def apply(self, state: State, partition: Partition, offset: int, event_us: int, columns: Sequence[Any]) -> bool:
         """See `ViewKernel.apply`."""
-        if not self._cell_lifts:
+        if not self._has_cells:
             looked_at, applied = self._folder.apply_many(state, partition, (offset,), (event_us,), (columns,), (0,))
             if looked_at:
                 return applied == 1
@@ -68,7 +69,7 @@ class CompiledKernel(ViewKernel):
         indexes: Sequence[int],
     ) -> int:
         """See `ViewKernel.apply_many`."""
-        if self._cell_lifts:
+        if self._has_cells:
             return super().apply_many(state, partition, offsets, event_us, rows, indexes)
         looked_at, applied = self._folder.apply_many(state, partition, offsets, event_us, rows, indexes)
         if looked_at < len(indexes):

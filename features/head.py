@@ -71,7 +71,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return self.names[band]
 
 
-class Prediction(NamedTuple):
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What a model says of one row.
 
     ``raw_score`` and ``score`` are those of the one output, or of the class decided on. ``scores`` are those of each

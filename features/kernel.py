@@ -1,9 +1,9 @@
 """The window arithmetic of the stream: one event at a time into one entity's state.
 
 A state is the fold of the set of valid events at or below its positions. Each event is lifted to a row of partials
-(`features.aggregates.accumulator`); rows merge by commutative monoids into tiles, one per hop, so that no order,
-batch or crash shows. Events at exactly the newest time stand aside in the tip, because a window covers what is
-strictly before the instant that it is seen at.
+(`features.lifting`); rows merge by commutative monoids into tiles, one per hop, so that no order, batch or crash shows.
+Events at exactly the newest time stand aside in the tip, because a window covers what is strictly before the instant
+that it is seen at.
 
 This is the reference; `features.kernels` opens the kernel that runs, whose hot loops may be compiled.
 """
@@ -14,44 +14,18 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any
 
-from features.aggregates import (
-    CELLS,
-    EMPTY_CELL,
-    EMPTY_MAX,
-    EMPTY_MIN,
-    IDENTITY,
-    SQUARE_BITS,
-    Accumulator,
-    CellMonoid,
-    Lift,
-)
-from features.aggregates.ordered_value import order_key
+from features.aggregates import EMPTY_MAX, EMPTY_MIN
 from features.feast_layout import FeastRow
 from features.kernel_plan import KernelPlan
+from features.lifting import Lifter
 from features.nouns import FeatureValue, Partition
 from features.plan import SourcePlan, ViewPlan
 from features.ring import ADD, FIRST_CELL, MAX, MERGE_CELLS, MIN, Held, Ring
 from features.state import ERA_BITS, Head, State, StateCodec
 
-_ONE, _VALUE, _TIME, _SQUARE_LOW, _SQUARE_HIGH = range(5)
-_LIFT: dict[Lift, int] = {
-    "one": _ONE,
-    "value": _VALUE,
-    "time": _TIME,
-    "square_low": _SQUARE_LOW,
-    "square_high": _SQUARE_HIGH,
-}
-_SQUARE_MASK = (1 << SQUARE_BITS) - 1
 _FEW = 4  # events, from which on merging them first pays
-
-
-class _CellLift(NamedTuple):
-    """How a slot of cells is filled from an event."""
-
-    monoid: CellMonoid
-    column: int
 
 
 class ViewKernel:
@@ -77,13 +51,9 @@ class ViewKernel:
         self.view = view
         self.row = FeastRow(view)
         self.layout = layout = KernelPlan(view, source)
-        ordinal = {column.name: i for i, column in enumerate(source.row)}
-        integers = [accumulator for accumulator in layout.slots if not accumulator.is_cell]
-        cells = layout.slots[len(integers) :]
-        self._identities: list[Any] = [_identity(accumulator) for accumulator in layout.slots]
-        self._lifts = tuple((_LIFT[a.lift], ordinal[a.column], IDENTITY[a.monoid]) for a in integers)
-        self._cell_lifts = tuple(_CellLift(CELLS[a.monoid], ordinal[a.column]) for a in cells)
-        self._ordered = any(lift.monoid.ordered for lift in self._cell_lifts)
+        self._lifter = lifter = Lifter(layout.slots, source)
+        self._identities = lifter.identities
+        self._row, self._merged_row = lifter.row, lifter.merged_row
         self._tip, self._rings, self._ever = layout.tip, layout.rings, layout.ever
         self._grain_us = math.gcd(*(ring.hop_us for ring in self._rings)) or 1
         self._spans, self._outputs = layout.spans, layout.outputs
@@ -319,66 +289,6 @@ class ViewKernel:
             raise ValueError("a state without events has no features to store")
         return self.row.fields(self.finish(state, newest_us + 1), newest_us)
 
-    def _row(self, columns: Sequence[Any], event_us: int, partition: Partition, offset: int) -> list[Any]:
-        """One event, lifted: a partial for each slot, the identity where the column is null."""
-        row: list[Any] = [
-            identity
-            if (value := columns[column]) is None
-            else value
-            if lift == _VALUE
-            else 1
-            if lift == _ONE
-            else _lift(lift, value, event_us)
-            for lift, column, identity in self._lifts
-        ]
-        if self._cell_lifts:
-            row += self._cells([columns], [order_key(event_us, *partition, offset)] if self._ordered else ())
-        return row
-
-    def _merged_row(
-        self,
-        indexes: Sequence[int],
-        partition: Partition,
-        offsets: Sequence[int],
-        event_us: Sequence[int],
-        rows: Sequence[Sequence[Any] | None],
-    ) -> list[Any]:
-        """Some events of a batch, lifted and merged into one row."""
-        if len(indexes) == 1:
-            (i,) = indexes
-            return self._row(rows[i] or (), event_us[i], partition, offsets[i])
-        chosen = [rows[i] or () for i in indexes]
-        lifted: dict[tuple[int, int], list[int]] = {}
-        merged: list[Any] = []
-        for (lift, column, identity), (code, _) in zip(self._lifts, self._tip, strict=False):  # integers come first
-            values = lifted.get((lift, column))
-            if values is None:
-                values = lifted[lift, column] = _lifted(lift, column, chosen, [event_us[i] for i in indexes])
-            if code == ADD:
-                merged.append(sum(values))
-            elif code == MIN:
-                merged.append(min(values, default=identity))
-            else:
-                merged.append(max(values, default=identity))
-        if self._cell_lifts:
-            orders = [order_key(event_us[i], *partition, offsets[i]) for i in indexes] if self._ordered else ()
-            merged += self._cells(chosen, orders)
-        return merged
-
-    def _cells(self, rows: Sequence[Sequence[Any]], orders: Sequence[bytes]) -> list[bytes]:
-        """The slots of cells of some events."""
-        cells = []
-        for monoid, column in self._cell_lifts:
-            values = [value for row in rows if (value := row[column]) is not None]
-            if not values:
-                cells.append(EMPTY_CELL)
-            elif monoid.ordered and len(values) < len(rows):
-                there = [order for row, order in zip(rows, orders, strict=True) if row[column] is not None]
-                cells.append(monoid.lift(values, there))
-            else:
-                cells.append(monoid.lift(values, orders))
-        return cells
-
     def _fold(self, state: State, event_us: int, row: list[Any], newest_us: int) -> None:
         """Merge a row into since-ever and into its tile of each ring, and drop what no window covers any more."""
         if self._ever:
@@ -391,31 +301,6 @@ class ViewKernel:
             tile = event_us // hop_us
             if tile >= first:
                 ring.merge(tile, held, row)
-
-
-def _identity(accumulator: Accumulator) -> int | bytes:
-    return EMPTY_CELL if accumulator.is_cell else IDENTITY[accumulator.monoid]
-
-
-def _lift(lift: int, value: Any, event_us: int) -> int:
-    """What one event contributes to a slot of integers."""
-    if lift == _ONE:
-        return 1
-    if lift == _TIME:
-        return event_us
-    square: int = value * value
-    return square & _SQUARE_MASK if lift == _SQUARE_LOW else square >> SQUARE_BITS
-
-
-def _lifted(lift: int, column: int, rows: Sequence[Sequence[Any]], event_us: Sequence[int]) -> list[int]:
-    """What some events contribute to a slot of integers; nothing of those whose column is null."""
-    if lift == _VALUE:
-        return [value for row in rows if (value := row[column]) is not None]
-    if lift == _ONE:
-        return [1 for row in rows if row[column] is not None]
-    if lift == _TIME:
-        return [at for row, at in zip(rows, event_us, strict=True) if row[column] is not None]
-    return [_lift(lift, value, 0) for row in rows if (value := row[column]) is not None]
 
 
 def _merged(code: int, one: Any, other: Any) -> Any:

@@ -96,9 +96,14 @@ def functions_of(plan: Plan, state_dir: Path) -> Mapping[str, Callable[..., Any]
     return load_transforms(plan_folder(state_dir, plan.hash), sha256=plan.transforms_sha256)
 
 
+def in_force_file(state_dir: Path) -> Path:
+    """Where it stands which plans run."""
+    return state_dir / SHELF / IN_FORCE
+
+
 def read_in_force(state_dir: Path) -> InForce | None:
     """Which plans run; None where none ever did."""
-    path = state_dir / SHELF / IN_FORCE
+    path = in_force_file(state_dir)
     try:
         return msgspec.json.decode(path.read_bytes(), type=InForce)
     except FileNotFoundError:
@@ -109,7 +114,7 @@ def read_in_force(state_dir: Path) -> InForce | None:
 
 def put_in_force(state_dir: Path, in_force: InForce) -> None:
     """Say which plans run; whoever runs them follows within a second."""
-    write_if_changed(state_dir / SHELF / IN_FORCE, msgspec.json.format(msgspec.json.encode(in_force), indent=1))
+    write_if_changed(in_force_file(state_dir), msgspec.json.format(msgspec.json.encode(in_force), indent=1))
 
 
 def plans_in_force(state_dir: Path) -> InForce:

@@ -121,18 +121,18 @@ class Prover:
     def _judged(self, record: ScoreRecord, views: Mapping[str, ViewValues]) -> Mismatch | None:
         assembler = self._assembler(record)
         try:
-            proven, notes = assembler.assemble(record.as_of_us, views, record.request)
+            proven = assembler.assemble(record.as_of_us, views, record.request)
         except BadInputError as error:
             return _mismatch(record, "", None, None, Finding("arithmetic", str(error)))
         for reading in record.views:
             if reading.newest_us != views[reading.view].newest_us:
                 return _mismatch(record, reading.view, None, None, self._attributed(record, views, assembler))
-        wrong = first_difference(record.vector, proven)
+        wrong = first_difference(record.vector, proven.values)
         if wrong is not None:
             finding = self._attributed(record, views, assembler)
-            return _mismatch(record, record.features[wrong], record.vector[wrong], proven[wrong], finding)
-        if record.notes != tuple(notes):
-            return _mismatch(record, "notes", None, None, Finding("arithmetic", f"the notes should be {notes}"))
+            return _mismatch(record, record.features[wrong], record.vector[wrong], proven.values[wrong], finding)
+        if record.notes != tuple(proven.notes):
+            return _mismatch(record, "notes", None, None, Finding("arithmetic", f"the notes should be {proven.notes}"))
         return self._mispredicted(record) or self._rescored(record)
 
     def _mispredicted(self, record: ScoreRecord) -> Mismatch | None:

@@ -1,8 +1,8 @@
 """One asyncio connection to one Redis or Valkey server, pipelined, never replaced in silence.
 
-Replies come in the order of the calls, so a call is a slot in a queue. Commands given in one turn of the event
-loop leave in one write. When the connection ends, or one reply is overdue, every call in flight fails with
-StoreUnavailableError and the link stays dead: whoever wants another opens another.
+Replies come in the order of the calls, so a call is a slot in a queue. Commands given to an idle link leave at once,
+others in one write when the turn of the event loop is over. When the connection ends, or one reply is overdue, every
+call in flight fails with StoreUnavailableError and the link stays dead: whoever wants another opens another.
 """
 
 from __future__ import annotations
@@ -114,9 +114,13 @@ class RedisLink(asyncio.Protocol):
             done.set_exception(self._lost())
             return done
         deadline = self._loop.time() + self._timeout_s
+        is_alone = not self._calls
         self._calls.append(_Call(done, n_replies, deadline, single=single))
         if self._watch is None:
             self._watch = self._loop.call_at(deadline, self._check_overdue)
+        if is_alone:  # nothing to gather with
+            self._transport.write(commands)
+            return done
         if not self._unsent:
             self._loop.call_soon(self._flush)
         self._unsent.append(commands)

@@ -61,7 +61,7 @@ class MissingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.features.get(feature, self.default)
 
 
-class ViewValues(NamedTuple):
+class ViewValues(msgspec.Struct, frozen=True, gc=False):
     """Finished features of one view; ``newest_us`` None says that the entity is unknown to it."""
 
     values: Sequence[FeatureValue]
@@ -72,7 +72,7 @@ UNREAD: Final = ViewValues((), None)
 """In place of a view's values: they could not be read."""
 
 
-class Vector(NamedTuple):
+class Vector(msgspec.Struct, frozen=True, gc=False):
     """A model's input, NaN for null, and what there is to say of it."""
 
     values: list[float]

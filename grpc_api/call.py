@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from features.tracing import HEADER, parse_traceparent
+from grpc_api.status import DeadlinePassedError
 
 if TYPE_CHECKING:
     from grpc_api.call_trace import CallTrace
@@ -82,3 +83,8 @@ class Call:
     def is_wanted(self) -> bool:
         """Whether an answer would still be taken."""
         return not self.cancelled and (self.deadline_s is None or self.deadline_s > time.monotonic())
+
+    def require_wanted(self) -> None:
+        """Raise DeadlinePassedError where nobody waits for the answer any more."""
+        if not self.is_wanted:
+            raise DeadlinePassedError

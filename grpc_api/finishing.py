@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from features.nouns import ViewReading
 from features.vector import UNREAD, ViewValues
@@ -11,7 +12,7 @@ from grpc_api.births import Births
 from grpc_api.served_model import Inputs
 
 
-class Finished(NamedTuple):
+class Finished(msgspec.Struct, frozen=True, gc=False):
     """One row's features, as the windows stand at an instant, and the bytes of the states that they come from.
 
     ``stored`` is None where they could not be read.

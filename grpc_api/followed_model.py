@@ -2,76 +2,90 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import structlog
 
 from features.errors import CorruptError, MillstreamError
 from features.routing import ARMS, CHAMPION, Arm, Routing
+from grpc_api.file_intake import FileIntake
 from grpc_api.model_set import ModelSet
 from grpc_api.pointer import Pointer, pointer_file, read_pointer, read_routing, routing_file
 from grpc_api.served_model import ServedModel
 
 logger: Final = structlog.get_logger(__name__)
 
-_Identity: TypeAlias = tuple[int, int] | None
-
 
 class Loading(NamedTuple):
-    """How a pointer becomes a model: who loads it, who knows whether it can answer, who is told of a refusal."""
+    """How a pointer becomes a model: who loads it, who knows whether it can answer, who is told of a refusal.
+
+    ``now_s`` is a monotonic clock.
+    """
 
     load: Callable[[Path, Pointer, Arm], ServedModel]
     can_answer: Callable[[ServedModel], bool]
     on_refusal: Callable[[str], None]
+    now_s: Callable[[], float] = time.monotonic
 
 
 class FollowedModel:
     """Looks at the files of one model.
 
-    What may not serve is logged and told once, and what served in its place stays. An arm that could not answer yet,
-    because its views are still being born, is held back. A challenger or shadow whose pointer goes is dropped; a
-    champion never is.
+    What may not serve is logged and told once and tried again each minute, and what served in its place stays. An arm
+    that could not answer yet, because its views are still being born, is held back. A challenger or shadow whose
+    pointer goes is dropped; a champion never is.
     """
 
     def __init__(self, models: Path, name: str, loading: Loading) -> None:
-        self._models = models
         self._name = name
         self._loading = loading
-        self._seen: dict[Path, _Identity] = {}
+        self._routing_intake = self._intake(routing_file(models, name), self._take_routing)
+        self._arm_intakes = {
+            arm: self._intake(pointer_file(models, name, arm), partial(self._take, arm)) for arm in ARMS
+        }
         self._held: dict[Arm, ServedModel] = {}
         self._serving: dict[Arm, ServedModel] = {}
         self._routing = Routing()
         self._unfit = ""
 
+    @property
+    def n_refused(self) -> int:
+        """How much of what the files say is refused now: pointers with their bundles, and the routing."""
+        return sum(intake.is_refused for intake in self._intakes) + bool(self._unfit)
+
     def look_anew(self) -> None:
         """At the next look, try again whatever was refused."""
-        self._seen.clear()
+        for intake in self._intakes:
+            intake.look_anew()
 
     def look(self) -> ModelSet | None:
         """The arms that serve now; None while there is no champion."""
-        self._renew(routing_file(self._models, self._name), self._take_routing)
-        for arm in ARMS:
-            self._renew(pointer_file(self._models, self._name, arm), partial(self._take, arm))
+        self._routing_intake.look()
+        for arm, intake in self._arm_intakes.items():
+            intake.look()
             self._serve_held(arm)
         return self._composed()
 
-    def _renew(self, file: Path, take: Callable[[Path], None]) -> None:
-        """Take in a file that was replaced since the last look."""
-        identity = _identity(file)
-        if file in self._seen and self._seen[file] == identity:
+    @property
+    def _intakes(self) -> tuple[FileIntake, ...]:
+        return (self._routing_intake, *self._arm_intakes.values())
+
+    def _intake(self, file: Path, take: Callable[[Path], None]) -> FileIntake:
+        on_turn = partial(self._turned, file)
+        return FileIntake(file, partial(take, file), on_turn=on_turn, now_s=self._loading.now_s)
+
+    def _turned(self, file: Path, error: Exception | None) -> None:
+        """What a file says is refused, or is not any more."""
+        if error is None:
+            logger.info("pointer_taken", model=self._name, file=file.name)
             return
-        self._seen[file] = identity
-        try:
-            take(file)
-        except MillstreamError as error:
-            logger.error("pointer_refused", model=self._name, file=file.name, problem=str(error))
-            self._loading.on_refusal(self._name)
-        except Exception:
-            logger.exception("pointer_not_followed", model=self._name, file=file.name)
-            self._loading.on_refusal(self._name)
+        unforeseen = not isinstance(error, MillstreamError)
+        logger.error("pointer_refused", model=self._name, file=file.name, problem=str(error), exc_info=unforeseen)
+        self._loading.on_refusal(self._name)
 
     def _take_routing(self, file: Path) -> None:
         self._routing = read_routing(file) or Routing()
@@ -126,15 +140,6 @@ class FollowedModel:
             if unfit:
                 logger.error("routing_refused", model=self._name, problem=unfit)
                 self._loading.on_refusal(self._name)
-
-
-def _identity(file: Path) -> _Identity:
-    """Tells one content of an atomically replaced file from the next; None where there is none."""
-    try:
-        stat = file.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns
 
 
 def _is_of(model: ServedModel, pointer: Pointer) -> bool:

@@ -6,9 +6,8 @@ takes the interpreter from requests too, so it adds up what came since its last 
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from features.batch_histogram import BatchHistogram, Key
 from grpc_api.call_trace import CallTrace
 from grpc_api.laps import Laps
 from grpc_api.metrics import ScorerMetrics
+from grpc_api.rounds import Rounds
 from grpc_api.scoring import Scored
 from grpc_api.status import Code
 
@@ -46,7 +46,32 @@ class Shadowed(NamedTuple):
     outcome: str
 
 
-Note: TypeAlias = Answered | RowFailed | Shadowed | Scored | Laps | CallTrace
+class Told(NamedTuple):
+    """What there is to count of scores: by model, version, arm and decision; by notes; and how old their features were.
+
+    Taken at once, while the scores are at hand: kept for the thread, thousands of them and of their states would push
+    each other out of the processor's cache.
+    """
+
+    scores: list[tuple[str, str, str, str]]
+    notes: list[str]
+    ages_us: list[int]
+
+
+def told(scores: Sequence[Scored]) -> Told:
+    """What some scores tell."""
+    return Told(
+        [(one.model.name, one.model.version, one.model.arm, one.prediction.decision) for one in scores],
+        [note.reason for one in scores if one.vector.notes for note in one.vector.notes],
+        [
+            one.as_of_us - one.finished.newest_us
+            for one in scores
+            if one.finished is not None and one.finished.newest_us is not None
+        ],
+    )
+
+
+Note: TypeAlias = Answered | RowFailed | Shadowed | Told | Laps | CallTrace
 
 
 class Meter:
@@ -66,21 +91,15 @@ class Meter:
         self._on_trace = on_trace
         self._waiting: deque[Note] = deque()
         self.note = self._waiting.append
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
+        self._rounds = Rounds(self._count_waiting, name="meter", wait_s=lambda: TICK_S)
 
     def start(self) -> None:
         """Begin to count."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Count what is noted, and end."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(TICK_S):
-            self._count_waiting()
+        self._rounds.stop()
         self._count_waiting()
 
     def _count_waiting(self) -> None:
@@ -105,12 +124,14 @@ class Tally:
         self._shadows: Counter[tuple[str, str]] = Counter()
         self._seconds: defaultdict[Key, list[float]] = defaultdict(list)
         self._stage_ns: defaultdict[Key, list[float]] = defaultdict(list)
-        self._age_us: list[float] = []
+        self._ages_us: list[float] = []
 
-    def add(self, what: Answered | RowFailed | Shadowed | Scored | Laps) -> None:
+    def add(self, what: Answered | RowFailed | Shadowed | Told | Laps) -> None:
         """One more."""
-        if isinstance(what, Scored):
-            self._add_score(what)
+        if isinstance(what, Told):
+            self._scores.update(what.scores)
+            self._notes.update(what.notes)
+            self._ages_us += what.ages_us
         elif isinstance(what, Answered):
             self._requests[what.method, what.code.name] += 1
             self._seconds[what.method,].append(what.seconds)
@@ -121,15 +142,6 @@ class Tally:
             self._shadows[what.model, what.outcome] += 1
         else:
             self._row_errors[what.code.name] += 1
-
-    def _add_score(self, scored: Scored) -> None:
-        model = scored.model
-        self._scores[model.name, model.version, model.arm, scored.prediction.decision] += 1
-        for note in scored.vector.notes:
-            self._notes[note.reason] += 1
-        finished = scored.finished
-        if finished is not None and finished.newest_us is not None:
-            self._age_us.append(scored.as_of_us - finished.newest_us)
 
     def tell(self, metrics: ScorerMetrics) -> None:
         """Each metric once."""
@@ -145,8 +157,8 @@ class Tally:
             metrics.notes.labels(reason).inc(n)
         _observe(metrics.seconds, self._seconds, 1.0)
         _observe(metrics.stage_seconds, self._stage_ns, _NANOSECOND)
-        if self._age_us:
-            _observe(metrics.feature_age, {(): self._age_us}, _MICROSECOND)
+        if self._ages_us:
+            _observe(metrics.feature_age, {(): self._ages_us}, _MICROSECOND)
 
 
 def _observe(histogram: BatchHistogram, values: dict[Key, list[float]], unit: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from features.batch_histogram import BatchHistogram
 
+PREFIX: Final = "millstream_scorer"
 # The client's default buckets begin at 5 ms, where this server's slowest calls lie.
 SECONDS: Final = (
     0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
@@ -24,96 +26,88 @@ class ScorerMetrics:
     """The metrics of one scorer process, in a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry = registry or CollectorRegistry()
-        self.requests = Counter(
-            "millstream_scorer_requests_total", "Calls answered.", ("method", "code"), registry=registry
-        )
-        self.seconds = BatchHistogram(
-            "millstream_scorer_request_seconds",
+        self.registry = registry or CollectorRegistry()
+        model = ("model",)
+        self.requests = self._counter("requests_total", "Calls answered.", ("method", "code"))
+        self.seconds = self._histogram(
+            "request_seconds",
             "Time from the request's bytes to the response's bytes: all stages, and what is between them.",
             ("method",),
             SECONDS,
-            registry,
         )
-        self.in_flight = Gauge(
-            "millstream_scorer_in_flight", "Calls that are not answered yet; streams count while they are open.",
-            registry=registry,
-        )  # fmt: skip
-        self.stage_seconds = BatchHistogram(
-            "millstream_scorer_stage_seconds",
+        self.in_flight = self._gauge(
+            "in_flight", "Calls that are not answered yet; streams count while they are open.", ()
+        )
+        self.stage_seconds = self._histogram(
+            "stage_seconds",
             "Time of a stage of scoring, of one row or of a batch's rows that are scored together: fetch (the store"
             " answers), turn (of calls that wait for it), finish (windows and vectors), model.",
             ("method", "stage"),
             STAGE_SECONDS,
-            registry,
         )
-        self.scores = Counter(
-            "millstream_scorer_scores_total",
-            "Rows scored.",
-            ("model", "version", "arm", "decision"),
-            registry=registry,
+        self.scores = self._counter("scores_total", "Rows scored.", ("model", "version", "arm", "decision"))
+        self.row_errors = self._counter("row_errors_total", "Rows of batches that got no score.", ("code",))
+        self.notes = self._counter(
+            "notes_total", "Features that were not simply what the window arithmetic gave.", ("reason",)
         )
-        self.row_errors = Counter(
-            "millstream_scorer_row_errors_total", "Rows of batches that got no score.", ("code",), registry=registry
+        self.feature_age = self._histogram(
+            "feature_age_seconds", "The instant scored at, minus the entity's newest event.", (), AGE_SECONDS
         )
-        self.notes = Counter(
-            "millstream_scorer_notes_total",
-            "Features that were not simply what the window arithmetic gave.",
-            ("reason",),
-            registry=registry,
-        )
-        self.feature_age = BatchHistogram(
-            "millstream_scorer_feature_age_seconds",
-            "The instant scored at, minus the entity's newest event.",
-            (),
-            AGE_SECONDS,
-            registry,
-        )
-        self.records = Counter(
-            "millstream_scorer_records_total",
+        self.records = self._counter(
+            "records_total",
             "Score records: queued for the broker, dropped because the queue was full, or failed to be delivered.",
             ("outcome",),
-            registry=registry,
         )
-        self.score_cache = Counter(
-            "millstream_scorer_cache_rows_total",
+        self.score_cache = self._counter(
+            "cache_rows_total",
             "Rows that a score of before answered (hit), or not (miss), where the cache is on.",
             ("outcome",),
-            registry=registry,
         )
-        self.refused = Counter(
-            "millstream_scorer_bundles_refused_total",
+        self.refused = self._counter(
+            "bundles_refused_total",
             "Bundles that the scorer refused to load; the model before goes on serving.",
-            ("model",),
-            registry=registry,
+            model,
         )
-        self.model_info = Gauge(
-            "millstream_scorer_model_info",
+        self.refusing = self._gauge(
+            "refusing",
+            "How much of what a model's files say this process refuses now: bundles that arms point at, the routing."
+            " It tries again each minute.",
+            model,
+        )
+        self.model_info = self._gauge(
+            "model_info",
             "1 for each version that serves, by the arm of its model that it serves as.",
             ("model", "arm", "version", "digest"),
-            registry=registry,
         )
-        self.routing_share = Gauge(
-            "millstream_scorer_routing_share",
+        self.routing_share = self._gauge(
+            "routing_share",
             "Share of the routing keys that an arm is to answer, or as shadow to score too.",
             ("model", "arm"),
-            registry=registry,
         )
-        self.shadows = Counter(
-            "millstream_scorer_shadows_total",
+        self.shadows = self._counter(
+            "shadows_total",
             "Requests that a shadow was to score: scored, dropped because there was no time for them, or failed.",
             ("model", "outcome"),
-            registry=registry,
         )
-        self.model_ready = Gauge(
-            "millstream_scorer_model_ready", "1 while the model can answer: loaded, its views serving.", ("model",),
-            registry=registry,
-        )  # fmt: skip
-        self.plan_info = Gauge(
-            "millstream_scorer_plan_info",
+        self.model_ready = self._gauge("model_ready", "1 while the model can answer: loaded, its views serving.", model)
+        self.plan_info = self._gauge(
+            "plan_info",
             "Plans that the scorer knows: 1 for the one that serves, 0 for those that come or go.",
             ("plan",),
-            registry=registry,
+        )
+        self.plans_refused = self._gauge(
+            "plans_refused",
+            "1 while the process cannot take up the plans in force: those before go on. It tries again each minute.",
+            (),
         )
         for outcome in ("queued", "dropped", "failed"):
             self.records.labels(outcome)
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
+        return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, labels: tuple[str, ...], bounds: Sequence[float]) -> BatchHistogram:
+        return BatchHistogram(f"{PREFIX}_{name}", text, labels, bounds, self.registry)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
-
-import structlog
 
 from grpc_api.followed_model import FollowedModel, Loading
 from grpc_api.model_set import ModelSet
 from grpc_api.models import Models
 from grpc_api.pointer import CHAMPION_POINTERS
-
-logger: Final = structlog.get_logger(__name__)
+from grpc_api.rounds import Rounds
 
 INTERVAL_S = 0.2
 
@@ -33,6 +28,8 @@ class ModelFollower:
         What requests see.
     on_swap
         Told the arms of a model whenever they are others.
+    on_refused
+        Told how much of what the files of a model say is refused, whenever that changes.
     turn
         When in each interval this process looks, as a fraction of it: processes that share a port take turns, so that
         they do not all load a model at one instant.
@@ -46,28 +43,27 @@ class ModelFollower:
         loading: Loading,
         models: Models,
         on_swap: Callable[[ModelSet], None] = lambda _: None,
+        on_refused: Callable[[str, int], None] = lambda _name, _n: None,
         turn: float = 0.0,
     ) -> None:
         self._folder = folder
         self._loading = loading
         self._models = models
         self._on_swap = on_swap
-        self._turn = turn
+        self._on_refused = on_refused
         self._followed: dict[str, FollowedModel] = {}
+        self._n_refused: dict[str, int] = {}
         self._anew = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="models", daemon=True)
+        self._rounds = Rounds(self.look, name="models", wait_s=lambda: until_turn(time.monotonic(), INTERVAL_S, turn))
 
     def start(self) -> None:
         """Load what is there, then follow in a thread."""
         self.look()
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
 
     def look_anew(self) -> None:
         """At the next look, try every bundle again that was refused: other plans are in force."""
@@ -85,13 +81,10 @@ class ModelFollower:
             if arms is not None and arms != self._models.served.get(name):
                 self._models.put(arms)
                 self._on_swap(arms)
-
-    def _run(self) -> None:
-        while not self._stop.wait(until_turn(time.monotonic(), INTERVAL_S, self._turn)):
-            try:
-                self.look()
-            except Exception:
-                logger.exception("models_not_followed")
+            n_refused = followed.n_refused
+            if n_refused != self._n_refused.get(name, 0):
+                self._n_refused[name] = n_refused
+                self._on_refused(name, n_refused)
 
 
 def until_turn(now_s: float, interval_s: float, turn: float) -> float:

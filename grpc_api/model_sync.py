@@ -23,6 +23,7 @@ from features.errors import BundleCorruptError, MillstreamError, RegistryUnavail
 from features.plan import Plan
 from features.routing import ARMS, CHAMPION, Arm, Routing
 from features.settings import Settings
+from grpc_api.file_intake import RETRY_S
 from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered, Registry
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import (
@@ -40,9 +41,6 @@ from grpc_api.served_model import Declarations
 from grpc_api.sync_status import STATUS_FILE, SyncStatus, write_status
 
 logger: Final = structlog.get_logger(__name__)
-
-RETRY_S: Final = 60.0
-"""A refused version is tried again after this long: the fault may have been in the download."""
 
 _DOWNLOAD: Final = ".download-"
 

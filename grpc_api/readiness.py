@@ -1,7 +1,9 @@
 """Which models can answer, told by the protocol grpc.health.v1: one service name per model.
 
 The empty name is the server as a whole: it serves while every model that it holds, and at least one, can answer. A
-model that does without the store answers always; its metric says whether its views serve.
+model that does without the store answers always; its metric says whether its views serve. One whose first version is
+refused is known and does not serve; it takes no part in the whole, since a bad bundle is no reason to send away those
+who ask for other models.
 """
 
 from __future__ import annotations
@@ -43,3 +45,10 @@ class Readiness:
         whole = bool(ready) and all(ready.values())
         self._health.set("", whole)
         self._health.set(SERVICE, whole)
+
+    def refuse(self, name: str, n_refused: int) -> None:
+        """Say how much is refused of what the files of a model say; where nothing of it serves, it cannot answer."""
+        if name not in self._models.served:
+            self._metrics.model_ready.labels(name).set(0)
+            self._health.set(name, False)
+        self._metrics.refusing.labels(name).set(n_refused)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, Producer
 
 from features.nouns import SCORES_TOPIC
 from grpc_api.metrics import ScorerMetrics
@@ -31,16 +32,17 @@ METADATA_MS = 10_000
 class RecordSink(Protocol):
     """Where the records of scores go."""
 
-    def send(self, scored: Scored) -> None:
-        """Take a score whose record is wanted; never blocks, never raises."""
+    def send(self, scores: Sequence[Scored]) -> None:
+        """Take scores whose records are wanted; never blocks, never raises."""
         ...
 
 
 class KafkaRecords:
     """Sends records to the broker, in the order taken and none twice (idempotent producer).
 
-    A request only puts its score in a queue; a thread writes the records. When the broker is away its client's queue
-    fills; what no longer fits is dropped and counted. A client that delivers nothing is replaced, and its queue sent
+    A score's record is written at once: kept for later, scores and their states would push each other out of the
+    processor's cache. A thread hands the records to its client. When the broker is away the client's queue fills; what
+    no longer fits is dropped and counted. A client that delivers nothing is replaced, and its queue sent
     by the next: librdkafka 2 never recovers from a broker that has forgotten its producer id (it raises its epoch for
     ever, without an error), and fatal errors end any idempotent producer.
     """
@@ -53,7 +55,7 @@ class KafkaRecords:
         self._queued = metrics.records.labels("queued")
         self._dropped = metrics.records.labels("dropped")
         self._failed = metrics.records.labels("failed")
-        self._waiting: deque[Scored] = deque()
+        self._waiting: deque[bytes] = deque()
         self._complain_after_s = 0.0
         self._client = {
             "bootstrap.servers": bootstrap_servers,
@@ -68,17 +70,22 @@ class KafkaRecords:
         self._producer = Producer(self._client)
         self._n_produced = self._n_settled = 0
         self._settled_at_s = time.monotonic()
-        self._unsent: deque[bytes] = deque()
+        self._unsent: list[bytes] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
         self._thread.start()
 
-    def send(self, scored: Scored) -> None:
-        """Queue a score, or drop its record and count that."""
-        if len(self._waiting) < self._limit:
-            self._waiting.append(scored)
-        else:
-            self._dropped.inc()
+    def send(self, scores: Sequence[Scored]) -> None:
+        """Queue records, or drop and count them."""
+        room = self._limit - len(self._waiting)
+        for scored in scores[:room]:
+            try:
+                self._waiting.append(encode_record(scored))
+            except Exception:
+                logger.exception("record_not_written", request_id=scored.asked.request_id)
+                self._dropped.inc()
+        if len(scores) > room:
+            self._dropped.inc(len(scores) - room)
 
     def close(self, timeout_s: float = FLUSH_S) -> int:
         """Send what is queued; how many records were still not delivered after the time (they count as failed)."""
@@ -100,23 +107,20 @@ class KafkaRecords:
             self._send_waiting()
 
     def _send_waiting(self) -> None:
-        n_queued = 0
-        for _ in range(len(self._waiting)):  # what comes meanwhile is for the next time
-            scored = self._waiting.popleft()
-            try:
-                self._produce(encode_record(scored))
-            except (BufferError, KafkaException):
-                self._dropped.inc()
-            except Exception:
-                logger.exception("record_not_written", request_id=scored.asked.request_id)
-                self._dropped.inc()
-            else:
-                n_queued += 1
+        n = len(self._waiting)  # what comes meanwhile is for the next time
+        if not n:
+            return
+        n_queued = self._produce([self._waiting.popleft() for _ in range(n)])
         self._queued.inc(n_queued)
+        self._dropped.inc(n - n_queued)
 
-    def _produce(self, record: bytes) -> None:
-        self._producer.produce(self._topic, record, on_delivery=self._on_failure)
-        self._n_produced += 1
+    def _produce(self, records: Sequence[bytes]) -> int:
+        """Hand over records; how many the client had room for."""
+        n_queued: int = self._producer.produce_batch(
+            self._topic, [{"value": record} for record in records], on_delivery=self._on_failure
+        )
+        self._n_produced += n_queued
+        return n_queued
 
     def _is_stalled(self, now_s: float) -> bool:
         """Whether the client holds records and has settled none (delivered or given up) for `STALL_S`."""
@@ -133,8 +137,8 @@ class KafkaRecords:
         stalled.purge()
         stalled.flush(0)  # tells of each record that it held, see `_on_failure`
         logger.warning("records_client_replaced", unsent=len(self._unsent))
-        while self._unsent:
-            self._produce(self._unsent.popleft())
+        unsent, self._unsent = self._unsent, []
+        self._failed.inc(len(unsent) - self._produce(unsent))
 
     def _on_failure(self, error: KafkaError | None, message: Any) -> None:
         """The client gave one record up; one that never left a client that was replaced is sent by the next."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
@@ -73,7 +74,7 @@ class ScoreCache:
         self._hits.inc(len(known))
         self._misses.inc(len(unknown))
         return [
-            known[i]._replace(model=model, asked=asked, scored_at_us=now_us, births=fetched.births)
+            replace(known[i], model=model, asked=asked, scored_at_us=now_us, births=fetched.births)
             if i in known
             else self._keep(keys.get(i), next(computed), now_s)
             for i, asked in enumerate(rows)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from features.errors import RequestError
@@ -18,7 +18,7 @@ from grpc_api.lookup import Fetched
 from grpc_api.served_model import ServedModel
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """One row of a request, checked.
 
     ``as_of_us`` None means now, a ``vector`` that nothing is fetched, a ``routing_key`` that not the entity routes it.
@@ -32,7 +32,7 @@ class Asked(NamedTuple):
     routing_key: str = ""
 
 
-class Scored(NamedTuple):
+class Scored(msgspec.Struct, frozen=True, gc=False):
     """One score, with all that its answer and its record say.
 
     ``finished`` is None where the caller supplied the vector. ``raw_scores`` are those of all outputs.
@@ -49,7 +49,7 @@ class Scored(NamedTuple):
     prediction: Prediction
 
 
-class _Ready(NamedTuple):
+class _Ready(msgspec.Struct, frozen=True, gc=False):
     """A row that only the model is missing from."""
 
     asked: Asked
@@ -87,8 +87,7 @@ def _predict(
         prediction = model.head.predict(raws)
     except RequestError as error:
         return error
-    asked, as_of_us, finished, vector = ready
-    return Scored(model, asked, as_of_us, now_us, births, finished, vector, raws, prediction)
+    return Scored(model, ready.asked, ready.as_of_us, now_us, births, ready.finished, ready.vector, raws, prediction)
 
 
 def _supplied(asked: Asked, vector: Vector, now_us: int) -> _Ready:

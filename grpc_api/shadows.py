@@ -15,13 +15,14 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from features.clock import Clock
 from features.errors import UnavailableError
 from grpc_api.births import Births
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched, Fetcher
-from grpc_api.meter import Meter, Shadowed
+from grpc_api.meter import Meter, Shadowed, told
 from grpc_api.model_set import ModelSet
 from grpc_api.records import RecordSink
 from grpc_api.scoring import Scored, score_rows
@@ -139,7 +140,7 @@ class Shadows:
 
     async def _score_rows(self, shadow: ServedModel, rows: list[Scored], births: Births | None) -> float:
         """``births`` are those of the states that were read for the answers, None where others are to be read."""
-        asked = [row.asked._replace(as_of_us=row.as_of_us) for row in rows]
+        asked = [replace(row.asked, as_of_us=row.as_of_us) for row in rows]
         if births is not None:
             fetched = Fetched(births, [states_of(shadow, row) for row in rows if row.finished is not None])
         else:
@@ -148,8 +149,8 @@ class Shadows:
         begin_s = time.perf_counter()
         for outcome in score_rows(shadow, asked, fetched, self._clock.now_us(), Laps("shadow")):
             if isinstance(outcome, Scored):
-                self._records.send(outcome)
-                self._meter.note(outcome)
+                self._records.send([outcome])
+                self._meter.note(told([outcome]))
             self._meter.note(Shadowed(shadow.name, "scored" if isinstance(outcome, Scored) else "failed"))
         return time.perf_counter() - begin_s
 

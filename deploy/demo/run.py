@@ -18,10 +18,10 @@ from deploy.instants import to_us
 from deploy.invocation import Invocation
 from deploy.letters import read_letters
 from deploy.logs import configure_logs
-from deploy.metrics_page import read_metrics
 from deploy.progress import progress_bar
 from deploy.replay import PRODUCER, History, Replayer, load_history, recorded_topics
 from deploy.rescoring import rescoring
+from deploy.scorer_processes import read_scorer
 from deploy.served import wait_until_served
 from deploy.stack import start_stack, stop_stack, worker_ports
 from features.domain import Domain, load_domain
@@ -182,14 +182,11 @@ class Demo:
         deadline_s = time.monotonic() + STILL_S
         while True:
             ends = self._caught_up.ends([SCORES_TOPIC])
-            page = read_metrics(self._settings.scorer.metrics_port)
-            lost = (
-                0
-                if page is None
-                else sum(
-                    int(page.value("millstream_scorer_records_total", outcome=outcome))
-                    for outcome in ("dropped", "failed")
-                )
+            lost = sum(
+                int(page.value("millstream_scorer_records_total", outcome=outcome))
+                for page in read_scorer(self._settings.scorer)
+                if page is not None
+                for outcome in ("dropped", "failed")
             )
             if sum(ends.values()) + lost >= expected or time.monotonic() > deadline_s:
                 self._caught_up.wait(ends, deadline_s=STILL_S)

@@ -76,7 +76,7 @@ def to_answer(comparison: Comparison, scale: Scale) -> dict[str, Any]:
         "ghz": ghz,
         "aims": aims(found, by_ghz),
         "cpu_us_per_call": comparison.cpu_us_per_call,
-        "did_not_run": comparison.did_not_run,
+        "did_not_run": comparison.missing.told,
         "method": METHOD,
         "promises": list(PROMISES),
         "traffic": f"{scale.n_entities} entities in random order, {comparison.state_bytes} bytes of state and 12 "

@@ -7,8 +7,8 @@ import gc
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +19,7 @@ import uvloop
 from deploy.bench_score import BenchProcess, request_of, start_echo, start_scorer
 from deploy.bench_score_process import METHOD
 from deploy.bench_score_setup import MODEL_NAME, PLAN, World, open_world
+from deploy.missing_figures import MissingFigures
 from deploy.score_bench.contestant import IN_FLIGHT, Contestant
 from deploy.score_bench.ghz import Ghz
 from deploy.score_bench.grpc_link import GrpcDoor
@@ -69,16 +70,16 @@ class Comparison:
         self.ghz: dict[str, dict[str, Any]] = {}
         self.own: dict[str, Any] = {}
         self.cpu_us_per_call: dict[str, float] = {}
-        self.did_not_run: list[dict[str, str]] = []
+        self.missing = MissingFigures(FAILURES, note)
         self.state_bytes = 0
 
     def run(self, folder: Path, peers: Mapping[str, ScorePeer]) -> None:
         """All of it. ``peers`` are named by the folder that each keeps what it installs in."""
         for name, peer in list(peers.items()):
-            with self._or_missing(peer.name, "installation"):
+            with self.missing.unless_had(peer.name, "installation"):
                 (KEPT / name).mkdir(parents=True, exist_ok=True)
                 peer.prepare(KEPT / name)
-        missing = {each["name"] for each in self.did_not_run}
+        missing = {each["name"] for each in self.missing.told}
         with ExitStack() as running, on_core(self._load_core):
             world = open_world(folder, running, self._scale.n_entities)
             self.state_bytes = world.state_bytes
@@ -93,7 +94,7 @@ class Comparison:
                 )
                 self._ask_ours(world, runner, ours)
             self._run_programs(world)
-            with self._or_missing(OURS, "profile"):
+            with self.missing.unless_had(OURS, "profile"):
                 self.cpu_us_per_call = self._profile(world, runner)
 
     def _take_turns(
@@ -109,14 +110,14 @@ class Comparison:
                 link = runner.run(GrpcDoor(METHOD).open(LOOPBACK, server.port))
                 self.contestants.append(Contestant(name, link, requests))
             for name, peer in peers.items():
-                with self._or_missing(peer.name, "start"):
+                with self.missing.unless_had(peer.name, "start"):
                     process = ScorePeerProcess(peer, KEPT / name, world)
                     with on_core(self._core):
                         running.enter_context(process)
                     link = runner.run(peer.door.open(LOOPBACK, process.port))
                     self.contestants.append(Contestant(peer.name, link, [peer.request(each) for each in questions]))
             runner.run(self._rounds())
-            with self._or_missing("ghz", "all"):
+            with self.missing.unless_had("ghz", "all"):
                 ghz = Ghz(world.folder, users)
                 for contestant, server in zip(self.contestants[:2], (ours, echo), strict=True):
                     self.ghz[contestant.name] = self._ask_by(ghz, contestant, server)
@@ -152,7 +153,7 @@ class Comparison:
             except FAILURES as error:
                 if contestant.name in {OURS, ECHO}:
                     raise
-                self._missing(contestant.name, what, error)
+                self.missing.tell(contestant.name, what, error)
                 if what != HALF_LOAD:
                     self.contestants.remove(contestant)
                     contestant.close()
@@ -161,7 +162,7 @@ class Comparison:
         """What no peer has a call for."""
         calls = OwnCalls(ours.address, world, self._scale.n_entities, self._scale.calls_s)
         for name, measure in calls.all().items():
-            with self._or_missing(OURS, name):
+            with self.missing.unless_had(OURS, name):
                 self.own[name] = runner.run(measure())
                 self._note(f"{OURS}, {name}: {self.own[name]}")
 
@@ -169,11 +170,11 @@ class Comparison:
         """What is measured in a process of its own, without a server in between."""
         vectors, seconds = world.folder / "vectors.npy", str(self._scale.program_s)
         np.save(vectors, world.vectors)
-        with self._or_missing(RAW, "all"):
+        with self.missing.unless_had(RAW, "all"):
             model = models_dir(world.var / PLAN.project) / MODEL_NAME / "1" / MODEL
             self.raw_ort = self._run_program(world, "raw_ort", str(model), str(vectors), seconds)
         for name, module, folder in ((OURS, "own_reads", world.var), (SDK, "feast_reads", world.folder)):
-            with self._or_missing(name, "features read in process"):
+            with self.missing.unless_had(name, "features read in process"):
                 arguments = (str(folder), str(self._scale.n_entities), seconds)
                 self.feature_reads[name] = self._run_program(world, module, *arguments)
 
@@ -206,16 +207,3 @@ class Comparison:
             raise NotServingError("scorer", "told no stages: this system has no clock for the time of a thread")
         calls = contestant.together.calls
         return {name: round((after[name] - before.get(name, 0.0)) / calls * 1e6, 1) for name in after}
-
-    @contextmanager
-    def _or_missing(self, name: str, what: str) -> Iterator[None]:
-        """Go on where a figure cannot be had, and say why."""
-        try:
-            yield
-        except FAILURES as error:
-            self._missing(name, what, error)
-
-    def _missing(self, name: str, what: str, error: Exception) -> None:
-        reason = str(error) or "took too long"
-        self._note(f"{name}, {what}: did not run ({reason})")
-        self.did_not_run.append({"name": name, "what": what, "reason": reason})

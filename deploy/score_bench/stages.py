@@ -16,6 +16,7 @@ SCORER: Final = StageTable(
         "grpc_api.gate": "transport",
         "grpc_api.messages": "request",
         "grpc_api.entity": "request",
+        "grpc_api.questions": "request",
         "grpc_api.lookup": "fetch",
         "features.redis_link": "fetch",
         "features.redis_replies": "fetch",
@@ -37,7 +38,6 @@ SCORER: Final = StageTable(
         "grpc_api": OTHER,
     },
     functions={
-        ("grpc_api.core", "_asked"): "request",
         ("grpc_api.scoring", "score_rows"): "model",
     },
 )

@@ -80,7 +80,7 @@ def to_answer(comparison: Comparison, scale: Scale) -> dict[str, Any]:
         "bytes_per_entity": comparison.ours.get("bytes_per_entity"),
         "feast_fields_coalesced": comparison.ours["coalesced"],
         "cpu_us_per_event": comparison.ours["stages"],
-        "did_not_run": comparison.did_not_run,
+        "did_not_run": comparison.missing.told,
     }
     return {
         **figures,

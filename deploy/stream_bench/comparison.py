@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ import psutil
 import redis
 from confluent_kafka import KafkaException
 
+from deploy.missing_figures import MissingFigures
 from deploy.peers.peer import Peer
 from deploy.stage_clock import latest_stages
 from deploy.stream_bench.contestant import Contestant
@@ -60,7 +61,7 @@ class Comparison:
         self.ours: dict[str, Any] = {}
         self.peers: dict[str, list[dict[str, Any]]] = {name: [] for name in self._loads}
         self.plain_faust: int | None = None
-        self.did_not_run: list[dict[str, str]] = []
+        self.missing = MissingFigures(FAILURES, note)
 
     def run_worker(self) -> None:
         """Our own figures."""
@@ -71,11 +72,11 @@ class Comparison:
                 self._note(f"worker, {traffic}: {speed:,} events/s")
                 self.ours[traffic] = speed
                 if traffic == "zipf":
-                    with self._or_missing(WORKER, "freshness"):
+                    with self.missing.unless_had(WORKER, "freshness"):
                         worker.open_scorer(running)
                         self.ours["freshness"] = self._freshness(WORKER, worker, load, f"worker-{traffic}-speed", speed)
                 if traffic == "uniform":
-                    with self._or_missing(WORKER, "bytes per entity"):
+                    with self.missing.unless_had(WORKER, "bytes per entity"):
                         self.ours["bytes_per_entity"] = {
                             "state": worker.state_bytes,
                             "store": worker.store_bytes_per_entity,
@@ -84,27 +85,27 @@ class Comparison:
         self.ours["stages"], self.ours["coalesced"] = {}, {}
         for traffic in PROFILED:
             if traffic in self._loads:
-                with self._or_missing(WORKER, f"Feast's fields coalesced, {traffic}"):
+                with self.missing.unless_had(WORKER, f"Feast's fields coalesced, {traffic}"):
                     self.ours["coalesced"][traffic] = self._coalesced(traffic)
-                with self._or_missing(WORKER, f"stages, {traffic}"):
+                with self.missing.unless_had(WORKER, f"stages, {traffic}"):
                     self.ours["stages"][traffic] = self._stages(traffic)
 
     def run_plain_faust(self) -> None:
         """How fast Faust hands over events to an agent that does nothing with them."""
         site, load, topic = self._site, self._loads["zipf"].part(PLAIN_SHARE), "plain-faust"
-        with self._or_missing("Faust, nothing done", "all"), on_core(site.worker_core):
+        with self.missing.unless_had("Faust, nothing done", "all"), on_core(site.worker_core):
             site.new_topic(topic, load)
             self.plain_faust = round(plain_faust_speed(site.kafka.bootstrap_servers, topic, len(load.values)))
 
     def run_peer(self, peer: Peer, kept: Path) -> None:
         """A peer's figures, or why there are none."""
         prepared = False
-        with self._or_missing(peer.name, "all"):
+        with self.missing.unless_had(peer.name, "all"):
             kept.mkdir(parents=True, exist_ok=True)
             peer.prepare(kept)
             prepared = True
         for traffic in self._loads if prepared else ():
-            with self._or_missing(peer.name, traffic):
+            with self.missing.unless_had(peer.name, traffic):
                 self._run_peer_on(peer, kept, traffic)
 
     def _run_peer_on(self, peer: Peer, kept: Path, traffic: str) -> None:
@@ -155,9 +156,11 @@ class Comparison:
         found: dict[str, Any] = {}
         for pace, per_second in {"half_peak": peak / 2, "even_pace": EVEN_PACE}.items():
             if per_second > peak:
-                self._missing(name, f"freshness, {pace}", NotServingError(name, f"its peak is {peak:,.0f} events/s"))
+                self.missing.tell(
+                    name, f"freshness, {pace}", NotServingError(name, f"its peak is {peak:,.0f} events/s")
+                )
                 continue
-            with self._or_missing(name, f"freshness, {pace}"):
+            with self.missing.unless_had(name, f"freshness, {pace}"):
                 found[pace] = self._freshness_at(contestant, load, topic, per_second)._asdict()
         return found
 
@@ -202,18 +205,6 @@ class Comparison:
 
     def _servers(self) -> dict[str, int]:
         return {server.name: server.pid for server in (self._site.kafka, self._site.redis)}
-
-    @contextmanager
-    def _or_missing(self, name: str, what: str) -> Iterator[None]:
-        """Go on where a figure cannot be had, and say why."""
-        try:
-            yield
-        except FAILURES as error:
-            self._missing(name, what, error)
-
-    def _missing(self, name: str, what: str, error: Exception) -> None:
-        self._note(f"{name}, {what}: did not run ({error})")
-        self.did_not_run.append({"name": name, "what": what, "reason": str(error)})
 
 
 def compare(site: BenchSite, scale: Scale, peers: Mapping[str, Peer], note: Callable[[str], None]) -> Comparison:

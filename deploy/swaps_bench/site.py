@@ -1,9 +1,7 @@
-"""What the bench of swaps runs on: store, broker, a scorer, and several versions of one model."""
+"""What the bench of swaps runs on: the world of the scorer's bench, a scorer, and more versions of its model."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,20 +9,23 @@ from typing import Final
 
 import numpy as np
 
-from deploy.bench_score import BenchProcess
-from deploy.bench_score_setup import MODEL_NAME, PLAN, fill_store, make_states
-from deploy.made_up_model import make_made_up_model
-from deploy.servers import TansuServer, ValkeyServer
+from deploy.bench_score import start_scorer
+from deploy.bench_score_setup import MODEL_NAME, PLAN, open_world
+from deploy.made_up_model import FIRST_VERSION, make_made_up_model
 from features.bundle import MODEL
-from features.kernels import open_kernel
-from features.nouns import SCORES_TOPIC
-from features.plan_shelf import put_on_shelf
-from features.routing import CHALLENGER, CHAMPION, Arm, Routing
-from grpc_api.pointer import Pointer, models_dir, pointer_file, routing_file, write_pointer, write_routing
+from features.routing import CHALLENGER, Arm, Routing
+from grpc_api.pointer import (
+    Pointer,
+    models_dir,
+    pointer_file,
+    read_pointer,
+    routing_file,
+    write_pointer,
+    write_routing,
+)
 from grpc_api.session import RawScorer
-from streams.logs import create_topics
 
-VERSIONS: Final = ("1", "2", "3", "4")
+VERSIONS: Final = (FIRST_VERSION, "2", "3", "4")
 SALT: Final = "bench"
 FIRST_SHARE: Final = 0.5
 
@@ -42,38 +43,26 @@ class Site:
     """
 
     def __init__(self, folder: Path, running: ExitStack, *, n_users: int, trees: int) -> None:
-        valkey = running.enter_context(ValkeyServer(folder / "valkey"))
-        tansu = running.enter_context(TansuServer(folder / "tansu"))
-        create_topics(tansu.bootstrap_servers, [SCORES_TOPIC], 4)
-        generator = np.random.default_rng(7)
-        (view,) = PLAN.views
-        kernel, now_us = open_kernel(view, PLAN.source_of(view)), time.time_ns() // 1_000
-        states = make_states(kernel, now_us, generator)
-        asyncio.run(fill_store(valkey.settings, kernel, states, n_users))
-        rows = np.array([kernel.finish(state, now_us) for state in states], dtype=np.float64)
-        var = folder / "var"
-        put_on_shelf(PLAN, b"", var / PLAN.project)
-        self._models = models_dir(var / PLAN.project)
-        self._pointers: Mapping[str, Pointer] = {
-            version: make_made_up_model(self._models, PLAN, MODEL_NAME, rows, generator, version=version, trees=trees)
-            for version in VERSIONS
+        world = open_world(folder, running, n_users, trees=trees)
+        self._models = models_dir(world.var / PLAN.project)
+        first = read_pointer(pointer_file(self._models, MODEL_NAME))
+        assert first is not None
+        generator = np.random.default_rng(8)
+        further = {
+            version: make_made_up_model(
+                self._models, PLAN, MODEL_NAME, world.vectors, generator, version=version, trees=trees
+            )
+            for version in VERSIONS[1:]
         }
-        self.as_of_us = now_us
-        vectors = rows[np.arange(n_users) % len(rows)]
+        self._pointers: Mapping[str, Pointer] = {FIRST_VERSION: first, **further}
+        self.as_of_us = world.as_of_us
+        vectors = world.vectors[np.arange(n_users) % len(world.vectors)]
         self.raw_scores: Mapping[str, Sequence[float]] = {
             version: _raw_scores(self._models / MODEL_NAME / version / MODEL, vectors) for version in VERSIONS
         }
-        self.point(CHAMPION, VERSIONS[0])
         self.point(CHALLENGER, VERSIONS[1])
         self.route(FIRST_SHARE)
-        environment = {
-            "MILLSTREAM_STORE__PORT": str(valkey.port),
-            "MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": tansu.bootstrap_servers,
-            "MILLSTREAM_SCORER__METRICS_PORT": "0",
-            "MILLSTREAM_SCORER__REST": "false",
-        }
-        arguments = ("scorer", str(var), PLAN.project)
-        self.scorer = running.enter_context(BenchProcess("scorer", folder / "scorer", arguments, environment))
+        self.scorer = start_scorer(world, running)
 
     def point(self, arm: Arm, version: str) -> None:
         """Let a version serve as an arm, as model sync does once it is proven."""

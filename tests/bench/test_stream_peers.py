@@ -262,6 +262,6 @@ def test_a_small_run_gives_every_figure(tmp_path: Path) -> None:
     assert stages["worker_us"].keys() <= set(WORKER.names)
     assert math.fsum(stages["worker_us"].values()) > 0
     assert [peer["events_per_second"] > 0 for peer in run.peers["zipf"]] == [True] * len(OURS)
-    reasons = {(each["name"], each["what"]): each["reason"] for each in run.did_not_run}
+    reasons = {(each["name"], each["what"]): each["reason"] for each in run.missing.told}
     assert "its registry does not answer" in reasons["absent", "all"]
     assert "no such broker" in reasons["ending", "zipf"]

@@ -8,8 +8,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from grpc_api.core import Core
+from grpc_api.scorer import Scorer
 from grpc_api.served_model import Declarations
-from grpc_api.server import Scorer, new_event_loop
+from grpc_api.server import new_event_loop
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ DEADLINE_S = 60.0
 
 
 class RunningScorer:
-    """`grpc_api.server.Scorer` of these arguments, and the thread of its loop."""
+    """`grpc_api.scorer.Scorer` of these arguments, and the thread of its loop."""
 
     def __init__(self, **arguments: Any) -> None:
         self.inner = Scorer(**arguments)

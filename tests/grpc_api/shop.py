@@ -145,8 +145,8 @@ class ListedRecords:
     def __init__(self) -> None:
         self.records: list[ScoreRecord] = []
 
-    def send(self, scored: Scored) -> None:
-        self.records.append(msgspec.json.decode(encode_record(scored), type=ScoreRecord))
+    def send(self, scores: Sequence[Scored]) -> None:
+        self.records += [msgspec.json.decode(encode_record(scored), type=ScoreRecord) for scored in scores]
 
 
 async def certify(store: Store, *, serving: bool = True, birth: str = BIRTH, plan: Plan = PLAN) -> None:

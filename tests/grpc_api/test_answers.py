@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from features.head import Head, Prediction
 from features.nouns import Note
@@ -68,7 +69,7 @@ def test_an_answer_says_what_was_scored(
         raw_scores=[raw for _, raw in classes] or [raw_score],
         prediction=Prediction(raw_score, score, decision, tuple(own for own, _ in classes)),
     )
-    other = scored._replace(model=model_named("other arm", len(classes)))
+    other = replace(scored, model=model_named("other arm", len(classes)))
     rows = pb.ScoreBatchResponse.FromString(answers.batch_rows([scored, other, scored], scored.model)).rows
     assert [row.answer.model for row in rows] == ["", "other arm", ""]
     assert [rows[0].answer, rows[2].answer] == [expected, expected]

@@ -156,8 +156,8 @@ def test_a_scorer_shows_its_connections_to_channelz_clients(tmp_path: Path) -> N
             refs = stub.GetServerSockets(asked, timeout=10).socket_ref
             sockets = [stub.GetSocket(pb.GetSocketRequest(socket_id=ref.socket_id), timeout=10).socket for ref in refs]
         client.close()
-        wait_until(lambda: len(shop.scorer.inner._transport.connections()) == 0, 10, "both connections gone")
-        gone = shop.scorer.inner._transport.traffic
+        wait_until(lambda: len(shop.scorer.inner._front.transport.connections()) == 0, 10, "both connections gone")
+        gone = shop.scorer.inner._front.transport.traffic
     assert server.ref.name == shop.address
     assert (server.data.calls_started, server.data.calls_succeeded, server.data.calls_failed) == (3, 1, 1)
     theirs, own = sorted(sockets, key=lambda socket: socket.ref.socket_id)

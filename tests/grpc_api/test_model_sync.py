@@ -14,8 +14,9 @@ from deploy.servers import MlflowServer
 from features.errors import RegistryUnavailableError
 from features.plan import Plan
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
+from grpc_api.file_intake import RETRY_S
 from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
-from grpc_api.model_sync import RETRY_S, ModelSync
+from grpc_api.model_sync import ModelSync
 from grpc_api.pointer import pointer_file, read_pointer, read_routing, routing_file
 from grpc_api.sync_status import STATUS_FILE, SyncCollector, SyncStatus, read_status
 from tests.grpc_api.shop import DECLARATIONS, PLAN, open_shop, write_bundle

@@ -7,12 +7,16 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+import pytest
+from structlog.testing import capture_logs
 
+from features.errors import DomainError, StoreUnavailableError
 from features.memory_store import MemoryStore
 from features.plan import Plan
-from features.plan_shelf import InForce, put_in_force, put_on_shelf
+from features.plan_shelf import InForce, plan_folder, put_in_force, put_on_shelf
 from features.routing import CHAMPION
 from features.store import Birth
+from grpc_api.file_intake import RETRY_S
 from grpc_api.plans import PlanFollower
 from grpc_api.served_model import Declarations
 from tests.grpc_api.shop import DECLARATIONS, PLAN, SPEND, open_shop, point_at, publish
@@ -26,6 +30,8 @@ NEW_PLAN = msgspec.structs.replace(
     services=(msgspec.structs.replace(PLAN.services[0], features=PLAN.services[0].features[:3]), PLAN.services[1]),
 )
 NEW = Declarations(NEW_PLAN, DECLARATIONS.applied_at, DECLARATIONS.functions)
+ONE = msgspec.structs.replace(other_plan(), transforms_sha256=hashlib.sha256(b"").hexdigest())
+TWO = msgspec.structs.replace(ONE, views=())
 
 
 def certify(store: MemoryStore, plan: Plan, *, serving: bool) -> None:
@@ -89,18 +95,81 @@ def test_a_scorer_is_told_of_another_plan(tmp_path: Path) -> None:
         assert shown == {PLAN.hash: 0, NEW_PLAN.hash: 1}
 
 
-def test_a_change_of_plans_is_told_once(tmp_path: Path) -> None:
+class Process:
+    """A process that follows the plans of a state folder; with a neighbour that may be down."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.now_s = 0.0
+        self.problem: Exception | None = None
+        self.told: list[list[str]] = []
+        self.refused: list[bool] = []
+        self.follower = PlanFollower(
+            state_dir, on_change=self.declare, on_refused=self.refused.append, now_s=lambda: self.now_s
+        )
+
+    def declare(self, declared: tuple[Declarations, ...]) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.told.append([declarations.plan.hash for declarations in declared])
+
+    def look(self) -> list[Plan]:
+        """The plans that it knows after a look."""
+        return [declarations.plan for declarations in self.follower.look()]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    """It knows the only plan there is; another is on the shelf."""
+    process = Process(tmp_path)
+    put_on_shelf(ONE, b"", tmp_path)
+    assert process.look() == [ONE]
+    put_on_shelf(TWO, b"", tmp_path)
+    assert process.look() == [ONE]
+    return process
+
+
+def test_a_change_of_plans_is_told_once(process: Process, tmp_path: Path) -> None:
     """The serving plan first; the first look tells nobody, and an apply alone is no change."""
-    one = msgspec.structs.replace(other_plan(), transforms_sha256=hashlib.sha256(b"").hexdigest())
-    two = msgspec.structs.replace(one, views=())
-    told: list[list[str]] = []
-    follower = PlanFollower(tmp_path, on_change=lambda known: told.append([d.plan.hash for d in known]))
-    put_on_shelf(one, b"", tmp_path)
-    assert [declarations.plan for declarations in follower.look()] == [one]
-    put_on_shelf(two, b"", tmp_path)
-    follower.look()
-    assert told == []
-    put_in_force(tmp_path, InForce(serving=two.hash, kept=(one.hash,)))
-    follower.look()
-    assert [declarations.plan for declarations in follower.look()] == [two, one]
-    assert told == [[two.hash, one.hash]]
+    assert process.told == []
+    put_in_force(tmp_path, InForce(serving=TWO.hash, kept=(ONE.hash,)))
+    process.look()
+    assert process.look() == [TWO, ONE]
+    assert process.told == [[TWO.hash, ONE.hash]]
+
+
+def test_a_plan_that_could_not_be_had_once_is_tried_again(process: Process, tmp_path: Path) -> None:
+    """Once a minute, whatever was the matter; the plans before go on, and it is logged once."""
+    file = plan_folder(tmp_path, TWO.hash) / "plan.json"
+    away = file.rename(file.with_name("away"))
+    put_in_force(tmp_path, InForce(serving=TWO.hash))
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert process.look() == [ONE]
+        process.now_s += RETRY_S
+        assert process.look() == [ONE]
+        away.rename(file)
+        assert process.look() == [ONE]
+        process.now_s += RETRY_S
+        assert process.look() == [TWO]
+    assert ([log["event"] for log in logs], process.refused) == (["plans_refused", "plans_taken"], [True, False])
+    assert process.told == [[TWO.hash]]
+
+
+@pytest.mark.parametrize("problem", [StoreUnavailableError("store", "is away"), OSError("no more files")])
+def test_a_change_that_could_not_be_taken_up_is_told_again(
+    process: Process, tmp_path: Path, problem: Exception
+) -> None:
+    """The plan was there, and what it is needed for failed."""
+    process.problem = problem
+    put_in_force(tmp_path, InForce(serving=TWO.hash))
+    assert process.look() == [ONE]
+    process.problem = None
+    process.now_s += RETRY_S
+    assert process.look() == [TWO]
+    assert process.told == [[TWO.hash]]
+
+
+def test_the_first_look_says_what_is_in_the_way(tmp_path: Path) -> None:
+    """A process that knows no plan has nothing to go on with."""
+    with pytest.raises(DomainError):
+        Process(tmp_path).look()

@@ -109,7 +109,7 @@ def test_scores_are_kept_for_a_while_and_so_many(running: tuple[Shop, Client]) -
     metrics, now_s = ScorerMetrics(), [0.0]
     cache = ScoreCache(ttl_s=300.0, max_rows=3, metrics=metrics, monotonic=lambda: now_s[0])
     core = shop.scorer.core
-    core._score_rows = cache.score_rows
+    core._scorer._score_rows = cache.score_rows
 
     def ask(basket: float) -> None:
         request = pb.ScoreRequest(
