@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from features.batch_histogram import BatchHistogram
+from grpc_api.http2.door import Turned
+from grpc_api.refusals import Doubt, Shedding
 
 # The client's default buckets begin at 5 ms, where this server's slowest calls lie.
 SECONDS: Final = (
@@ -39,6 +41,30 @@ class ScorerMetrics:
             "millstream_scorer_in_flight", "Calls that are not answered yet; streams count while they are open.",
             registry=registry,
         )  # fmt: skip
+        self.shed = Counter(
+            "millstream_scorer_shed_total",
+            "Calls for which there was no room: too many at a time (in_flight), more than are answered in time (busy),"
+            " no memory for their messages (memory), more than their client may make (rate_limit), or too many tokens"
+            " from their address that did not hold (credentials).",
+            ("reason",),
+            registry=registry,
+        )
+        self.unauthenticated = Counter(
+            "millstream_scorer_unauthenticated_total",
+            "Calls that did not prove who makes them: without credentials (none), with a key or a token that does not"
+            " hold (key, token), with a token whose time is over (expired), or in hand when what had proven them was"
+            " taken back (revoked).",
+            ("reason",),
+            registry=registry,
+        )
+        self.connections = Gauge("millstream_scorer_connections", "Open connections of gRPC.", registry=registry)
+        self.connections_refused = Counter(
+            "millstream_scorer_connections_refused_total",
+            "Connections of gRPC that were not taken: there were as many as may be (full), or as many of their address"
+            " (address), or the process could open no more files (files).",
+            ("reason",),
+            registry=registry,
+        )
         self.stage_seconds = BatchHistogram(
             "millstream_scorer_stage_seconds",
             "Time of a stage of scoring, of one row or of a batch's rows that are scored together: fetch (the store"
@@ -117,3 +143,9 @@ class ScorerMetrics:
         )
         for outcome in ("queued", "dropped", "failed"):
             self.records.labels(outcome)
+        for shed in get_args(Shedding):
+            self.shed.labels(shed)
+        for doubt in get_args(Doubt):
+            self.unauthenticated.labels(doubt)
+        for turned in get_args(Turned):
+            self.connections_refused.labels(turned)

@@ -149,12 +149,15 @@ class Scorer:
             gate=gate,
             limits=Limits(
                 message_bytes=settings.max_message_bytes,
+                connections=settings.max_connections,
                 idle_s=settings.max_connection_idle_s,
                 age_s=settings.max_connection_age_s,
             ),
             listen=lambda: open_port(settings.host, settings.port),
             tls=open_tls(settings.tls, HTTP2),
+            on_turned_away=lambda why: metrics.connections_refused.labels(why).inc(),
         )
+        metrics.connections.set_function(lambda: self._transport.n_connections)
         self._rest: RestServer | None = None
         if settings.rest:
             app = build_app(
@@ -312,7 +315,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A faster loop where there is one."""
     if sys.platform == "win32":
-        return asyncio.new_event_loop()
+        return asyncio.SelectorEventLoop()  # the other one cannot watch a listener
     import uvloop
 
     return uvloop.new_event_loop()
