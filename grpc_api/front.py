@@ -115,18 +115,22 @@ class Front:
         yield from Channelz(lambda: self.transport).methods()
 
     def _open_transport(self) -> Http2Server:
-        settings = self._settings
-        return Http2Server(
+        settings, metrics = self._settings, self._metrics
+        transport = Http2Server(
             methods=self._methods,
             gate=self._gate,
             limits=Limits(
                 message_bytes=settings.max_message_bytes,
+                connections=settings.max_connections,
                 idle_s=settings.max_connection_idle_s,
                 age_s=settings.max_connection_age_s,
             ),
             listen=lambda: self._open_port(settings.host, settings.port),
             tls=open_tls(settings.tls, HTTP2),
+            on_turned_away=lambda why: metrics.connections_refused.labels(why).inc(),
         )
+        metrics.connections.set_function(lambda: transport.n_connections)
+        return transport
 
     def _open_rest(self) -> RestServer:
         settings = self._settings

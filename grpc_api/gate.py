@@ -17,10 +17,10 @@ from features.settings import ScorerSettings
 from grpc_api.call import Call
 from grpc_api.call_trace import CallTraces
 from grpc_api.load import Load
-from grpc_api.meter import Answered, Meter
+from grpc_api.meter import Answered, Doubted, Meter, Shed
 from grpc_api.methods import BidirectionalMethod, Method, ServerStreamingMethod, UnaryMethod, name_of
 from grpc_api.rate_limit import RateLimit
-from grpc_api.refusals import NotPermittedError, RateLimitedError
+from grpc_api.refusals import ExhaustedError, NotPermittedError, RateLimitedError, Shedding, UnauthenticatedError
 from grpc_api.status import Code, DeadlinePassedError, Status, is_ours, status_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Gate:
         Lets in the calls that can be answered in time; None: all.
     authenticator, rate_limit
         Who calls, and how often they may; None: everybody, and any number of times. `open` methods are not asked about.
+        Each message of a stream counts like a call.
     traces
         Which calls are traced, `open` ones aside; None: none.
 
@@ -95,8 +96,31 @@ class Gate:
         self, method: BidirectionalMethod, messages: AsyncIterator[bytes], call: Call
     ) -> AsyncIterator[bytes]:
         """The answers to any number of messages."""
+        if self._rate_limit is not None and method.group != "open":
+            messages = self._limited(messages, call, self._rate_limit)
         async for answer in self._streaming(method, method.handler(messages, call), call):
             yield answer
+
+    def reconsider(self, method: Method, call: Call) -> Status | None:
+        """Why a call that was let in may not go on, for its key has been taken back or its token has expired since.
+
+        None where it may; the transport asks from time to time, and ends the call.
+        """
+        if self._authenticator is None or method.group == "open":
+            return None
+        try:
+            caller = self._authenticator.still(call.metadata)
+            if method.group not in caller.groups:
+                raise NotPermittedError(caller.name, method.group)
+        except (UnauthenticatedError, NotPermittedError) as error:
+            logger.info("call_taken_back", method=name_of(method), **call.names())
+            self._note(Doubted("revoked"))
+            return status_of(error)
+        return None
+
+    def note_shed(self, why: Shedding) -> None:
+        """The transport had no room for a call."""
+        self._note(Shed(why))
 
     async def _streaming(self, method: Method, answers: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
         begin_s = self._begin(method, call)
@@ -113,6 +137,15 @@ class Gate:
             self._abandoned(method, call, begin_s)
             raise
         self._end(method, call, None, begin_s)
+
+    async def _limited(self, messages: AsyncIterator[bytes], call: Call, limit: RateLimit) -> AsyncIterator[bytes]:
+        """The messages, the first of which is paid for by the call, and each other for itself."""
+        is_first = True
+        async for message in messages:
+            if not is_first:
+                self._pay(client_of(call), limit)
+            is_first = False
+            yield message
 
     def _enter(self, method: Method, call: Call, *, streams: bool = False) -> None:
         """Let a call in, or raise why not."""
@@ -132,16 +165,18 @@ class Gate:
 
     def _ask(self, method: Method, call: Call) -> None:
         """Find out who calls, and whether they may."""
-        client = call.certificate or call.peer.rpartition(":")[0]
         if self._authenticator is not None:
-            caller = self._authenticator.caller(call.metadata)
-            call.client = client = caller.name
+            caller = self._authenticator.caller(call.metadata, address_of(call))
+            call.client = caller.name
             if method.group not in caller.groups:
-                raise NotPermittedError(client, method.group)
+                raise NotPermittedError(caller.name, method.group)
         if self._rate_limit is not None:
-            wait_s = self._rate_limit.take(client)
-            if wait_s:
-                raise RateLimitedError(client, wait_s)
+            self._pay(client_of(call), self._rate_limit)
+
+    def _pay(self, client: str, limit: RateLimit) -> None:
+        wait_s = limit.take(client)
+        if wait_s:
+            raise RateLimitedError(client, wait_s)
 
     def _begin(self, method: Method, call: Call) -> float:
         """When a call began."""
@@ -158,6 +193,10 @@ class Gate:
 
     def _failed(self, method: Method, call: Call, error: Exception, begin_s: float) -> CallFailedError:
         status = status_of(error)
+        if isinstance(error, ExhaustedError):
+            self._note(Shed(error.shedding))
+        elif isinstance(error, UnauthenticatedError):
+            self._note(Doubted(error.doubt))
         self._end(method, call, status, begin_s)
         if is_ours(status):
             logger.error("call_failed", method=name_of(method), **call.names(), exc_info=error)
@@ -172,6 +211,16 @@ class Gate:
         if call.trace is not None:
             call.trace.end(failure)
             self._note(call.trace)
+
+
+def address_of(call: Call) -> str:
+    """Where a call comes from, without its port, of which each connection has its own."""
+    return call.peer.rpartition(":")[0]
+
+
+def client_of(call: Call) -> str:
+    """Who is held to a rate: whoever a key or token names, else a certificate, else whoever calls from there."""
+    return call.client or call.certificate or address_of(call)
 
 
 def gate_of(settings: ScorerSettings, *, meter: Meter, load: Load, traces: CallTraces | None = None) -> Gate:

@@ -72,9 +72,9 @@ class Load:
         wait_s = max(self._n_unary, len(turns.waiting)) * turns.turn_s
         retry_s = max(LEAST_RETRY_S, wait_s)
         if self.n_in_flight >= self._max_in_flight:
-            raise OverloadedError(f"has {self.n_in_flight} calls in hand", retry_s)
+            raise OverloadedError(f"has {self.n_in_flight} calls in hand", retry_s, "in_flight")
         room_s = has_s * QUEUE_SHARE
         if self._n_unary and self._monotonic() - self._busy_since_s > BUSY_S:
             room_s = min(room_s, max(has_s * BUSY_SHARE, 2 * turns.turn_s))
         if wait_s > room_s:
-            raise OverloadedError(f"is busy for {math.ceil(wait_s * 1e3)} ms", retry_s)
+            raise OverloadedError(f"is busy for {math.ceil(wait_s * 1e3)} ms", retry_s, "busy")

@@ -16,6 +16,7 @@ from features.batch_histogram import BatchHistogram, Key
 from grpc_api.call_trace import CallTrace
 from grpc_api.laps import Laps
 from grpc_api.metrics import ScorerMetrics
+from grpc_api.refusals import Doubt, Shedding
 from grpc_api.rounds import Rounds
 from grpc_api.scoring import Scored
 from grpc_api.status import Code
@@ -37,6 +38,18 @@ class RowFailed(NamedTuple):
     """One row of a batch that has no score."""
 
     code: Code
+
+
+class Shed(NamedTuple):
+    """One call, or stream, for which there was no room."""
+
+    why: Shedding
+
+
+class Doubted(NamedTuple):
+    """One call of which it was not known who made it, or not any more."""
+
+    why: Doubt
 
 
 class Shadowed(NamedTuple):
@@ -71,7 +84,7 @@ def told(scores: Sequence[Scored]) -> Told:
     )
 
 
-Note: TypeAlias = Answered | RowFailed | Shadowed | Told | Laps | CallTrace
+Note: TypeAlias = Answered | RowFailed | Shed | Doubted | Shadowed | Told | Laps | CallTrace
 
 
 class Meter:
@@ -119,6 +132,8 @@ class Tally:
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str]] = Counter()
         self._row_errors: Counter[str] = Counter()
+        self._shed: Counter[Shedding] = Counter()
+        self._doubted: Counter[Doubt] = Counter()
         self._scores: Counter[tuple[str, str, str, str]] = Counter()
         self._notes: Counter[str] = Counter()
         self._shadows: Counter[tuple[str, str]] = Counter()
@@ -126,7 +141,7 @@ class Tally:
         self._stage_ns: defaultdict[Key, list[float]] = defaultdict(list)
         self._ages_us: list[float] = []
 
-    def add(self, what: Answered | RowFailed | Shadowed | Told | Laps) -> None:
+    def add(self, what: Answered | RowFailed | Shed | Doubted | Shadowed | Told | Laps) -> None:
         """One more."""
         if isinstance(what, Told):
             self._scores.update(what.scores)
@@ -138,6 +153,10 @@ class Tally:
         elif isinstance(what, Laps):
             for stage, began_ns, ended_ns in what.stages():
                 self._stage_ns[what.method, stage].append(ended_ns - began_ns)
+        elif isinstance(what, Shed):
+            self._shed[what.why] += 1
+        elif isinstance(what, Doubted):
+            self._doubted[what.why] += 1
         elif isinstance(what, Shadowed):
             self._shadows[what.model, what.outcome] += 1
         else:
@@ -149,6 +168,10 @@ class Tally:
             metrics.requests.labels(method, code).inc(n)
         for code, n in self._row_errors.items():
             metrics.row_errors.labels(code).inc(n)
+        for shedding, n in self._shed.items():
+            metrics.shed.labels(shedding).inc(n)
+        for doubt, n in self._doubted.items():
+            metrics.unauthenticated.labels(doubt).inc(n)
         for labels, n in self._scores.items():
             metrics.scores.labels(*labels).inc(n)
         for (model, outcome), n in self._shadows.items():

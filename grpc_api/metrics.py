@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from features.batch_histogram import BatchHistogram
+from grpc_api.http2.door import Turned
+from grpc_api.refusals import Doubt, Shedding
 
 PREFIX: Final = "millstream_scorer"
 # The client's default buckets begin at 5 ms, where this server's slowest calls lie.
@@ -37,6 +39,27 @@ class ScorerMetrics:
         )
         self.in_flight = self._gauge(
             "in_flight", "Calls that are not answered yet; streams count while they are open.", ()
+        )
+        self.shed = self._counter(
+            "shed_total",
+            "Calls for which there was no room: too many at a time (in_flight), more than are answered in time (busy),"
+            " no memory for their messages (memory), more than their client may make (rate_limit), or too many tokens"
+            " from their address that did not hold (credentials).",
+            ("reason",),
+        )
+        self.unauthenticated = self._counter(
+            "unauthenticated_total",
+            "Calls that did not prove who makes them: without credentials (none), with a key or a token that does not"
+            " hold (key, token), with a token whose time is over (expired), or in hand when what had proven them was"
+            " taken back (revoked).",
+            ("reason",),
+        )
+        self.connections = self._gauge("connections", "Open connections of gRPC.", ())
+        self.connections_refused = self._counter(
+            "connections_refused_total",
+            "Connections of gRPC that were not taken: there were as many as may be (full), or as many of their address"
+            " (address), or the process could open no more files (files).",
+            ("reason",),
         )
         self.stage_seconds = self._histogram(
             "stage_seconds",
@@ -102,6 +125,12 @@ class ScorerMetrics:
         )
         for outcome in ("queued", "dropped", "failed"):
             self.records.labels(outcome)
+        for shed in get_args(Shedding):
+            self.shed.labels(shed)
+        for doubt in get_args(Doubt):
+            self.unauthenticated.labels(doubt)
+        for turned in get_args(Turned):
+            self.connections_refused.labels(turned)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)

@@ -58,7 +58,18 @@ Serve = Callable[[ScorerSettings, ChildSide], None]
 
 
 class ScorerProcess:
-    """One child, as its parent sees it. Times are those of the monotonic clock."""
+    """One child, as its parent sees it. Times are those of the monotonic clock.
+
+    Attributes
+    ----------
+    pid
+        Its process; 0 while there is none.
+    is_ready
+        Whether it has said that it answers.
+    problem
+        Why it ended last, or never answered; nothing while it answers.
+
+    """
 
     def __init__(self, index: int, settings: ScorerSettings, serve: Serve) -> None:
         metrics_port = settings.metrics_port and settings.metrics_port + METRICS_PORT_STEP * index
@@ -77,7 +88,7 @@ class ScorerProcess:
     def start(self, alive: tuple[int, int]) -> None:
         """Begin it; ``alive`` is the pipe that tells it of our end."""
         self._started_s = time.monotonic()
-        self.is_ready = False
+        self.is_ready, self.problem = False, ""
         mine, its = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -110,6 +121,15 @@ class ScorerProcess:
         """Whether it is dead, and has been for long enough to be started again."""
         return not self.pid and time.monotonic() >= self._due_s
 
+    def is_stuck(self, start_s: float) -> bool:
+        """Whether it has been starting for longer than that."""
+        return bool(self.pid) and not self.is_ready and time.monotonic() - self._started_s > start_s
+
+    def give_up(self, start_s: float) -> None:
+        """End it at once, for it does not come up."""
+        self.problem = f"did not answer within {start_s:.0f} s"
+        self.send(signal.SIGKILL)
+
     def send(self, number: signal.Signals) -> None:
         """Signal it, if it lives."""
         if self.pid:
@@ -121,7 +141,7 @@ class ScorerProcess:
         except BlockingIOError:
             return
         if word == READY:
-            self.is_ready = True
+            self.is_ready, self.problem = True, ""
         elif word:
             self.problem = word.decode(errors="replace")
 
@@ -144,8 +164,8 @@ class ScorerProcess:
             os._exit(code)
 
 
-def run_processes(settings: ScorerSettings, serve: Serve) -> None:
-    """Keep processes up until SIGTERM or SIGINT.
+def run_processes(settings: ScorerSettings, serve: Serve, *, start_s: float = START_S) -> None:
+    """Keep processes up until SIGTERM or SIGINT; each has ``start_s`` to come up, whenever it is started.
 
     Raises
     ------
@@ -175,10 +195,10 @@ def run_processes(settings: ScorerSettings, serve: Serve) -> None:
         try:
             for child in children:
                 child.start(alive)
-            _await_all(children, stop)
+            _await_all(children, stop, start_s)
             logger.info("scorers_listen", host=shared.host, port=shared.port, processes=len(children))
             while not stop.wait(TICK_S):
-                _tend(children, alive)
+                _tend(children, alive, start_s)
         finally:
             _end_all(children)
             for end in alive:
@@ -195,22 +215,23 @@ def claimed(settings: ScorerSettings, claims: ExitStack) -> ScorerSettings:
     return settings.model_copy(update={name: port_of(claim) for name, claim in held.items()})
 
 
-def _await_all(children: list[ScorerProcess], stop: threading.Event) -> None:
-    deadline_s = time.monotonic() + START_S
+def _await_all(children: list[ScorerProcess], stop: threading.Event, start_s: float) -> None:
     while not all(child.is_ready for child in children):
         if stop.wait(TICK_S):
             return
         for child in children:
             if child.look():
                 raise NotServingError(f"scorer process {child.index}", child.problem)
-        if time.monotonic() > deadline_s:
-            raise NotServingError("scorer processes", f"not all of them answer after {START_S:.0f} s")
+        if any(child.is_stuck(start_s) for child in children):
+            raise NotServingError("scorer processes", f"not all of them answer after {start_s:.0f} s")
 
 
-def _tend(children: list[ScorerProcess], alive: tuple[int, int]) -> None:
+def _tend(children: list[ScorerProcess], alive: tuple[int, int], start_s: float) -> None:
     for child in children:
         if child.look():
             logger.error("scorer_process_ended", index=child.index, problem=child.problem)
+        elif child.is_stuck(start_s):
+            child.give_up(start_s)
         elif child.is_due():
             child.start(alive)
             logger.warning("scorer_process_started_again", index=child.index, pid=child.pid)

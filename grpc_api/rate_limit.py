@@ -39,6 +39,11 @@ class RateLimit:
             self._sweep(now_s)
         return 0.0
 
+    def wait_s(self, client: str) -> float:
+        """How many seconds it takes until there is a token for the client, which is not taken; 0: there is one."""
+        now_s = self._monotonic()
+        return max(self._full_at_s.get(client, now_s) - now_s - self._depth_s, 0.0)
+
     def __len__(self) -> int:
         """Buckets that are kept."""
         return len(self._full_at_s)

@@ -105,7 +105,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A faster loop where there is one."""
     if sys.platform == "win32":
-        return asyncio.new_event_loop()
+        return asyncio.SelectorEventLoop()  # the other one cannot watch a listener
     import uvloop
 
     return uvloop.new_event_loop()

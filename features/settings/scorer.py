@@ -32,6 +32,12 @@ class ScorerSettings(Part):
         ge=1,
         description="Processes that share the port, each with models of its own; more than one on Linux only.",
     )
+    max_connections: int = Field(
+        default=4_096,
+        ge=2,
+        description="gRPC connections that one process has at most, half of them from one address; fewer where it may"
+        " not open as many files.",
+    )
     max_connection_idle_s: float | None = Field(
         default=None, gt=0, description="Time without a call after which a connection is taken leave of; none: never."
     )
@@ -61,7 +67,9 @@ class ScorerSettings(Part):
         default=1_000, ge=1, description="Calls that one process has in hand at most; more are refused at once."
     )
     rate_limit_per_s: float | None = Field(
-        default=None, gt=0, description="Calls a second that one client may make of one process; none: any number."
+        default=None,
+        gt=0,
+        description="Calls a second, and messages of streams, that one client may send one process; none: any number.",
     )
     rate_limit_burst: int = Field(default=100, ge=1, description="Calls that a client may make at once before that.")
     fetch_share: float = Field(

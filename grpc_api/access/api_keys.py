@@ -63,7 +63,7 @@ class ApiKeys:
             if hmac.compare_digest(known.digest, digest):
                 found = known.caller
         if found is None:
-            raise UnauthenticatedError("the API key is not in force", REMEDY)
+            raise UnauthenticatedError("the API key is not in force", REMEDY, "key")
         return found
 
 

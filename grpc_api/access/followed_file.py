@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from features.errors import SettingsError
+from grpc_api.file_stamp import FileStamp, stamp_of
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -22,8 +23,8 @@ LOOK_S: Final = 1.0
 class FollowedFile(Generic[T]):
     """What a file holds, as ``parse`` understands it.
 
-    A file that is missing or wrong at first is a SettingsError under the name of its setting; later it is logged once,
-    and what was read last goes on.
+    A file that is missing or wrong at first is a SettingsError under the name of its setting. Later it is read again at
+    each look until it can be used; what is wrong with it is logged once, and what was read last goes on.
     """
 
     def __init__(
@@ -38,8 +39,8 @@ class FollowedFile(Generic[T]):
         self._parse = parse
         self._setting = setting
         self._monotonic = monotonic
-        self._identity = self._identify()
-        self._value = self._read()
+        self._stamp, self._value = self._read()
+        self._problem: str | None = None
         self._look_at_s = monotonic() + LOOK_S
 
     def value(self) -> T:
@@ -51,30 +52,29 @@ class FollowedFile(Generic[T]):
         return self._value
 
     def _look(self) -> None:
-        try:
-            identity = self._identify()
-            if identity == self._identity:
-                return
-            self._identity = identity
-            self._value = self._read()
-        except SettingsError as error:
-            logger.error("file_not_taken_up", setting=self._setting, problem=str(error))
+        if self._problem is None and self._is_as_read():
             return
-        logger.info("file_taken_up", setting=self._setting, path=str(self._path))
-
-    def _identify(self) -> tuple[int, int, int]:
         try:
-            stat = self._path.stat()
-        except OSError as error:
-            raise self._error(error) from error
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+            self._stamp, self._value = self._read()
+        except SettingsError as error:
+            if str(error) != self._problem:
+                logger.error("file_not_taken_up", setting=self._setting, problem=str(error))
+            self._problem = str(error)
+        else:
+            self._problem = None
+            logger.info("file_taken_up", setting=self._setting, path=str(self._path))
 
-    def _read(self) -> T:
+    def _is_as_read(self) -> bool:
         try:
-            data = self._path.read_bytes()
-        except OSError as error:
-            raise self._error(error) from error
-        return self._parse(data)
+            return stamp_of(self._path) == self._stamp
+        except OSError:
+            return False
 
-    def _error(self, error: OSError) -> SettingsError:
-        return SettingsError(self._setting, f"{self._path} cannot be read ({error.strerror})", "name a readable file")
+    def _read(self) -> tuple[FileStamp, T]:
+        """The stamp is that of before: what is written while the file is read is seen the next time."""
+        try:
+            stamp, data = stamp_of(self._path), self._path.read_bytes()
+        except OSError as error:
+            problem = f"{self._path} cannot be read ({error.strerror})"
+            raise SettingsError(self._setting, problem, "name a readable file") from error
+        return stamp, self._parse(data)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from features.errors import SettingsError
 from features.settings import AuthSettings
@@ -23,6 +25,9 @@ LEEWAY_S: Final = 10.0
 """What the clocks of issuer and server may differ by."""
 
 LEAST_SECRET_BYTES: Final = 32
+_KINDS: Final[Mapping[str, str]] = {"RS256": "RSA", "ES256": "EC", "HS256": "oct"}
+"""The kind of key (``kty``) that each algorithm takes."""
+
 MAX_TOKEN_CHARACTERS: Final = 8_192
 KEPT: Final = 4_096
 """Tokens whose signatures are not proven again."""
@@ -41,7 +46,7 @@ class TokenKeys(NamedTuple):
             if data.lstrip().startswith(b"{"):
                 return cls(None, _of_set(json.loads(data), algorithm))
             return cls(_of_file(data.strip(), algorithm), {})
-        except (ValueError, TypeError, KeyError, jwt.PyJWTError) as error:
+        except Exception as error:  # whatever a file can be made to do to its parsers, no key came of it
             raise SettingsError(
                 SETTING,
                 f"the file holds no key for {algorithm}",
@@ -59,36 +64,48 @@ class TokenKeys(NamedTuple):
 
 
 class Tokens:
-    """Proves tokens; of one proven already only the time is looked at again, until the keys change."""
+    """Proves tokens; of one proven already only the time is looked at again, until the keys change.
 
-    def __init__(self, settings: AuthSettings, *, time_s: Callable[[], float] = time.time) -> None:
+    So one that has expired costs its signature once, however often it still comes. ``before_proof`` is told of the
+    address for which a signature is to be looked at, and raises where it must not be.
+    """
+
+    def __init__(
+        self,
+        settings: AuthSettings,
+        *,
+        before_proof: Callable[[str], object] = lambda _: None,
+        time_s: Callable[[], float] = time.time,
+    ) -> None:
         self._algorithm = settings.jwt_algorithm
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
+        self._before_proof = before_proof
         self._time_s = time_s
         self._keys: TokenKeys | None = None
         self._proven: dict[str, tuple[Caller, float]] = {}
 
-    def caller(self, token: str, keys: TokenKeys) -> Caller:
-        """Whom a token names; UnauthenticatedError where it does not hold."""
+    def caller(self, token: str, keys: TokenKeys, address: str | None = None) -> Caller:
+        """Whom a token names that came from an address; UnauthenticatedError where it does not hold."""
         if keys is not self._keys:
             self._keys = keys
             self._proven.clear()
         known = self._proven.get(token)
         if known is None:
+            if address is not None:
+                self._before_proof(address)
             known = self._prove(token, keys)
             if len(self._proven) >= KEPT:
                 self._proven.clear()
             self._proven[token] = known
         caller, expires_s = known
         if self._time_s() > expires_s + LEEWAY_S:
-            self._proven.pop(token, None)
-            raise UnauthenticatedError("the token has expired", REMEDY)
+            raise UnauthenticatedError("the token has expired", REMEDY, "expired")
         return caller
 
     def _prove(self, token: str, keys: TokenKeys) -> tuple[Caller, float]:
         if len(token) > MAX_TOKEN_CHARACTERS:
-            raise UnauthenticatedError("the token is too long", REMEDY)
+            raise UnauthenticatedError("the token is too long", REMEDY, "token")
         try:
             claims = jwt.decode(
                 token,
@@ -97,29 +114,41 @@ class Tokens:
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=LEEWAY_S,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "verify_exp": False,
+                },  # `caller` looks at it each time
             )
             scope = claims.get("scope", "")
             scopes = scope.split() if isinstance(scope, str) else [str(one) for one in scope]
-            return Caller(claims["sub"], GROUPS.intersection(scopes)), float(claims["exp"])
-        except jwt.ExpiredSignatureError:
-            raise UnauthenticatedError("the token has expired", REMEDY) from None
+            return Caller(claims["sub"], GROUPS.intersection(scopes)), float(int(claims["exp"]))
         except Exception:  # whatever a token can be made to do to its parser, it proves nobody
-            raise UnauthenticatedError("the token does not hold", REMEDY) from None
+            raise UnauthenticatedError("the token does not hold", REMEDY, "token") from None
 
 
 def _of_set(document: Mapping[str, Any], algorithm: str) -> dict[str, Any]:
-    """The keys of a JWKS that are for the algorithm."""
+    """The keys of a JWKS that are for the algorithm; those for others are passed over, as RFC 7517 has it."""
     keys = {}
     for number, key in enumerate(document["keys"]):
-        if key.get("alg", algorithm) == algorithm and key.get("use", "sig") == "sig":
-            keys[str(key.get("kid", number))] = jwt.PyJWK(key, algorithm).key
+        if (key["kty"], key.get("alg", algorithm), key.get("use", "sig")) == (_KINDS[algorithm], algorithm, "sig"):
+            keys[str(key.get("kid", number))] = _proving(jwt.PyJWK(key, algorithm).key)
     if not keys:
         raise ValueError("no key")
     return keys
 
 
 def _of_file(data: bytes, algorithm: str) -> Any:
-    if algorithm == "HS256" and (len(data) < LEAST_SECRET_BYTES or data.startswith(b"-----")):
-        raise ValueError("short, or no secret")
-    return jwt.get_algorithm_by_name(algorithm).prepare_key(data)
+    return _proving(jwt.get_algorithm_by_name(algorithm).prepare_key(data))
+
+
+def _proving(key: Any) -> Any:
+    """The key, if signatures can be proven by it; ValueError for a private one, of which a scorer must know nothing."""
+    if isinstance(key, bytes):
+        proves = len(key) >= LEAST_SECRET_BYTES and not key.startswith(b"-----")
+    elif isinstance(key, EllipticCurvePublicKey):
+        proves = isinstance(key.curve, SECP256R1)
+    else:
+        proves = isinstance(key, RSAPublicKey)
+    if not proves:
+        raise ValueError("short, private, or of another kind")
+    return key

@@ -125,7 +125,7 @@ class AnswerHalf(ABC):
         while self._waiting:
             room = self._outbox.room(self.window)
             if room <= 0:
-                self._outbox.blocked[self.id] = self
+                self._wait()
                 return
             part = self._waiting.popleft()
             if len(part) > room:
@@ -140,6 +140,13 @@ class AnswerHalf(ABC):
             self._end(self._last)
         else:
             self._drained()
+
+    def _wait(self) -> None:
+        """Go on when the connection takes more, or, where the stream's own window is shut, when that is opened."""
+        if self.window > 0:
+            self._outbox.blocked[self.id] = self
+        else:
+            self._outbox.blocked.pop(self.id, None)
 
     def _send_head(self) -> None:
         if not self._has_head:

@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
     methods, gate, limits, room
         See `Session`.
     on_open, on_close
-        Called with the connection when it is made and when it is lost.
+        Called with the connection when it is made and greeted, and when it is lost.
 
     Attributes
     ----------
@@ -51,6 +51,8 @@ class Connection(asyncio.Protocol):
         yet); by the monotonic clock.
     number
         Its own, for as long as the process lives.
+    is_made
+        Whether there is, or was, anybody at the other end.
     age_share
         Part of the age that connections may reach which this one does: not all are drained at once.
 
@@ -87,6 +89,7 @@ class Connection(asyncio.Protocol):
         self.closing_s: float | None = None
         self.age_share = 1.0 - random.random() * AGE_JITTER  # noqa: S311 - nobody gains by guessing it
         self.is_draining = False
+        self.is_made = False
         self.local = ""
         self.security: str | None = None
 
@@ -102,21 +105,22 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
+        self.is_made = True
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
         self.outbox.open(transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         session = self.session
         session.peer = written(transport.get_extra_info("peername"))
         self.local = written(transport.get_extra_info("sockname"))
-        self._on_open(self)
         encrypted = transport.get_extra_info("ssl_object")
         if encrypted is not None:
-            if not speaks_http2(encrypted):
-                self.abort("it did not agree to HTTP/2 in the TLS handshake")
-                return
             session.certificate = name_on(encrypted.getpeercert())
             self.security = " ".join((encrypted.version() or "", *(encrypted.cipher() or ())[:1])).strip()
-        session.greet()
+        if encrypted is None or speaks_http2(encrypted):
+            session.greet()
+        else:
+            self.abort("it did not agree to HTTP/2 in the TLS handshake")
+        self._on_open(self)
 
     def data_received(self, data: bytes) -> None:
         """Act on what the peer sends, and answer in one write."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import Final, Protocol
 
 from grpc_api.http2.faults import ConnectionFault, ErrorCode
@@ -15,7 +16,7 @@ FLUSH_BYTES: Final = 256 * 1_024
 
 
 class Sender(Protocol):
-    """Who has data that waits for a window."""
+    """Who has data that waits for the connection's window."""
 
     def push(self) -> None:
         """Send what the windows let through."""
@@ -31,7 +32,8 @@ class Outbox:
     max_frame
         Longest payload of a DATA frame.
     blocked
-        Senders with data that waits, by stream.
+        Senders with data that waits for the connection alone, by stream; one that waits for a window of its own hears
+        of that by itself, so what is granted to the connection costs no look at it.
     is_paused
         Whether the transport holds as much as it wants to.
     n_written, n_data
@@ -47,7 +49,7 @@ class Outbox:
         self._will_flush = False
         self.window = DEFAULT_WINDOW
         self.max_frame = LEAST_MAX_FRAME
-        self.blocked: dict[int, Sender] = {}
+        self.blocked: OrderedDict[int, Sender] = OrderedDict()
         self.is_paused = False
         self.n_written = 0
         self.n_data = 0
@@ -108,10 +110,8 @@ class Outbox:
 
     def push(self) -> None:
         """Let those go on who wait, one after another; who must wait again stands behind the others."""
-        for stream_id, sender in list(self.blocked.items()):
-            if self.window <= 0 or self.is_paused:
-                return
-            del self.blocked[stream_id]
+        while self.blocked and self.window > 0 and not self.is_paused:
+            _, sender = self.blocked.popitem(last=False)
             sender.push()
 
     def room(self, window: int) -> int:

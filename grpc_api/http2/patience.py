@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from grpc_api.gate import Gate
 from grpc_api.http2.connection import Connection
 from grpc_api.http2.faults import ErrorCode
 from grpc_api.http2.limits import Limits
@@ -18,10 +19,11 @@ TOO_SLOW: Final = Status(Code.DEADLINE_EXCEEDED, "the request did not come in ti
 
 
 class Patience:
-    """Looks after the connections of one server."""
+    """Looks after the connections of one server, and asks the gate whether calls may go on."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, gate: Gate) -> None:
         self._limits = limits
+        self._gate = gate
         self._stuck: dict[Connection, tuple[int, float]] = {}
         self._asked: dict[Connection, float] = {}
         """When who was asked whether it lives had last been heard."""
@@ -75,6 +77,11 @@ class Patience:
         return idle_s is not None and not connection.session.streams and now_s - connection.session.busy_s > idle_s
 
     def _look_at_stream(self, stream: Stream, now_s: float) -> None:
+        if stream.method is not None and now_s - stream.opened_s > self._limits.look_s:
+            revoked = self._gate.reconsider(stream.method, stream.call)
+            if revoked is not None:
+                stream.fail(revoked)
+                return
         announced = stream.announced_bytes
         if announced is not None:
             if not stream.may_send:

@@ -6,12 +6,14 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from grpc_api.gate import Gate
 from grpc_api.http2.connection import Connection, written
+from grpc_api.http2.door import Door, Turned, connections_that_fit
 from grpc_api.http2.limits import Limits, Room
-from grpc_api.http2.listener import BACKLOG, port_of
+from grpc_api.http2.listener import port_of
 from grpc_api.http2.patience import Patience
 from grpc_api.http2.tls import ServerTls
 from grpc_api.methods import Methods
@@ -36,6 +38,8 @@ class Http2Server:
         Opens the socket, once the server is to start.
     tls
         For an encrypted port.
+    on_turned_away
+        Told of each connection that is not taken, as `Door` has it.
 
     Attributes
     ----------
@@ -52,20 +56,23 @@ class Http2Server:
         limits: Limits,
         listen: Callable[[], socket.socket],
         tls: ServerTls | None = None,
+        on_turned_away: Callable[[Turned], object] = lambda _: None,
     ) -> None:
         self._listen = listen
         self._tls = tls
+        self._on_turned_away = on_turned_away
         self.port = 0
         self._methods = methods
         self._gate = gate
         self._limits = limits
         self._room = Room(limits.buffered_bytes)
-        self._patience = Patience(limits)
+        self._patience = Patience(limits, gate)
         self._connections: set[Connection] = set()
         self._carried = Traffic()
         self._address = ""
         self._all_gone: asyncio.Event = asyncio.Event()
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
+        self._is_draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._files_seen_s = time.monotonic()
 
@@ -95,30 +102,31 @@ class Http2Server:
 
     async def start(self) -> None:
         """Listen and answer; SettingsError when the port is taken."""
-        self._loop = loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         listener = self._listen()
         self.port = port_of(listener)
         self._address = written(listener.getsockname()).partition(":")[2]
-        if self._tls is None:
-            self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
-        else:
-            self._server = await loop.create_server(
-                self._connection,
-                sock=listener,
-                backlog=BACKLOG,
-                ssl=self._tls.context,
-                ssl_handshake_timeout=self._limits.handshake_s,
-                ssl_shutdown_timeout=LAST_WORDS_S,
-            )
+        self._door = Door(
+            listener,
+            most=connections_that_fit(self._limits.connections),
+            connect=self._connect,
+            on_turned_away=self._on_turned_away,
+        )
+        self._door.open()
         self._look()
 
     async def stop(self, drain_s: float) -> None:
-        """Accept no more, let the calls in flight end, and end those that have not after that time."""
-        if self._server is None:
+        """Accept no more, let the calls in flight end, and end those that have not after that time.
+
+        Handshakes that are under way have a moment to end, so that their peers are told like the others.
+        """
+        if self._door is None:
             return
-        self._server.close()
+        self._is_draining = True
         for connection in list(self._connections):
             connection.drain()
+        self._door.close()
+        await self._door.settle(min(LAST_WORDS_S, drain_s))
         if not await self._gone_within(drain_s):
             for connection in list(self._connections):
                 connection.session.fail_all(SHUTTING_DOWN)
@@ -140,18 +148,37 @@ class Http2Server:
             return False
         return True
 
-    def _connection(self) -> Connection:
-        return Connection(
+    async def _connect(self, peer: socket.socket, leave: Callable[[], None]) -> None:
+        connection = Connection(
             methods=self._methods,
             gate=self._gate,
             limits=self._limits,
             room=self._room,
             loop=self._loop,
-            on_open=self._connections.add,
-            on_close=self._lost,
+            on_open=self._opened,
+            on_close=partial(self._lost, leave),
         )
+        encrypted: dict[str, Any] = {}
+        if self._tls is not None:
+            encrypted = {
+                "ssl": self._tls.context,
+                "ssl_handshake_timeout": self._limits.handshake_s,
+                "ssl_shutdown_timeout": LAST_WORDS_S,
+            }
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, peer, **encrypted)
+        except BaseException:
+            if not connection.is_made:
+                leave()
+            raise
 
-    def _lost(self, connection: Connection) -> None:
+    def _opened(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        if self._is_draining:
+            connection.drain()
+
+    def _lost(self, leave: Callable[[], None], connection: Connection) -> None:
+        leave()
         self._connections.discard(connection)
         self._patience.forget(connection)
         self._carried = Traffic.sum((self._carried, connection.traffic))

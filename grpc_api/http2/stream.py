@@ -185,6 +185,7 @@ class Stream(AnswerHalf):
         more = n_bytes - self._reserved
         if more > 0:
             if not self.host.room.take(more):
+                self.host.gate.note_shed("memory")
                 raise MessageError(NO_ROOM.code, NO_ROOM.message)
             self._reserved = n_bytes
 

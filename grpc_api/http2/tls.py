@@ -11,6 +11,7 @@ import structlog
 
 from features.errors import SettingsError
 from features.settings import TlsSettings
+from grpc_api.file_stamp import FileStamp, stamp_of
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -36,26 +37,32 @@ class ServerTls:
         self._settings = settings
         self._protocol = protocol
         self._seen = self._stamps()
+        self._problem: str | None = None
         self.context = self._current = server_context(settings, protocol)
         self.context.sni_callback = self._choose  # is asked whether or not the caller names the server
 
     def look_anew(self) -> None:
-        """Take up files that were renewed; while they are wrong, what they held before stays."""
+        """Take up files that were renewed.
+
+        While they are wrong, what they held before stays, and they are read again each time.
+        """
         stamps = self._stamps()
-        if stamps == self._seen:
+        if self._problem is None and stamps == self._seen:
             return
-        self._seen = stamps
         try:
             self._current = server_context(self._settings, self._protocol)
         except SettingsError as error:
-            logger.error("certificate_not_renewed", problem=str(error))
+            if str(error) != self._problem:
+                logger.error("certificate_not_renewed", problem=str(error))
+            self._problem = str(error)
         else:
+            self._seen, self._problem = stamps, None
             logger.info("certificate_renewed", file=str(self._settings.certificate))
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._current
 
-    def _stamps(self) -> tuple[object, ...]:
+    def _stamps(self) -> tuple[FileStamp | None, ...]:
         settings = self._settings
         return tuple(map(_stamp, (settings.certificate, settings.key, settings.client_ca)))
 
@@ -119,12 +126,8 @@ def name_on(certificate: Mapping[str, Any] | None) -> str | None:
     )
 
 
-def _stamp(path: Path | None) -> object:
-    """What changes when a file does."""
-    if path is None:
-        return None
+def _stamp(path: Path | None) -> FileStamp | None:
     try:
-        found = path.stat()
+        return None if path is None else stamp_of(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -21,6 +21,7 @@ from grpc_api.methods import BidirectionalMethod, Group, UnaryMethod
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.status import Code, Status
 from grpc_api.turns import Turns
+from tests.waiting import wait_until_async
 
 
 async def echo(data: bytes, _call: Call) -> bytes:
@@ -178,3 +179,86 @@ async def test_no_secret_reaches_the_log(tmp_path: Path) -> None:
             await refusal(guarded, call, handler=fail)
     assert any(entry["event"] == "call_failed" for entry in logged)
     assert key.partition(".")[2] not in repr(logged)
+
+
+async def test_each_message_of_a_stream_counts_like_a_call(tmp_path: Path) -> None:
+    """The first is the call's; what came before the one too many is answered, and other clients are not touched."""
+    (key, line), (other_key, other_line) = new_key("till", ["score"]), new_key("shop", ["score"])
+    (tmp_path / "keys").write_text(f"{line}\n{other_line}\n")
+    limited = gate(auth=AuthSettings(api_keys=tmp_path / "keys"), rate_limit_per_s=0.01, rate_limit_burst=5)
+
+    async def both(messages: AsyncIterator[bytes], _call: Call) -> AsyncIterator[bytes]:
+        async for message in messages:
+            yield message
+
+    async def messages(n: int) -> AsyncIterator[bytes]:
+        for i in range(n):
+            yield b"%d" % i
+
+    async def stream(key: str, n: int) -> tuple[list[bytes], Status | None]:
+        answers = []
+        try:
+            async for answer in limited.bidirectional(
+                BidirectionalMethod("/s/Both", "score", both), messages(n), with_key(key)
+            ):
+                answers.append(answer)  # noqa: PERF401 - what came before an error is to be kept
+        except CallFailedError as failed:
+            return answers, failed.status
+        return answers, None
+
+    assert await stream(key, 3) == ([b"0", b"1", b"2"], None)
+    assert await refusal(limited, with_key(key)) is None
+    answers, status = await stream(key, 3)
+    assert answers == [b"0"]
+    assert status is not None
+    assert status.code is Code.RESOURCE_EXHAUSTED
+    assert status.retry_after_s
+    assert await stream(other_key, 5) == ([b"0", b"1", b"2", b"3", b"4"], None)
+
+
+def count_of(metrics: ScorerMetrics, name: str) -> dict[str, float]:
+    """Calls by reason, those of which there were none aside."""
+    (family,) = getattr(metrics, name).collect()
+    return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total") and each.value}
+
+
+async def test_why_calls_are_turned_away_is_counted(tmp_path: Path) -> None:
+    """Each by its reason, from the first on."""
+    key, line = new_key("till", ["score"])
+    (tmp_path / "keys").write_text(line)
+    metrics, load = ScorerMetrics(), Load(Turns(), max_in_flight=1)
+    meter = Meter(metrics)
+    meter.start()
+    settings = ScorerSettings.model_validate(
+        {"auth": AuthSettings(api_keys=tmp_path / "keys"), "rate_limit_per_s": 0.01, "rate_limit_burst": 2}
+    )
+    guarded = gate_of(settings, meter=meter, load=load)
+
+    async def ask_again(data: bytes, _call: Call) -> bytes:
+        await refusal(guarded, with_key(key))
+        return data
+
+    for call in (Call(), with_key("till.x"), with_key(key), with_key(key)):
+        await refusal(guarded, call, handler=ask_again)
+    meter.stop()
+    assert count_of(metrics, "unauthenticated") == {"none": 1, "key": 1}
+    assert count_of(metrics, "shed") == {"in_flight": 1, "rate_limit": 1}
+
+
+async def test_a_call_that_was_let_in_is_held_to_its_key(tmp_path: Path) -> None:
+    """It may go on while its key is in force for its group, and is told why it may not."""
+    (key, line), (_, other) = new_key("till", ["score"]), new_key("shop", ["score"])
+    file = tmp_path / "keys"
+    file.write_text(f"{line}\n{other}\n")
+    guarded, call = gate(auth=AuthSettings(api_keys=file)), with_key(key)
+    assert guarded.reconsider(method(), call) is None
+    for without, code in (
+        (line.replace("score", "admin"), Code.PERMISSION_DENIED),
+        ("", Code.UNAUTHENTICATED),
+    ):
+        file.write_text(f"{without}\n{other}\n")
+        await wait_until_async(
+            lambda code=code: (guarded.reconsider(method(), call) or Status(Code.OK, "")).code is code
+        )
+    assert guarded.reconsider(method("open"), call) is None
+    assert gate().reconsider(method(), Call()) is None

@@ -91,6 +91,25 @@ def test_a_process_that_dies_is_started_again(running: tuple[subprocess.Popen[st
 
 
 @pytest.mark.faults
+def test_a_process_that_hangs_as_it_is_started_again_is_killed_and_replaced(tmp_path: Path) -> None:
+    """Meanwhile the others answer; the log says why it was."""
+    order, port = tmp_path / "hang", free_port()
+    parent = spawn(port, str(order))
+    try:
+        children = pids(port)
+        order.touch()
+        os.kill(min(children), signal.SIGKILL)
+        wait_until(lambda: not order.exists(), 30)
+        assert ask(port) in children
+        wait_until(lambda: ask(port) not in children, 60)
+    finally:
+        parent.terminate()
+        told = parent.communicate(timeout=60)[0]
+    assert "did not answer within 5 s" in told
+    assert parent.returncode == 0
+
+
+@pytest.mark.faults
 def test_children_end_when_their_parent_is_killed(running: tuple[subprocess.Popen[str], int]) -> None:
     """So none is left behind on the port."""
     parent, port = running

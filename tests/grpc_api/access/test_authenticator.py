@@ -1,21 +1,19 @@
-"""Who makes a call, from what comes with it; and files that change while the server runs."""
+"""Who makes a call, from what comes with it."""
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from features.errors import SettingsError
 from features.settings import AuthSettings
 from grpc_api.access.api_keys import new_key
 from grpc_api.access.authenticator import Authenticator
-from grpc_api.access.followed_file import LOOK_S, FollowedFile
 from grpc_api.refusals import UnauthenticatedError
 from tests.grpc_api.access.test_tokens import SECRET, token
+
+HERE = "ipv4:10.0.0.1"
 
 
 def settings(folder: Path, *, api_keys: bool, tokens: bool) -> tuple[AuthSettings, str]:
@@ -34,8 +32,8 @@ def test_keys_and_tokens_are_told_apart(tmp_path: Path) -> None:
     both, key = settings(tmp_path, api_keys=True, tokens=True)
     known = Authenticator(both)
     for metadata in ({"x-api-key": key}, {"authorization": f"Bearer {key}"}, {"authorization": f"bearer  {key}"}):
-        assert known.caller(metadata).name == "till"
-    assert known.caller({"authorization": f"Bearer {token('HS256')}"}).name == "shop"
+        assert known.caller(metadata, HERE).name == "till"
+    assert known.caller({"authorization": f"Bearer {token('HS256')}"}, HERE).name == "shop"
 
 
 @pytest.mark.parametrize(("api_keys", "tokens"), [(True, False), (False, True), (True, True)])
@@ -57,44 +55,13 @@ def test_nothing_and_nonsense_are_nobody(
     """Whatever the server asks for."""
     known = Authenticator(settings(tmp_path, api_keys=api_keys, tokens=tokens)[0])
     with pytest.raises(UnauthenticatedError):
-        known.caller(metadata)
+        known.caller(metadata, HERE)
 
 
 def test_what_is_not_asked_for_does_not_count(tmp_path: Path) -> None:
     """A token where keys are in force, a key where tokens are."""
     keys_only, key = settings(tmp_path, api_keys=True, tokens=False)
     with pytest.raises(UnauthenticatedError):
-        Authenticator(keys_only).caller({"authorization": f"Bearer {token('HS256')}"})
+        Authenticator(keys_only).caller({"authorization": f"Bearer {token('HS256')}"}, HERE)
     with pytest.raises(UnauthenticatedError):
-        Authenticator(settings(tmp_path, api_keys=False, tokens=True)[0]).caller({"x-api-key": key})
-
-
-def test_a_file_is_taken_up_while_running(tmp_path: Path) -> None:
-    """Within a second of being replaced; one that is wrong or away leaves what was there before."""
-    file, now_s = tmp_path / "file", [0.0]
-    file.write_bytes(b"1")
-    followed = FollowedFile(file, _number, setting="MILLSTREAM_X", monotonic=lambda: now_s[0])
-    assert followed.value() == 1
-    for content, held in ((b"2", 2), (b"what", 2), (None, 2), (b"3", 3)):
-        if content is None:
-            file.unlink()
-        else:
-            fresh = tmp_path / "fresh"
-            fresh.write_bytes(content)
-            os.utime(fresh, (time.time(), now_s[0]))
-            fresh.replace(file)
-        now_s[0] += LOOK_S
-        assert followed.value() == held
-
-
-def test_a_file_that_is_wrong_at_the_start_is_a_wrong_setting(tmp_path: Path) -> None:
-    """Nobody serves without knowing whom."""
-    with pytest.raises(SettingsError, match="MILLSTREAM_X"):
-        FollowedFile(tmp_path / "none", _number, setting="MILLSTREAM_X")
-
-
-def _number(data: bytes) -> int:
-    try:
-        return int(data)
-    except ValueError:
-        raise SettingsError("MILLSTREAM_X", "is no number", "write one") from None
+        Authenticator(settings(tmp_path, api_keys=False, tokens=True)[0]).caller({"x-api-key": key}, HERE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from features.errors import SettingsError
 from features.settings import AuthSettings
@@ -30,6 +33,11 @@ def public(key: Any) -> bytes:
     if isinstance(key, bytes):
         return key
     pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem
+
+
+def private_pem(key: Any) -> bytes:
+    pem: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return pem
 
 
@@ -121,16 +129,20 @@ def test_a_set_of_keys_is_asked_by_id() -> None:
 
 def test_one_proven_before_is_held_to_its_time_and_to_the_keys() -> None:
     """What is kept is not kept for longer than it holds."""
-    now_s = [time.time()]
-    tokens, good, ours = Tokens(settings(), time_s=lambda: now_s[0]), token(), keys()
+    now_s, proofs = [time.time()], list[str]()
+    tokens, good, ours = Tokens(settings(), before_proof=proofs.append, time_s=lambda: now_s[0]), token(), keys()
     assert tokens.caller(good, ours) is tokens.caller(good, ours)
     others = TokenKeys.parse(public(rsa.generate_private_key(public_exponent=65_537, key_size=2_048)), "RS256")
     with pytest.raises(UnauthenticatedError):
         tokens.caller(good, others)
     assert tokens.caller(good, ours).name == "shop"
     now_s[0] += 601 + LEEWAY_S
-    with pytest.raises(UnauthenticatedError, match="expired"):
-        tokens.caller(good, ours)
+    for _ in range(2):
+        with pytest.raises(UnauthenticatedError, match="expired"):
+            tokens.caller(good, ours, "here")
+    assert not proofs  # its signature is not looked at again
+    tokens.caller(token(exp=now_s[0] + 60), ours, "here")
+    assert proofs == ["here"]
 
 
 @pytest.mark.parametrize(
@@ -151,15 +163,79 @@ def test_noise_is_nobody(wrong: str) -> None:
         (b"short", "HS256"),
         (b'{"keys": []}', "RS256"),
         (b"{", "RS256"),
+        (b'{"keys": [{"kty": "oct", "k": "c2hvcnQ"}]}', "HS256"),
+        (private_pem(RSA), "RS256"),
+        (private_pem(EC), "ES256"),
         (RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), "RS256"),
     ],
-    ids=["empty", "words", "public for secret", "short secret", "no keys", "cut", "not PEM"],
+    ids=[
+        "empty",
+        "words",
+        "public for secret",
+        "short secret",
+        "no keys",
+        "cut",
+        "short in a set",
+        "private",
+        "private too",
+        "not PEM",
+    ],
 )
 def test_a_file_that_proves_nothing_is_refused(data: bytes, algorithm: str) -> None:
     """At the start, by the name of its setting, without showing what is in it."""
     with pytest.raises(SettingsError, match="JWT_KEY") as refused:
         TokenKeys.parse(data, algorithm)
     assert "short;" not in str(refused.value)
+
+
+WHOLE = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(RSA.public_key()))
+WRONG_KEYS = [
+    "a", 1, None, [], {}, {"kty": "RSA"},
+    {**WHOLE, "n": 5}, {**WHOLE, "n": ""}, {**WHOLE, "e": "!"}, {**WHOLE, "key_ops": 3, "n": None},
+    json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(RSA)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG_KEYS, ids=lambda key: str(key)[:30])
+def test_a_set_with_a_key_that_is_none_is_refused(wrong: Any) -> None:
+    """Of another shape, with a part that is missing or wrong, or private, by which nothing is proven."""
+    with pytest.raises(SettingsError, match="holds no key for RS256"):
+        TokenKeys.parse(json.dumps({"keys": [WHOLE, wrong]}).encode(), "RS256")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["keys", "kty", "alg", "use", "kid", "n", "e", "k", "crv"]), inner, max_size=5
+        )
+    ),
+)
+
+
+@given(keys=JSON, algorithm=st.sampled_from(["RS256", "ES256", "HS256"]))
+@example(keys=[], algorithm="RS256")
+def test_whatever_a_set_holds_it_is_taken_or_refused(keys: Any, algorithm: str) -> None:
+    """And nothing else."""
+    with contextlib.suppress(SettingsError):
+        TokenKeys.parse(json.dumps({"keys": keys}).encode(), algorithm)
+    with pytest.raises(SettingsError):
+        TokenKeys.parse(b'{"keys":' + b"[" * 100_000, algorithm)
+
+
+def test_keys_for_other_algorithms_are_passed_over() -> None:
+    """An issuer publishes all of its own in one set; an elliptic key has to be on the curve of the algorithm."""
+    elliptic, other_curve = (
+        {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())), "kid": kid}
+        for kid, key in (("ec", EC), ("p384", ec.generate_private_key(ec.SECP384R1())))
+    )
+    mixed = json.dumps({"keys": [{**WHOLE, "kid": "rsa"}, elliptic, {**WHOLE, "use": "enc"}]}).encode()
+    assert list(TokenKeys.parse(mixed, "RS256").by_id) == ["rsa"]
+    assert list(TokenKeys.parse(mixed, "ES256").by_id) == ["ec"]
+    for data in ({"keys": [other_curve]}, {"keys": [{"kty": "RSA", "kid": "x"}]}):
+        with pytest.raises(SettingsError):
+            TokenKeys.parse(json.dumps(data).encode(), "ES256")
 
 
 def _encoded(part: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Processes on one port that each answer with their pid.
 
-``python -m tests.grpc_api.http2.pid_server PORT N [FAIL]``.
+``python -m tests.grpc_api.http2.pid_server PORT N [fail | ORDER]``: one of them fails as it comes up, or whichever
+finds that file as it starts takes it away, and hangs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import Final
 
 from features.errors import MillstreamError, SettingsError
 from features.settings import ScorerSettings
@@ -22,6 +25,8 @@ from grpc_api.methods import UnaryMethod, by_path
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.processes import ChildSide, run_processes
 from tests.grpc_api.http2.serving import SERVICE
+
+START_S: Final = 5.0
 
 
 async def pid(_data: bytes, _call: Call) -> bytes:
@@ -50,17 +55,26 @@ async def serve(settings: ScorerSettings, side: ChildSide) -> None:
     await server.stop(5.0)
 
 
-def main(port: int, n: int, *, fails: bool) -> None:
+def hang_if_ordered(order: Path) -> None:
+    if order.exists():
+        order.unlink()
+        while True:
+            signal.pause()
+
+
+def main(port: int, n: int, fault: str | None) -> None:
     def run(settings: ScorerSettings, side: ChildSide) -> None:
-        if fails and settings.metrics_port == 9_202:
+        if fault == "fail" and settings.metrics_port == 9_202:
             raise SettingsError("MILLSTREAM_SOMETHING", "is wrong", "set it right")
+        if fault is not None:
+            hang_if_ordered(Path(fault))
         asyncio.run(serve(settings, side))
 
-    run_processes(ScorerSettings(port=port, processes=n, rest=False), run)
+    run_processes(ScorerSettings(port=port, processes=n, rest=False), run, start_s=START_S)
 
 
 if __name__ == "__main__":
     try:
-        main(int(sys.argv[1]), int(sys.argv[2]), fails=len(sys.argv) > 3)
+        main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
     except MillstreamError as error:
         sys.exit(str(error))

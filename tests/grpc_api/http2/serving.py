@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,6 +26,7 @@ from hyperframe.frame import (
 )
 
 from features.errors import RequestError
+from grpc_api.access.authenticator import Authenticator
 from grpc_api.call import Call
 from grpc_api.gate import Gate
 from grpc_api.http2.limits import Limits
@@ -119,17 +121,21 @@ class Things:
 class Serving:
     """A running server; ``server`` and ``things`` may be looked at, and acted on through `on_loop`."""
 
-    def __init__(self, *, tls: ServerTls | None = None, **limits: Any) -> None:
+    def __init__(
+        self, *, tls: ServerTls | None = None, authenticator: Authenticator | None = None, **limits: Any
+    ) -> None:
         self.things = Things()
         self.limits = Limits(**limits)
+        self.turned_away: Counter[str] = Counter()
         self._metrics = ScorerMetrics()
         self._meter = Meter(self._metrics)
         self.server = Http2Server(
             methods=self.things.methods(),
-            gate=Gate(self._meter),
+            gate=Gate(self._meter, authenticator=authenticator),
             limits=self.limits,
             listen=lambda: open_listener("127.0.0.1", 0),
             tls=tls,
+            on_turned_away=lambda why: self.turned_away.update([why]),
         )
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -146,6 +152,10 @@ class Serving:
         """Calls of a method that ended with this code."""
         labels = {"method": method, "code": code}
         return self._metrics.registry.get_sample_value("millstream_scorer_requests_total", labels) or 0.0
+
+    def shed(self, reason: str) -> float:
+        """Calls for which there was no room."""
+        return self._metrics.registry.get_sample_value("millstream_scorer_shed_total", {"reason": reason}) or 0.0
 
     def on_loop(self, act: Callable[[], T]) -> T:
         """Do something in the loop's thread."""
@@ -175,14 +185,32 @@ class Serving:
 class RawPeer:
     """A client of single frames, built and read by hyperframe and hpack."""
 
-    def __init__(self, port: int, *, settings: Mapping[int, int] | None = None, context: ssl.SSLContext | None = None):
-        self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    def __init__(
+        self,
+        port: int,
+        *,
+        settings: Mapping[int, int] | None = None,
+        context: ssl.SSLContext | None = None,
+        address: str = "127.0.0.1",
+    ):
+        connected: socket.socket = socket.create_connection(("127.0.0.1", port), 20, (address, 0))
         if context is not None:
-            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+            connected = context.wrap_socket(connected, server_hostname="localhost")
+        self._begin(connected, dict(settings or {}))
+
+    @classmethod
+    def over(cls, connected: socket.socket) -> Self:
+        """One over a connection that there is."""
+        peer = cls.__new__(cls)
+        peer._begin(connected, {})
+        return peer
+
+    def _begin(self, connected: socket.socket, settings: dict[int, int]) -> None:
+        self.socket = connected
         self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder()
         self._rest = b""
-        self.send(PREFACE, SettingsFrame(0, settings=dict(settings or {})))
+        self.send(PREFACE, SettingsFrame(0, settings=settings))
 
     def send(self, *parts: Frame | bytes) -> None:
         """Send frames, or bytes as they are."""

@@ -223,6 +223,7 @@ def test_answers_that_nobody_takes_find_room_or_are_refused() -> None:
     with Serving(buffered_bytes=3_500_000) as server, RawPeer(server.port, settings={4: 0}) as peer:
         peer.send(*(peer.call(stream, b"1000000", path="Large") for stream in range(1, 13, 2)))
         assert peer.answer(11)[0]["grpc-status"] == "8"
+        wait_until(lambda: server.shed("memory") >= 1)
         assert server.server.free_bytes < 1_000_000
         peer.socket.close()
         wait_until(lambda: server.server.free_bytes == 3_500_000)

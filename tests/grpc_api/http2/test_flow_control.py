@@ -148,6 +148,45 @@ class Windows(RuleBasedStateMachine):
 
 
 TestWindows = Windows.TestCase
+
+
+class Watched(Answer):
+    """An answer that counts how often it is asked to go on."""
+
+    n_pushed = 0
+
+    def push(self) -> None:
+        self.n_pushed += 1
+        super().push()
+
+
+def test_what_is_granted_to_the_connection_costs_no_look_at_those_that_wait_for_their_own_windows() -> None:
+    """Else a peer that shuts its streams would have all of them looked at for each frame of its own."""
+    outbox, _ = new_outbox()
+    shut = [Watched(n, outbox, 0, Encoding.IDENTITY) for n in range(1, 101, 2)]
+    for answer in shut:
+        answer.queue(b"x")
+    for _ in range(50):
+        outbox.grow(1)
+    assert [answer.n_pushed for answer in shut] == [1] * 50
+
+    shut[7].grow(6)
+    assert (shut[7].n_pushed, shut[7].waiting_bytes) == (2, 0)
+
+
+def test_what_is_granted_goes_to_who_waits_first() -> None:
+    """And each grant costs as many looks as it lets answers go on, however many wait."""
+    outbox, _ = new_outbox()
+    outbox.window = 0
+    waiting = [Watched(n, outbox, 100, Encoding.IDENTITY) for n in range(1, 101, 2)]
+    for answer in waiting:
+        answer.queue(b"x")
+    for n in range(10):
+        outbox.grow(6)
+        assert [answer.waiting_bytes for answer in waiting] == [0] * (n + 1) + [6] * (49 - n)
+    assert sum(answer.n_pushed for answer in waiting) == 50 + 10
+
+
 TestWindows.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 

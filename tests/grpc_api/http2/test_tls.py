@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
+from hyperframe.frame import GoAwayFrame
 
 from features.errors import SettingsError
 from features.settings import TlsSettings
@@ -145,13 +148,52 @@ def test_files_that_cannot_be_used_are_a_setting_that_is_wrong(settings: TlsSett
 
 def test_a_handshake_that_does_not_come_is_given_up(settings: TlsSettings) -> None:
     """Slowloris before there is a connection."""
-    import socket
-
     with (
         Serving(tls=ServerTls(settings), handshake_s=0.3) as serving,
         socket.create_connection(("127.0.0.1", serving.port), 20) as slow,
     ):
         slow.sendall(b"\x16")
+        assert slow.recv(1) == b""
+
+
+def begin_to_stop(serving: Serving) -> threading.Thread:
+    """Let a server drain for half a minute if need be; when this returns it takes no more connections."""
+    stopping = threading.Thread(target=serving.stop, args=(30.0,))
+    stopping.start()
+
+    def is_closed() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", serving.port), 20).close()
+        except ConnectionError:
+            return True
+        return False
+
+    wait_until(is_closed)
+    return stopping
+
+
+def test_who_is_in_the_handshake_as_the_drain_begins_is_told(serving: Serving, authority: Authority) -> None:
+    """Like those who are through, and its connection ends; it may also be hung up on where it takes its time."""
+    with socket.create_connection(("127.0.0.1", serving.port), 20) as early:
+        stopping = begin_to_stop(serving)
+        try:
+            encrypted = client_context(authority, authority.issue("checkout")).wrap_socket(early)
+        except OSError:
+            pass
+        else:
+            with RawPeer.over(encrypted) as peer:
+                assert [each for each in peer.frames() if isinstance(each, GoAwayFrame)]
+    stopping.join(30)
+    assert not stopping.is_alive()
+
+
+def test_a_handshake_that_does_not_end_holds_up_no_drain(serving: Serving) -> None:
+    """It is hung up on after a moment."""
+    with socket.create_connection(("127.0.0.1", serving.port), 20) as slow:
+        slow.sendall(b"\x16")
+        stopping = begin_to_stop(serving)
+        stopping.join(20)
+        assert not stopping.is_alive()
         assert slow.recv(1) == b""
 
 
