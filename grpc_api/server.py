@@ -163,6 +163,8 @@ class Scorer:
                 catalogue=catalogue,
                 registry=metrics.registry,
                 max_batch_rows=settings.max_batch_rows,
+                max_message_bytes=settings.max_message_bytes,
+                shows_models=not settings.auth.required,
             )
             self._rest = RestServer(
                 app,
