@@ -1,4 +1,7 @@
-"""The gateway's side of a connection: uvicorn's, which tells nobody who connected, and waits for ever for a head."""
+"""The gateway's side of a connection: uvicorn's, which tells nobody who connected, and waits for ever for a head.
+
+On h11, as httptools loses the body of a request that offers another protocol, which the HTTP client of the JDK does.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
+import h11
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from grpc_api.http2.connection import written
 from grpc_api.http2.tls import name_on
@@ -15,14 +19,14 @@ from grpc_api.http2.tls import name_on
 HEAD_S: Final = 10.0
 """Time for the head of a request, from its first byte on, and on a new connection from its beginning."""
 MOST_HEAD_BYTES: Final = 64 * 1_024
+UNREADABLE: Final = f"request: cannot be read; send HTTP/1.1, with a head of at most {MOST_HEAD_BYTES} bytes"
 
 
-class GatewayProtocol(HttpToolsProtocol):
+class GatewayProtocol(H11Protocol):
     """Puts ``peer`` and ``certificate`` (`Call` has both) into the state of each request."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -44,43 +48,30 @@ class GatewayProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Part of a request, or several."""
         super().data_received(data)
-        if self._head_timer is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
-                status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                self._refuse(status, f"headers: are larger than {MOST_HEAD_BYTES} bytes; send less")
-
-    def on_message_begin(self) -> None:
-        """The parser sees a request's first byte."""
-        super().on_message_begin()
-        self._await_head()
-
-    def on_headers_complete(self) -> None:
-        """The parser sees the end of its head."""
-        self._have_head()
-        super().on_headers_complete()
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self._await_head()
+        else:
+            self._have_head()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, we have our own
-        """What came cannot be read as a request."""
-        self._refuse(HTTPStatus.BAD_REQUEST, "request: cannot be read; send HTTP/1.1")
-
-    def _await_head(self) -> None:
-        if self._head_timer is None:
-            self._head_bytes = 0
-            self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
-
-    def _have_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _refuse(self, status: HTTPStatus, problem: str) -> None:
-        """Answer in the form of all refusals, and hang up."""
-        self._have_head()
-        body = msgspec.json.encode({"error": problem})
+        """What came is no request: say so in the form of all refusals, and hang up."""
+        body = msgspec.json.encode({"error": UNREADABLE})
+        status = HTTPStatus.BAD_REQUEST
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Uvicorn's, for each such request; whoever offers another protocol is answered in this one."""
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _have_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from grpc_api.http2.listener import port_of
 from grpc_api.http2.tls import ServerTls
-from grpc_api.rest.protocol import GatewayProtocol
+from grpc_api.rest.protocol import MOST_HEAD_BYTES, GatewayProtocol
 
 KEEP_ALIVE_S: Final = 60
 """Longer than clients keep an idle connection in their pools, so that they close it and none is cut as it is used."""
@@ -42,6 +42,7 @@ class RestServer:
         self._config = uvicorn.Config(
             app,
             http=GatewayProtocol,
+            h11_max_incomplete_event_size=MOST_HEAD_BYTES,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -110,6 +110,15 @@ def test_a_body_that_is_too_large_is_refused(gallery: Gallery) -> None:
     assert b'{"error":"body: is larger than 16777216 bytes; send less at a time"}' in answer
 
 
+def test_an_offer_of_another_protocol_costs_no_body(gallery: Gallery) -> None:
+    """The HTTP client of the JDK makes one with every first request; it is answered as it was asked."""
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQBAAAAAAUAAEAA"}
+    question = b'{"model": "buys", "features": [1.0, 1.0, 1.0, 1.0, 1.0]}'
+    for _ in range(2):
+        reply = gallery.rest.send("POST", "/predict", question, {"content-type": "application/json", **offer})
+        assert (reply.status, reply.json["model_version"]) == (200, "1")
+
+
 def test_a_compressed_body_is_refused(gallery: Gallery) -> None:
     """Nothing is unpacked that may be far larger than it came."""
     reply = gallery.rest.send("POST", "/v2/models/buys/infer", b"\x1f\x8b", {"content-encoding": "gzip"})

@@ -16,6 +16,7 @@ from grpc_api.rest.protocol import HEAD_S, GatewayProtocol
 from grpc_api.rest.server import RestServer
 
 DEADLINE_S = 20.0
+REFUSED = {"error": "request: cannot be read; send HTTP/1.1, with a head of at most 65536 bytes"}
 
 
 async def answer_to(data: bytes) -> tuple[bytes, Any]:
@@ -42,16 +43,14 @@ async def test_what_is_no_request_is_told_so() -> None:
     ):
         assert await answer_to(data) == (
             b"HTTP/1.1 400 Bad Request",
-            {"error": "request: cannot be read; send HTTP/1.1"},
+            REFUSED,
         )
 
 
 async def test_a_head_without_an_end_is_refused() -> None:
     """Many headers, or one that is long."""
     for data in (b"a: b\r\n" * 20_000, b"a: " + b"b" * 120_000):
-        status, told = await answer_to(b"GET / HTTP/1.1\r\n" + data)
-        assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
-        assert told == {"error": "headers: are larger than 65536 bytes; send less"}
+        assert await answer_to(b"GET / HTTP/1.1\r\n" + data) == (b"HTTP/1.1 400 Bad Request", REFUSED)
 
 
 class Timers:
@@ -94,19 +93,34 @@ class Line(asyncio.Transport):
         self.is_up = False
 
 
-async def test_a_head_is_not_waited_for_for_ever() -> None:
-    """Neither on a new connection, nor in the middle of one; a request that is being answered has its own time."""
+def connected() -> tuple[GatewayProtocol, Timers, Line]:
+    """One side of a connection, what it waits for, and the connection."""
     timers, line = Timers(), Line()
     config = Config(FastAPI(), log_config=None, lifespan="off")
     protocol = GatewayProtocol(config, ServerState(), {}, timers)
     protocol.connection_made(line)
+    return protocol, timers, line
+
+
+async def test_a_head_is_not_waited_for_for_ever() -> None:
+    """Neither on a new connection nor in the middle of one, however often a little more of it comes."""
+    protocol, timers, line = connected()
     assert [timer.delay_s for timer in timers.waiting] == [HEAD_S]
-    protocol.data_received(b"GET / HTTP/1.1\r\nhost:")
-    assert [timer.delay_s for timer in timers.waiting] == [HEAD_S]
-    protocol.data_received(b" a\r\n\r\n")
-    assert timers.waiting == []
-    protocol.data_received(b"GET /")
-    assert [timer.delay_s for timer in timers.waiting] == [HEAD_S]
-    assert line.is_up
-    timers.waiting[0].action()
+    first = timers.waiting[0]
+    for data in (b"GET / HTTP/1.1\r\n", b"host:"):
+        protocol.data_received(data)
+        assert timers.waiting == [first]
+    first.action()
     assert not line.is_up
+    protocol.connection_lost(ConnectionAbortedError())
+    assert timers.waiting == []
+
+
+async def test_a_request_whose_head_is_there_has_its_own_time() -> None:
+    """That of its body and its answer."""
+    protocol, timers, line = connected()
+    protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n")
+    assert timers.waiting == []
+    protocol.data_received(b"12345")
+    assert timers.waiting == []
+    assert line.is_up
