@@ -1,4 +1,4 @@
-"""The gateway's side of a connection: uvicorn's, which tells nobody who connected, and waits for ever for a head.
+"""The gateway's side of a connection: uvicorn's, which tells nobody who connected, and waits for ever for its peer.
 
 On h11, as httptools loses the body of a request that offers another protocol, which the HTTP client of the JDK does.
 """
@@ -14,10 +14,13 @@ import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from grpc_api.http2.connection import written
+from grpc_api.http2.patience import LEAST_BYTES_PER_S
 from grpc_api.http2.tls import name_on
 
 HEAD_S: Final = 10.0
 """Time for the head of a request, from its first byte on, and on a new connection from its beginning."""
+STALL_S: Final = 30.0
+"""Time for a peer to take an answer; a long one has more, by the rate."""
 MOST_HEAD_BYTES: Final = 64 * 1_024
 UNREADABLE: Final = f"request: cannot be read; send HTTP/1.1, with a head of at most {MOST_HEAD_BYTES} bytes"
 
@@ -28,6 +31,7 @@ class GatewayProtocol(H11Protocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Find out who it is."""
@@ -43,6 +47,7 @@ class GatewayProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
         self._have_head()
+        self._have_room()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +57,17 @@ class GatewayProtocol(H11Protocol):
             self._await_head()
         else:
             self._have_head()
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as it is answered."""
+        super().pause_writing()
+        long_s = self.transport.get_write_buffer_size() / LEAST_BYTES_PER_S
+        self._stall_timer = self.loop.call_later(STALL_S + long_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._have_room()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, we have our own
         """What came is no request: say so in the form of all refusals, and hang up."""
@@ -75,3 +91,8 @@ class GatewayProtocol(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _have_room(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None

@@ -12,7 +12,8 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from grpc_api.http2.listener import open_listener
-from grpc_api.rest.protocol import HEAD_S, GatewayProtocol
+from grpc_api.http2.patience import LEAST_BYTES_PER_S
+from grpc_api.rest.protocol import HEAD_S, STALL_S, GatewayProtocol
 from grpc_api.rest.server import RestServer
 
 DEADLINE_S = 20.0
@@ -92,6 +93,9 @@ class Line(asyncio.Transport):
     def abort(self) -> None:
         self.is_up = False
 
+    def get_write_buffer_size(self) -> int:
+        return 10 * LEAST_BYTES_PER_S
+
 
 def connected() -> tuple[GatewayProtocol, Timers, Line]:
     """One side of a connection, what it waits for, and the connection."""
@@ -124,3 +128,19 @@ async def test_a_request_whose_head_is_there_has_its_own_time() -> None:
     protocol.data_received(b"12345")
     assert timers.waiting == []
     assert line.is_up
+
+
+async def test_an_answer_that_nobody_takes_is_not_kept() -> None:
+    """A long one has more time; a peer that reads on has it anew."""
+    protocol, timers, line = connected()
+    protocol.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    for _ in range(2):
+        protocol.pause_writing()
+        assert [timer.delay_s for timer in timers.waiting] == [STALL_S + 10]
+        protocol.resume_writing()
+        assert timers.waiting == []
+    protocol.pause_writing()
+    timers.waiting[0].action()
+    assert not line.is_up
+    protocol.connection_lost(ConnectionAbortedError())
+    assert timers.waiting == []
