@@ -146,7 +146,8 @@ async def test_who_calls_is_looked_at_before_the_body(tmp_path: Path) -> None:
 async def test_a_busy_server_asks_for_no_body() -> None:
     """More than fit are refused by their heads; callers that are let in, but whose bodies are slow, take no place."""
     async with serving(max_in_flight=1) as here:
-        _, slow = await here.connect("content-length: 1000000", b"{")
+        reader, slow = await here.connect(LARGE)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
         waiting = asyncio.create_task(here.ask(GOOD, BODY))
         await wait_until_async(lambda: here.begun == 1)
         status, told = await here.ask(LARGE)
@@ -179,7 +180,7 @@ async def test_a_caller_says_for_how_long_it_waits() -> None:
     """As over gRPC, and its work knows; a body that is not there by then is not waited for either."""
     async with serving() as here:
         late = (b"HTTP/1.1 504 Gateway Timeout", {"error": "deadline: passed before the answer was ready"})
-        assert await here.ask(f"{GOOD}\r\ngrpc-timeout: 50m", BODY) == late
+        assert await here.ask(f"{GOOD}\r\ngrpc-timeout: 1S", BODY) == late
         assert (here.begun, here.stopped) == (1, 1)
         assert await here.ask(f"{GOOD}\r\ngrpc-timeout: 50m", b"{") == late
         assert await here.ask(f"{GOOD}\r\ngrpc-timeout: 0S", BODY) == late
