@@ -258,6 +258,7 @@ def test_callers_prove_who_they_are_as_over_grpc(tmp_path: Path) -> None:
 
         assert ask({"content-type": "application/json"}).status == 401
         assert ask(proof | {"x-api-key": "checkout.wrong"}).status == 401
+        assert rest.send("POST", "/predict", b" " * 5_000_000, {"x-api-key": "checkout.wrong"}).status == 401
         assert [ask(proof).status for _ in range(3)] == [200, 200, 200]
         too_many = ask(proof)
         assert (too_many.status, too_many.json.keys()) == (429, {"error"})
