@@ -140,6 +140,8 @@ class Front:
             catalogue=self._catalogue,
             registry=self._metrics.registry,
             max_batch_rows=settings.max_batch_rows,
+            max_message_bytes=settings.max_message_bytes,
+            shows_models=not settings.auth.required,
         )
         return RestServer(
             app,

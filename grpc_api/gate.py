@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -87,6 +88,37 @@ class Gate:
         self._end(method, call, None, begin_s)
         return answer
 
+    @contextmanager
+    def opened(self, method: UnaryMethod, call: Call) -> Iterator[None]:
+        """Turn a call away, if it is to be, before its message is read; `answer` it within.
+
+        For transports that would otherwise read and parse what a caller sends before they know who that is. All that
+        goes wrong within is the call's failure.
+        """
+        begin_s = self._begin(method, call)
+        try:
+            if method.group != "open":
+                remaining_s = self._admit(method, call)
+                if self._load is not None:
+                    self._load.check(remaining_s)
+            yield
+        except Exception as error:
+            raise self._failed(method, call, error, begin_s) from None
+        except asyncio.CancelledError:
+            self._abandoned(method, call, begin_s)
+            raise
+        self._end(method, call, None, begin_s)
+
+    async def answer(self, method: UnaryMethod, data: bytes, call: Call) -> bytes:
+        """The answer to the message of a call that was `opened`; it takes its place among the others only now."""
+        if self._load is None or method.group == "open":
+            return await method.handler(data, call)
+        self._load.enter(_remaining_s(call))
+        try:
+            return await method.handler(data, call)
+        finally:
+            self._load.leave()
+
     async def server_streaming(self, method: ServerStreamingMethod, data: bytes, call: Call) -> AsyncIterator[bytes]:
         """The answers to one message."""
         async for answer in self._streaming(method, method.handler(data, call), call):
@@ -151,13 +183,15 @@ class Gate:
         """Let a call in, or raise why not."""
         if method.group == "open":
             return
-        if self._asks:
-            self._ask(method, call)
-        remaining_s = call.remaining_s()
-        if call.cancelled or (remaining_s is not None and remaining_s <= 0):
-            raise DeadlinePassedError
+        remaining_s = self._admit(method, call)
         if self._load is not None:
             self._load.enter(remaining_s, streams=streams)
+
+    def _admit(self, method: Method, call: Call) -> float | None:
+        """The time that a call has left which its caller may make, or raise why not."""
+        if self._asks:
+            self._ask(method, call)
+        return _remaining_s(call)
 
     def _leave(self, method: Method, *, streams: bool = False) -> None:
         if self._load is not None and method.group != "open":
@@ -221,6 +255,14 @@ def address_of(call: Call) -> str:
 def client_of(call: Call) -> str:
     """Who is held to a rate: whoever a key or token names, else a certificate, else whoever calls from there."""
     return call.client or call.certificate or address_of(call)
+
+
+def _remaining_s(call: Call) -> float | None:
+    """The time that a call has left; DeadlinePassedError where nobody waits for its answer any more."""
+    remaining_s = call.remaining_s()
+    if call.cancelled or (remaining_s is not None and remaining_s <= 0):
+        raise DeadlinePassedError
+    return remaining_s
 
 
 def gate_of(settings: ScorerSettings, *, meter: Meter, load: Load, traces: CallTraces | None = None) -> Gate:

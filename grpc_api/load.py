@@ -51,14 +51,18 @@ class Load:
 
         One that streams may be idle, so it counts to those ahead of others while one of its messages waits.
         """
-        turns = self._turns
-        if turns.waiting or self._n_unary * turns.turn_s > SHORT_S or self.n_in_flight >= self._max_in_flight:
-            self._judge(PATIENCE_S if remaining_s is None else remaining_s)
+        self.check(remaining_s)
         self.n_in_flight += 1
         if not streams:
             if not self._n_unary:
                 self._busy_since_s = self._monotonic()
             self._n_unary += 1
+
+    def check(self, remaining_s: float | None) -> None:
+        """OverloadedError where a call that has so much time left would not be let in now."""
+        turns = self._turns
+        if turns.waiting or self._n_unary * turns.turn_s > SHORT_S or self.n_in_flight >= self._max_in_flight:
+            self._judge(PATIENCE_S if remaining_s is None else remaining_s)
 
     def leave(self, *, streams: bool = False) -> None:
         """A call that was let in has ended."""

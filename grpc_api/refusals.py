@@ -44,7 +44,7 @@ class ExhaustedError(UnavailableError):
 class OverloadedError(ExhaustedError):
     """The server has more calls in hand than it can answer in time."""
 
-    def __init__(self, problem: str, retry_after_s: float, shedding: Literal["in_flight", "busy"]) -> None:
+    def __init__(self, problem: str, retry_after_s: float, shedding: Literal["in_flight", "busy", "memory"]) -> None:
         super().__init__("server", problem, retry_after_s, shedding)
 
 

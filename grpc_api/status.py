@@ -32,6 +32,10 @@ class NotOfferedError(RequestError):
     """A request asks for what this server does not do."""
 
 
+class MessageTooLargeError(RequestError):
+    """A message is larger than is taken; sent again, it is refused again."""
+
+
 class NotExplainableError(BadInputError):
     """A model of which no exact contributions are known."""
 
@@ -44,6 +48,13 @@ class DeadlinePassedError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("deadline", "passed before the answer was ready")
+
+
+class CallerGoneError(BadInputError):
+    """The caller hung up before its answer was ready."""
+
+    def __init__(self) -> None:
+        super().__init__("caller: has hung up; nothing is to be done")
 
 
 class Code(IntEnum):
@@ -97,7 +108,9 @@ STATUS_OF: Final[tuple[tuple[type[MillstreamError], Code, str | None], ...]] = (
     (NotExplainableError, Code.UNIMPLEMENTED, None),
     (UnauthenticatedError, Code.UNAUTHENTICATED, None),
     (NotPermittedError, Code.PERMISSION_DENIED, None),
+    (MessageTooLargeError, Code.RESOURCE_EXHAUSTED, None),
     (ExhaustedError, Code.RESOURCE_EXHAUSTED, None),
+    (CallerGoneError, Code.CANCELLED, None),
     (BadInputError, Code.INVALID_ARGUMENT, None),
     (DeadlinePassedError, Code.DEADLINE_EXCEEDED, None),
     (UnavailableError, Code.UNAVAILABLE, None),

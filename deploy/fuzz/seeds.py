@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -41,3 +43,21 @@ def seeds_of(key: str, value: KeyValue, model: str) -> Mapping[str, Sequence[byt
         ],
     }
     return {path: [one.SerializeToString() for one in ones] for path, ones in messages.items()}
+
+
+def rest_seeds_of(key: str, value: KeyValue) -> Mapping[str, Sequence[bytes]]:
+    """The same by REST, as JSON."""
+    instance = {"entity": {key: value}}
+    datatype = "INT64" if isinstance(value, int) else "BYTES"
+    tensor = {"name": f"entity.{key}", "datatype": datatype, "shape": [2], "data": [value, value]}
+    wanted = {"name": "score", "parameters": {"binary_data": False}}
+    bodies: dict[str, Sequence[Any]] = {
+        "/predict": [instance, {**instance, "as_of": "2023-11-14T22:13:20Z", "request_id": "fuzz"}],
+        "/predict_batch": [{"instances": [instance] * n} for n in (0, 1, 100)],
+        "/v2/models/{model_name}/infer": [
+            {"inputs": [tensor]},
+            {"id": "fuzz", "inputs": [tensor], "outputs": [wanted]},
+        ],
+        "/v2/repository/index": [{"ready": True}],
+    }
+    return {path: [json.dumps(one).encode() for one in ones] for path, ones in bodies.items()}

@@ -8,14 +8,12 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from features.errors import MillstreamError, RequestError
 from grpc_api.gate import CallFailedError
-from grpc_api.rest.body_limit import BodyTooLargeError
-from grpc_api.status import UNKNOWN, Status, status_of
+from grpc_api.status import UNKNOWN, Code, Status, status_of
 
 HTTP_STATUS: Final = {
     "CANCELLED": 499,
@@ -51,14 +49,6 @@ def add_error_handlers(app: FastAPI) -> None:
     async def refused(_request: Request, error: MillstreamError) -> JSONResponse:
         return failed_with(status_of(error))
 
-    @app.exception_handler(RequestValidationError)
-    async def not_valid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return failure(HTTPStatus.BAD_REQUEST, str(told(error.errors())))
-
-    @app.exception_handler(BodyTooLargeError)
-    async def too_large(_request: Request, error: BodyTooLargeError) -> JSONResponse:
-        return failure(error.status_code, error.detail, error.headers)
-
     @app.exception_handler(HTTPException)
     async def no_such_route(request: Request, error: HTTPException) -> JSONResponse:
         problem = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
@@ -84,8 +74,11 @@ def told(problems: Sequence[Any]) -> RequestError:
 def failed_with(status: Status) -> JSONResponse:
     """What gRPC would tell, by HTTP."""
     wait_s = status.retry_after_s
-    headers = None if wait_s is None else {"retry-after": str(math.ceil(wait_s))}
-    return failure(HTTP_STATUS[status.code.name], status.message, headers)
+    if wait_s is not None:
+        return failure(HTTP_STATUS[status.code.name], status.message, {"retry-after": str(math.ceil(wait_s))})
+    if status.code is Code.RESOURCE_EXHAUSTED:  # and never welcome: what was sent is too large
+        return failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, status.message)
+    return failure(HTTP_STATUS[status.code.name], status.message)
 
 
 def failure(status: int, message: str, headers: Any = None) -> JSONResponse:

@@ -13,6 +13,7 @@ import msgspec
 
 from features.errors import RequestError
 from grpc_api._generated.inference import open_inference_pb2 as pb
+from grpc_api.http2.request_head import LONGEST_LENGTH
 from grpc_api.open_inference.datatypes import DATATYPES, datatype_of
 from grpc_api.open_inference.json_contents import from_json, to_json
 from grpc_api.open_inference.raw_contents import from_raw, to_raw
@@ -133,7 +134,7 @@ def set_parameters(into: Any, parameters: Parameters) -> None:
 
 
 def _length(header: str, body_bytes: int) -> int:
-    if not header.isascii() or not header.isdigit() or int(header) > body_bytes:
+    if not (header.isascii() and header.isdigit() and len(header) <= LONGEST_LENGTH) or int(header) > body_bytes:
         problem = f"is {header!r:.40} for a body of {body_bytes} bytes"
         raise RequestError(f"header {HEADER_LENGTH}", problem, "give the number of bytes of JSON")
     return int(header)

@@ -16,7 +16,7 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.catalogue import Catalogue
 from grpc_api.core import CHUNK_ROWS, SERVICE
 from grpc_api.messages import notes_in_words, set_timestamp
-from grpc_api.rest.asking import Asking
+from grpc_api.rest.asking import Asking, asks
 from grpc_api.rest.errors import told
 from grpc_api.rest.prediction_models import (
     Failure,
@@ -35,27 +35,32 @@ MICROSECOND: Final = timedelta(microseconds=1)
 FIELD_OF: Final = {bool: "flag", int: "integer", float: "number", str: "text"}
 FAILURES: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Failure, "description": "The question is wrong."},
+    401: {"model": Failure, "description": "The caller does not prove who it is."},
     404: {"model": Failure, "description": "There is no such model."},
     413: {"model": Failure, "description": "The body is too large."},
+    429: {"model": Failure, "description": "There are more calls than there may be; try again later."},
     500: {"model": Failure, "description": "The server failed; its log has the detail."},
     503: {"model": Failure, "description": "Nothing can answer now; try again."},
+    504: {"model": Failure, "description": "The caller's time was over."},
 }
 
 
 def prediction_routes(asking: Asking, catalogue: Catalogue, max_batch_rows: int) -> APIRouter:
     """The two routes."""
-    router = APIRouter(tags=["predict"], responses=FAILURES)
+    router = APIRouter(tags=["predict"], responses=FAILURES, route_class=asking.route_class)
 
     @router.post("/predict", summary="Score one instance", response_model_exclude_unset=True)
+    @asks(f"/{SERVICE}/Score")
     async def predict(question: PredictRequest, request: Request) -> PredictResponse:
         begin_s = time.perf_counter()
         message = pb.ScoreRequest(model=question.model, routing_key=question.routing_key)
         fill(message, question)
-        answer = await asking.ask(f"/{SERVICE}/Score", message, pb.ScoreResponse, request)
+        answer = await asking.ask(message, pb.ScoreResponse, request)
         said = predicted(answer, answer.version, catalogue.info(answer.model))
         return PredictResponse(**said, processing_time_ms=_since_ms(begin_s))
 
     @router.post("/predict_batch", summary="Score many instances", response_model_exclude_unset=True)
+    @asks(f"/{SERVICE}/ScoreBatch")
     async def predict_batch(question: PredictBatchRequest, request: Request) -> PredictBatchResponse:
         begin_s = time.perf_counter()
         n_instances = len(question.instances)
@@ -71,7 +76,7 @@ def prediction_routes(asking: Asking, catalogue: Catalogue, max_batch_rows: int)
                 refused[at] = failed(str(told(error.errors())))
             if at % CHUNK_ROWS == CHUNK_ROWS - 1:  # others get their turn
                 await asyncio.sleep(0)
-        answer = await asking.ask(f"/{SERVICE}/ScoreBatch", message, pb.ScoreBatchResponse, request)
+        answer = await asking.ask(message, pb.ScoreBatchResponse, request)
         model, rows = catalogue.info(answer.model), iter(answer.rows)
         results = [
             refused[at] if at in refused else row_result(next(rows), answer.version, model) for at in range(n_instances)

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from grpc_api.http2.listener import port_of
 from grpc_api.http2.tls import ServerTls
+from grpc_api.rest.protocol import MOST_HEAD_BYTES, GatewayProtocol
 
 KEEP_ALIVE_S: Final = 60
 """Longer than clients keep an idle connection in their pools, so that they close it and none is cut as it is used."""
@@ -40,11 +41,14 @@ class RestServer:
         self._listen = listen
         self._config = uvicorn.Config(
             app,
+            http=GatewayProtocol,
+            h11_max_incomplete_event_size=MOST_HEAD_BYTES,
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
             server_header=False,
+            proxy_headers=False,  # they would let a caller say where it calls from
             timeout_keep_alive=KEEP_ALIVE_S,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
         )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
+from features.errors import RequestError
 from features.settings import AuthSettings, ScorerSettings
 from grpc_api.access.api_keys import new_key
 from grpc_api.call import Call
@@ -151,6 +152,41 @@ async def test_what_ends_makes_room_however_it_ends() -> None:
     release.set()
     await asyncio.wait(waiting)
     assert load.n_in_flight == 0
+
+
+async def test_a_call_is_turned_away_before_its_message_is_here() -> None:
+    """By who calls and by the load; it takes a place once it is answered, if there is one then."""
+    load, call = Load(Turns(), max_in_flight=1), Call()
+    limited = gate(load)
+    with limited.opened(method(), call):
+        assert load.n_in_flight == 0
+        assert await limited.answer(method(), b"x", call) == b"x"
+    assert load.n_in_flight == 0
+    with pytest.raises(CallFailedError, match="has 1 calls in hand"), limited.opened(method(), call):
+        await answer_beside(load, limited, call)
+    with pytest.raises(CallFailedError, match="has 1 calls in hand"), limited.opened(method(), call):
+        pytest.fail("it was let in")
+    with limited.opened(method("open"), call):
+        assert await limited.answer(method("open"), b"x", call) == b"x"
+    assert load.n_in_flight == 1
+
+
+async def answer_beside(load: Load, limited: Gate, call: Call) -> None:
+    """Answer a call after another has taken the place that there was."""
+    load.enter(None)
+    await limited.answer(method(), b"x", call)
+
+
+async def test_what_goes_wrong_with_a_message_is_the_calls_failure() -> None:
+    """Told as if its method had raised it, and never what is the server's own."""
+    opened = gate()
+    for error, code in (
+        (RequestError("body", "is none", "send one"), Code.INVALID_ARGUMENT),
+        (KeyError(), Code.INTERNAL),
+    ):
+        with pytest.raises(CallFailedError) as failed, opened.opened(method(), Call()):
+            raise error
+        assert failed.value.status.code is code
 
 
 async def test_a_call_that_is_too_late_costs_nothing() -> None:

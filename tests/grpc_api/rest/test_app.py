@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -17,11 +19,12 @@ from fastapi import FastAPI
 from features.errors import SettingsError
 from features.settings import AuthSettings, ScorerSettings, TlsSettings
 from grpc_api.access.api_keys import new_key
+from grpc_api.client_types import Tls
 from grpc_api.http2.listener import REST_PORT, open_listener
-from grpc_api.rest.body_limit import BodyLimit, BodyTooLargeError
 from grpc_api.rest.errors import HTTP_STATUS, add_error_handlers
 from grpc_api.rest.server import RestServer
 from grpc_api.status import Code
+from millstream import Client
 from tests.grpc_api.gallery import Gallery, open_gallery
 from tests.grpc_api.rest_client import Reply, RestClient
 from tests.grpc_api.shop import open_shop, publish
@@ -80,6 +83,7 @@ def test_metrics_count_calls_by_rest_as_those_by_grpc(gallery: Gallery) -> None:
 def test_every_example_of_the_description_can_be_sent(gallery: Gallery) -> None:
     """There are examples of each model, and each is answered; no route speaks of FastAPI's own failures."""
     described = gallery.rest.get("/openapi.json").json
+    assert "spend:n_day" in str(described)
     sent = 0
     for path in ("/predict", "/predict_batch", "/v2/models/{model_name}/infer"):
         route = described["paths"][path]["post"]
@@ -106,20 +110,13 @@ def test_a_body_that_is_too_large_is_refused(gallery: Gallery) -> None:
     assert b'{"error":"body: is larger than 16777216 bytes; send less at a time"}' in answer
 
 
-async def test_a_body_that_does_not_tell_its_length_is_counted() -> None:
-    """Whoever reads it hears of it where it is too large, and not before."""
-    read = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while True:
-            read.append(await receive())
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"1234", "more_body": True}
-
-    with pytest.raises(BodyTooLargeError, match="larger than 10 bytes; send less at a time"):
-        await BodyLimit(app, most_bytes=10)({"type": "http", "headers": []}, receive, receive)
-    assert len(read) == 2
+def test_an_offer_of_another_protocol_costs_no_body(gallery: Gallery) -> None:
+    """The HTTP client of the JDK makes one with every first request; it is answered as it was asked."""
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQBAAAAAAUAAEAA"}
+    question = b'{"model": "buys", "features": [1.0, 1.0, 1.0, 1.0, 1.0]}'
+    for _ in range(2):
+        reply = gallery.rest.send("POST", "/predict", question, {"content-type": "application/json", **offer})
+        assert (reply.status, reply.json["model_version"]) == (200, "1")
 
 
 def test_a_compressed_body_is_refused(gallery: Gallery) -> None:
@@ -193,6 +190,58 @@ def health_over(context: ssl.SSLContext, address: tuple[str, int]) -> bytes:
             return b""
 
 
+def test_a_certificate_names_the_caller_as_over_grpc(tmp_path: Path) -> None:
+    """So its calls are counted together, by HTTP and by gRPC, and apart from those of others at the same address."""
+    authority = Authority(tmp_path / "authority")
+    certificate, key = authority.issue("server")
+    publish(tmp_path / "models", "1")
+    settings = ScorerSettings(
+        port=0,
+        rest_port=0,
+        tls=TlsSettings(certificate=certificate, key=key, client_ca=authority.ca_file),
+        rate_limit_per_s=0.001,
+        rate_limit_burst=2,
+    )
+    till, shop_floor = authority.issue("till"), authority.issue("shop-floor")
+    with open_shop(tmp_path / "models", settings=settings) as (shop, _):
+        tls = Tls(authorities=authority.ca_file, certificate=till[0], key=till[1])
+        with Client(shop.address, tls=tls) as client:
+            client.score({"buyer": "ann"})
+        address = f"127.0.0.1:{shop.scorer.rest_port}"
+        assert [predict_as(address, authority, till)[0] for _ in range(2)] == [200, 429]
+        status, told = predict_as(address, authority, till)
+        assert (status, told["error"].partition(";")[0]) == (429, "client till: calls more often than it may")
+        assert predict_as(address, authority, shop_floor)[0] == 200
+
+
+def predict_as(address: str, authority: Authority, shown: tuple[Path, Path]) -> tuple[int, Any]:
+    """Status and answer of a caller who shows that certificate, each time on a connection of its own."""
+    context = ssl.create_default_context(cafile=str(authority.ca_file))
+    context.load_cert_chain(*shown)
+    with closing(http.client.HTTPSConnection(address, context=context, timeout=20.0)) as connection:
+        connection.request("POST", "/predict", b'{"entity": {"buyer": "ann"}}', {"content-type": "application/json"})
+        response = connection.getresponse()
+        return response.status, json.load(response)
+
+
+def test_nobody_calls_from_where_its_headers_say(tmp_path: Path) -> None:
+    """The address that calls are counted by is that of the connection."""
+    publish(tmp_path, "1")
+    settings = ScorerSettings(port=0, rest_port=0, rate_limit_per_s=0.001, rate_limit_burst=1)
+    with open_shop(tmp_path, settings=settings) as (shop, _), closing(RestClient(shop.rest_address)) as rest:
+        replies = [
+            rest.send(
+                "POST",
+                "/predict",
+                b'{"entity": {"buyer": "ann"}}',
+                {"content-type": "application/json", "x-forwarded-for": f"10.0.0.{i}", "forwarded": f"for=10.0.0.{i}"},
+            )
+            for i in range(2)
+        ]
+        assert [reply.status for reply in replies] == [200, 429]
+        assert replies[1].json["error"].startswith("client ipv4:127.0.0.1: ")
+
+
 def test_callers_prove_who_they_are_as_over_grpc(tmp_path: Path) -> None:
     """A key opens the methods of its groups, so many times; health is open; what settings leave out is not offered."""
     key, line = new_key("checkout", ["score"])
@@ -209,12 +258,14 @@ def test_callers_prove_who_they_are_as_over_grpc(tmp_path: Path) -> None:
 
         assert ask({"content-type": "application/json"}).status == 401
         assert ask(proof | {"x-api-key": "checkout.wrong"}).status == 401
+        assert rest.send("POST", "/predict", b" " * 5_000_000, {"x-api-key": "checkout.wrong"}).status == 401
         assert [ask(proof).status for _ in range(3)] == [200, 200, 200]
         too_many = ask(proof)
         assert (too_many.status, too_many.json.keys()) == (429, {"error"})
         assert int(too_many.headers["retry-after"]) > 0
         assert ask(proof, "/v2/repository/models/buys/load").status == 501
         assert rest.get("/health").status == rest.get("/v2/health/ready").status == 200
+        assert b"spend:n_day" not in rest.get("/openapi.json").body
 
 
 def test_the_gateway_can_be_switched_off(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from deploy.fuzz.garbage import Garbage
+from deploy.fuzz.grpc_surface import Target
 from deploy.fuzz.mutations import mutated
-from deploy.fuzz.surface import Target
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 

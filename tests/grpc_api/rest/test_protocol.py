@@ -1,0 +1,146 @@
+"""Connections of the gateway: heads have a size and a time, and what is no request is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from grpc_api.http2.listener import open_listener
+from grpc_api.http2.patience import LEAST_BYTES_PER_S
+from grpc_api.rest.protocol import HEAD_S, STALL_S, GatewayProtocol
+from grpc_api.rest.server import RestServer
+
+DEADLINE_S = 20.0
+REFUSED = {"error": "request: cannot be read; send HTTP/1.1, with a head of at most 65536 bytes"}
+
+
+async def answer_to(data: bytes) -> tuple[bytes, Any]:
+    """Status line and body of what a gateway says before it hangs up."""
+    server = RestServer(FastAPI(), listen=lambda: open_listener("127.0.0.1", 0))
+    await server.start()
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(data)
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+    finally:
+        await server.stop(1.0)
+    return head.partition(b"\r\n")[0], json.loads(body)
+
+
+async def test_what_is_no_request_is_told_so() -> None:
+    """In the form of all refusals."""
+    for data in (
+        b"\x16\x03\x01\x02\x00",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+    ):
+        assert await answer_to(data) == (
+            b"HTTP/1.1 400 Bad Request",
+            REFUSED,
+        )
+
+
+async def test_a_head_without_an_end_is_refused() -> None:
+    """Many headers, or one that is long."""
+    for data in (b"a: b\r\n" * 20_000, b"a: " + b"b" * 120_000):
+        assert await answer_to(b"GET / HTTP/1.1\r\n" + data) == (b"HTTP/1.1 400 Bad Request", REFUSED)
+
+
+class Timers:
+    """A loop that keeps what it is to do later."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Timer] = []
+
+    def call_later(self, delay_s: float, action: Callable[[], None]) -> Timer:
+        timer = Timer(self, delay_s, action)
+        self.waiting.append(timer)
+        return timer
+
+    def create_task(self, work: Any, **_named: Any) -> Any:
+        work.close()
+        return asyncio.get_running_loop().create_future()
+
+
+class Timer:
+    """One of them."""
+
+    def __init__(self, timers: Timers, delay_s: float, action: Callable[[], None]) -> None:
+        self.timers = timers
+        self.delay_s = delay_s
+        self.action = action
+
+    def cancel(self) -> None:
+        self.timers.waiting.remove(self)
+
+
+class Line(asyncio.Transport):
+    """A connection to nobody."""
+
+    is_up = True
+
+    def is_closing(self) -> bool:
+        return not self.is_up
+
+    def abort(self) -> None:
+        self.is_up = False
+
+    def get_write_buffer_size(self) -> int:
+        return 10 * LEAST_BYTES_PER_S
+
+
+def connected() -> tuple[GatewayProtocol, Timers, Line]:
+    """One side of a connection, what it waits for, and the connection."""
+    timers, line = Timers(), Line()
+    config = Config(FastAPI(), log_config=None, lifespan="off")
+    protocol = GatewayProtocol(config, ServerState(), {}, timers)
+    protocol.connection_made(line)
+    return protocol, timers, line
+
+
+async def test_a_head_is_not_waited_for_for_ever() -> None:
+    """Neither on a new connection nor in the middle of one, however often a little more of it comes."""
+    protocol, timers, line = connected()
+    assert [timer.delay_s for timer in timers.waiting] == [HEAD_S]
+    first = timers.waiting[0]
+    for data in (b"GET / HTTP/1.1\r\n", b"host:"):
+        protocol.data_received(data)
+        assert timers.waiting == [first]
+    first.action()
+    assert not line.is_up
+    protocol.connection_lost(ConnectionAbortedError())
+    assert timers.waiting == []
+
+
+async def test_a_request_whose_head_is_there_has_its_own_time() -> None:
+    """That of its body and its answer."""
+    protocol, timers, line = connected()
+    protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n")
+    assert timers.waiting == []
+    protocol.data_received(b"12345")
+    assert timers.waiting == []
+    assert line.is_up
+
+
+async def test_an_answer_that_nobody_takes_is_not_kept() -> None:
+    """A long one has more time; a peer that reads on has it anew."""
+    protocol, timers, line = connected()
+    protocol.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    for _ in range(2):
+        protocol.pause_writing()
+        assert [timer.delay_s for timer in timers.waiting] == [STALL_S + 10]
+        protocol.resume_writing()
+        assert timers.waiting == []
+    protocol.pause_writing()
+    timers.waiting[0].action()
+    assert not line.is_up
+    protocol.connection_lost(ConnectionAbortedError())
+    assert timers.waiting == []
