@@ -143,13 +143,17 @@ class Door:
 
 
 def connections_that_fit(asked: int) -> int:
-    """As many of the connections that are asked for as the process may have files open for."""
+    """As many of the connections that are asked for as the process may have files open for, which it lets itself."""
     if sys.platform == "win32":
         return min(asked, MOST_OF_SELECT - OWN_FILES)
     import resource
 
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most == resource.RLIM_INFINITY or most - OWN_FILES >= asked:
+    most, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = asked + OWN_FILES
+    if most != resource.RLIM_INFINITY and most < wanted:  # shells often set 1,024, for programs that use select()
+        most = wanted if highest == resource.RLIM_INFINITY else min(wanted, highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, highest))
+    if most == resource.RLIM_INFINITY or most >= wanted:
         return asked
     fit = max(1, most - OWN_FILES)
     logger.warning("open_files_limit_connections", asked=asked, connections=fit, open_files=most)
