@@ -25,6 +25,11 @@ HEADS: Final = (
     "p50 / p99 ms, half load",
     "Millstream is faster by: p50 alone, p50 of 16, calls/s",
 )
+PROFILES: Final = {
+    "Score": "`Score`",
+    "batch_rows_per_second_fetched": "row of a batch, features fetched",
+    "batch_rows_per_second_vectors": "row of a batch, vector in the request",
+}
 READ_HEADS: Final = ("", "p50 / p99 ms, one row", "p50 / p99 ms, a hundred rows")
 
 
@@ -41,7 +46,7 @@ def score_section(answer: Mapping[str, Any]) -> Iterator[str]:
         "",
     )
     yield from ("### Features read", "", *table(READ_HEADS, _reads(answer)), "")
-    yield from _profile(answer["cpu_us_per_call"])
+    yield from _profile(answer["cpu_us"])
     yield from ("### Peers of the scorer that did not run", "", *absent(answer["did_not_run"]), "")
 
 
@@ -80,14 +85,17 @@ def _reads(answer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield "GetFeatures, over gRPC", _percentiles(answer["get_features"]), "–"
 
 
-def _profile(found: Mapping[str, float]) -> Iterator[str]:
+def _profile(found: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     if not found:
         return
     yield from (
-        "### Where a call's time goes",
+        "### Where the time goes",
         "",
-        "Microseconds of processor time a `Score` call with 16 in flight, in a",
+        "Microseconds of processor time of a `Score` call with 16 in flight and of a row of a `ScoreBatch`, all",
+        "threads together, in a run of its own that is watched, which slows it a little.",
+        "",
     )
-    yield from ("run of its own that is watched, which slows it a little.", "")
-    rows = [*((name, f"{us:.1f}") for name, us in found.items()), ("**all**", f"**{sum(found.values()):.1f}**")]
-    yield from (*table(("stage", "µs"), rows), "")
+    stages = dict.fromkeys(stage for each in found.values() for stage in each)
+    rows = [(stage, *(f"{each.get(stage, 0.0):.1f}" for each in found.values())) for stage in stages]
+    total = ("**all**", *(f"**{sum(each.values()):.1f}**" for each in found.values()))
+    yield from (*table(("stage", *(PROFILES[name] for name in found)), [*rows, total]), "")

@@ -75,7 +75,7 @@ def to_answer(comparison: Comparison, scale: Scale) -> dict[str, Any]:
         "feature_reads": comparison.feature_reads,
         "ghz": ghz,
         "aims": aims(found, by_ghz),
-        "cpu_us_per_call": comparison.cpu_us_per_call,
+        "cpu_us": comparison.cpu_us,
         "did_not_run": comparison.missing.told,
         "method": METHOD,
         "promises": list(PROMISES),

@@ -69,7 +69,7 @@ class Comparison:
         self.feature_reads: dict[str, dict[str, Any]] = {}
         self.ghz: dict[str, dict[str, Any]] = {}
         self.own: dict[str, Any] = {}
-        self.cpu_us_per_call: dict[str, float] = {}
+        self.cpu_us: dict[str, dict[str, float]] = {}
         self.missing = MissingFigures(FAILURES, note)
         self.state_bytes = 0
 
@@ -95,7 +95,7 @@ class Comparison:
                 self._ask_ours(world, runner, ours)
             self._run_programs(world)
             with self.missing.unless_had(OURS, "profile"):
-                self.cpu_us_per_call = self._profile(world, runner)
+                self._profile(world, runner)
 
     def _take_turns(
         self, world: World, runner: asyncio.Runner, ours: BenchProcess, peers: Mapping[str, ScorePeer]
@@ -190,8 +190,8 @@ class Comparison:
             raise NotServingError(module, f"ended with code {done.returncode}: {done.stderr.strip()[-500:]}")
         return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
-    def _profile(self, world: World, runner: asyncio.Runner) -> dict[str, float]:
-        """Microseconds of processor time a call by stage, in a run of its own that is watched."""
+    def _profile(self, world: World, runner: asyncio.Runner) -> None:
+        """Microseconds of processor time by stage, of a call and of a batch's row, in a run that is watched."""
         path = world.folder / "stages.json"
         with ExitStack() as running:
             with on_core(self._core):
@@ -203,7 +203,17 @@ class Comparison:
             runner.run(contestant.ask_together(self._scale.profile_s))
             after = latest_stages(path)
             contestant.close()
-        if not after:
-            raise NotServingError("scorer", "told no stages: this system has no clock for the time of a thread")
-        calls = contestant.together.calls
-        return {name: round((after[name] - before.get(name, 0.0)) / calls * 1e6, 1) for name in after}
+            if not after:
+                raise NotServingError("scorer", "told no stages: this system has no clock for the time of a thread")
+            self.cpu_us["Score"] = us_per_piece(before, after, contestant.together.calls)
+            calls = OwnCalls(watched.address, world, self._scale.n_entities, self._scale.profile_s)
+            for name, measure in calls.batches().items():
+                before, n_before = after, calls.n_rows
+                runner.run(measure())
+                after = latest_stages(path)
+                self.cpu_us[name] = us_per_piece(before, after, calls.n_rows - n_before)
+
+
+def us_per_piece(before: Mapping[str, float], after: Mapping[str, float], n: int) -> dict[str, float]:
+    """Microseconds by stage, of seconds that have passed for so many pieces."""
+    return {name: round((seconds - before.get(name, 0.0)) / n * 1e6, 1) for name, seconds in after.items()}

@@ -28,23 +28,30 @@ Measure = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class OwnCalls:
-    """Measured for so many seconds each, once the calls are warm."""
+    """Measured for so many seconds each, once the calls are warm. ``n_rows`` have been scored in batches so far."""
 
     def __init__(self, address: str, world: World, n_entities: int, seconds: float) -> None:
         self._address = address
         self._vectors = np.resize(world.vectors, (n_entities, world.vectors.shape[1]))
         self._users = np.random.default_rng(13).integers(0, n_entities, (N_BATCHES, ROWS)).tolist()
         self._seconds = seconds
+        self.n_rows = 0
 
     def all(self) -> Mapping[str, Measure]:
         """Each by its name."""
         users = [user for batch in self._users for user in batch]
         return {
+            **self.batches(),
+            "get_features": lambda: self._latencies("GetFeatures", [features_of(user) for user in users]),
+        }
+
+    def batches(self) -> Mapping[str, Measure]:
+        """Those of batches."""
+        return {
             "batch_rows_per_second_fetched": lambda: self._rows_per_second(map(fetched_rows, self._users)),
             "batch_rows_per_second_vectors": lambda: self._rows_per_second(
                 supplied_rows(self._vectors[users]) for users in self._users
             ),
-            "get_features": lambda: self._latencies("GetFeatures", [features_of(user) for user in users]),
         }
 
     async def _rows_per_second(self, batches: Iterator[bytes]) -> float:
@@ -52,19 +59,16 @@ class OwnCalls:
         requests = cycle(list(batches))
         async with grpc.aio.insecure_channel(self._address, options=[("grpc.max_send_message_length", -1)]) as channel:
             call = channel.unary_unary(f"/{SERVICE}/ScoreBatch", request_serializer=None, response_deserializer=None)
-            n_answered = 0
 
             async def ask(until_s: float) -> None:
-                nonlocal n_answered
                 while time.perf_counter() < until_s:
                     await call(next(requests), timeout=DEADLINE_S)
-                    n_answered += 1
+                    self.n_rows += ROWS
 
             async def ask_together(seconds: float) -> float:
-                nonlocal n_answered
-                began_s, n_answered = time.perf_counter(), 0
+                began_s, n_before = time.perf_counter(), self.n_rows
                 await asyncio.gather(*(ask(began_s + seconds) for _ in range(BATCHES_IN_FLIGHT)))
-                return n_answered * ROWS / (time.perf_counter() - began_s)
+                return (self.n_rows - n_before) / (time.perf_counter() - began_s)
 
             await ask_together(self._seconds / 4)
             return round(await ask_together(self._seconds))

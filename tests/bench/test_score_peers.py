@@ -13,6 +13,7 @@ from deploy.bench_score_setup import open_world
 from deploy.score_bench.answer import AIMS, MUST_RUN, aims, bench_with_peers, is_ahead, to_echo, to_feast
 from deploy.score_bench.comparison import OURS, SDK, Scale
 from deploy.score_bench.ghz import to_figures
+from deploy.score_page import PROFILES
 from deploy.score_peers.bento import Bento
 from deploy.score_peers.feast_fastapi import FeastFastApi
 from deploy.score_peers.feast_sdk import open_feast, read_vectors
@@ -115,7 +116,8 @@ def test_a_small_run_has_every_figure(tmp_path: Path, monkeypatch: pytest.Monkey
             assert 0 < contestant[load]["p50_ms"] <= contestant[load]["p99_ms"], (contestant["name"], load)
             assert contestant[load]["per_second"] > 0
     assert answer["raw_ort"]["p50_ms"] < answer["score"]["alone"]["p50_ms"]
-    assert answer["cpu_us_per_call"]["model"] > 0
+    assert set(answer["cpu_us"]) == set(PROFILES)
+    assert all(each["model"] > 0 for each in answer["cpu_us"].values())
     measured = {name for name, aim in answer["aims"].items() if aim["found"] is not None}
     assert measured >= AIMS.keys() - {"batch_rows_per_second_vectors"}
     assert answer["passed"] is is_ahead(answer["score"], answer["peers"])
