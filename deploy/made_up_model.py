@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from features.shapley import write_explanation
 from features.vector import MissingPolicy
 from grpc_api.pointer import Pointer, models_dir, pointer_file, write_pointer
 
+if TYPE_CHECKING:
+    from offline_training.learners import Learned
+    from offline_training.learners.lightgbm_learner import LearnedLightGbm
+
 FIRST_VERSION: Final = "1"
 LEAVES: Final = 31
 N_GOLDEN: Final = 100
@@ -38,9 +42,9 @@ def publish_made_up_model(
 
     Returns it as LightGBM writes it.
     """
-    models, booster = models_dir(state_dir), _fit(rows, generator, trees)
-    write_pointer(pointer_file(models, service), _write(models, plan, service, rows, booster, FIRST_VERSION))
-    text: str = booster.model_to_string()
+    models, learned = models_dir(state_dir), _fit(rows, generator, trees)
+    write_pointer(pointer_file(models, service), _write(models, plan, service, rows, learned, FIRST_VERSION))
+    text: str = learned.booster.model_to_string()
     return text
 
 
@@ -58,29 +62,25 @@ def make_made_up_model(
     return _write(models, plan, service, rows, _fit(rows, generator, trees), version)
 
 
-def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> Any:
-    """A booster on labels that were made up."""
-    from offline_training.boosting import fit_booster
+def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> LearnedLightGbm:
+    """A model on labels that were made up."""
+    from offline_training.learners.lightgbm_learner import LightGbm
 
     noise = generator.normal(size=rows.shape)
     raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
-    params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05}
-    return fit_booster(rows, (raw > 0).astype(np.float64), params, 0, trees)
+    params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05, "num_iterations": trees}
+    labels = (raw > 0).astype(np.float64)
+    return LightGbm().fit(rows, labels, task="binary", n_classes=2, params=params, seed=0)
 
 
-def _write(models: Path, plan: Plan, service: str, rows: np.ndarray, booster: Any, version: str) -> Pointer:
-    """The bundle of a booster, and a pointer to it."""
-    from offline_training.boosting import raw_predict
-    from offline_training.lightgbm_trees import read_trees
-    from offline_training.onnx_trees import to_onnx
-    from offline_training.tree_tables import tables_of
-
+def _write(models: Path, plan: Plan, service: str, rows: np.ndarray, learned: Learned, version: str) -> Pointer:
+    """The bundle of a model, and a pointer to it."""
     folder = models / service / version
     folder.mkdir(parents=True)
-    ensemble = read_trees(booster.model_to_string())
-    (folder / MODEL).write_bytes(to_onnx(ensemble))
-    write_explanation(folder / EXPLAIN, tables_of(ensemble))
-    golden = GoldenRows(rows[:N_GOLDEN], raw_predict(booster, rows[:N_GOLDEN])[:, np.newaxis])
+    exported = learned.export()
+    (folder / MODEL).write_bytes(exported.onnx)
+    write_explanation(folder / EXPLAIN, exported.explanation)
+    golden = GoldenRows(rows[:N_GOLDEN], learned.raw(rows[:N_GOLDEN]))
     write_golden(folder / GOLDEN, plan.service(service).feature_names, golden)
     bundle = _seal(folder, plan, service, len(rows))
     return Pointer(model=service, version=version, path=version, digest=bundle.digest)

@@ -8,6 +8,8 @@ from math import isfinite
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from features.errors import RequestError
 from features.sigmoid import sigmoid
@@ -136,6 +138,34 @@ class Head(NamedTuple):
         scores = softmax(raws) if self.link == "softmax" else tuple(raws)
         best = max(range(len(raws)), key=raws.__getitem__)
         return Prediction(raws[best], scores[best], self.classes[best], scores)
+
+
+def to_scores(link: Link, raws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scores of many rows, each as `Head.predict` gives it.
+
+    Parameters
+    ----------
+    link
+        The head's.
+    raws
+        Raw scores ``[n, outputs]``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Scores ``[n, outputs]``.
+
+    Examples
+    --------
+    >>> to_scores("softmax", np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+
+    """
+    if link == "identity":
+        return raws
+    rows = raws.tolist()
+    scores = [[sigmoid(raw) for raw in row] for row in rows] if link == "sigmoid" else [softmax(row) for row in rows]
+    return np.array(scores, dtype=np.float64).reshape(raws.shape)
 
 
 def require_head(task: Task, head: Head) -> None:

@@ -23,16 +23,14 @@ from features.bundle import (
     write_manifest,
 )
 from features.golden import write_golden
-from features.head import Decision
+from features.head import Decision, to_scores
 from features.model_file import ModelSpec
 from features.plan import Plan
 from features.shapley import write_explanation
-from features.sigmoid import sigmoid_many
 from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted
 from offline_training.model_card import write_card
 from offline_training.proof import open_session, raw_scores
-from offline_training.tree_tables import tables_of
 
 REFERENCE_ROWS = 5_000
 SCORE = "score"
@@ -44,10 +42,10 @@ def write_bundle(
     """Write a bundle into an empty folder."""
     manifest = _manifest(model, plan, spec, data, fitted, created_at)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL).write_bytes(fitted.onnx)
+    (folder / MODEL).write_bytes(fitted.exported.onnx)
     write_golden(folder / GOLDEN, data.names, fitted.proof.golden)
-    _write_reference(folder / REFERENCE, data, fitted.onnx, spec.seed)
-    write_explanation(folder / EXPLAIN, tables_of(fitted.ensemble))
+    _write_reference(folder / REFERENCE, data, fitted, spec.seed)
+    write_explanation(folder / EXPLAIN, fitted.exported.explanation)
     (folder / MODEL_CARD).write_text(write_card(manifest, plan, spec, data, fitted), encoding="utf-8")
     return write_manifest(folder, manifest)
 
@@ -56,6 +54,7 @@ def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fi
     return Manifest(
         model=model,
         task=spec.task,
+        link=fitted.learned.link,
         project=plan.project,
         service=spec.service,
         created_at=created_at,
@@ -113,12 +112,12 @@ def code_version() -> str:
         return "unknown"
 
 
-def _write_reference(path: Path, data: Dataset, onnx: bytes, seed: int) -> None:
+def _write_reference(path: Path, data: Dataset, fitted: Fitted, seed: int) -> None:
     """A sample of what the published model was fitted on, with its scores: what drift is measured against."""
     n = len(data.labels)
     chosen = np.sort(np.random.default_rng(seed).choice(n, size=min(n, REFERENCE_ROWS), replace=False))
     rows = data.rows[chosen]
-    raws = raw_scores(open_session(onnx), rows)
+    raws = raw_scores(open_session(fitted.exported.onnx), rows)
     columns = {name: rows[:, i] for i, name in enumerate(data.names)}
-    columns |= {MODEL_OUTPUT: raws, SCORE: np.array(sigmoid_many(raws.tolist()))}
+    columns |= {MODEL_OUTPUT: raws[:, 0], SCORE: to_scores(fitted.learned.link, raws)[:, 0]}
     pq.write_table(pa.table({name: pa.array(column) for name, column in columns.items()}), path)

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from features.errors import DomainError
+from features.head import to_scores
 from features.model_file import ModelSpec
-from features.sigmoid import sigmoid_many
 from offline_training.baselines import fit_logistic, logistic_scores, single_input_scores
-from offline_training.boosting import (
-    Rounds,
-    check_params,
-    choose_rounds,
-    fit_booster,
-    gain_importance,
-    raw_predict,
-)
+from offline_training.conversion.exported import Exported
 from offline_training.dataset import Dataset
 from offline_training.evaluation import Evaluation, evaluate, roc_auc
 from offline_training.gates import Gate, judge
-from offline_training.lightgbm_trees import Ensemble, read_trees
-from offline_training.onnx_trees import to_onnx
+from offline_training.learners import Learned, Params, Validation, learner_of
+from offline_training.learners.loss import mean_loss
 from offline_training.proof import Proof, prove
 from offline_training.split import Split, require_both_outcomes, split_by_time
 
@@ -34,15 +28,15 @@ class Fitted(NamedTuple):
     """The model to publish, and what is known of it.
 
     ``test_scores`` and the figures are of the model that was fitted on the earlier rows only; the published one
-    (``ensemble``, ``onnx``, ``proof``, ``importance``) is fitted on all.
+    (``learned``, ``exported``, ``proof``) is fitted on all. ``validation_loss`` is that at which ``learned.params``
+    were chosen; None: the history is too short to choose.
     """
 
-    ensemble: Ensemble
-    onnx: bytes
+    learned: Learned
+    exported: Exported
     proof: Proof
-    importance: np.ndarray
     split: Split
-    rounds: Rounds
+    validation_loss: float | None
     test_scores: np.ndarray
     test: Evaluation
     logistic: Evaluation
@@ -50,21 +44,30 @@ class Fitted(NamedTuple):
     gates: tuple[Gate, ...]
 
 
+class _Chosen(NamedTuple):
+    """Parameters that need no validation any more."""
+
+    params: Params
+    validation_loss: float | None
+
+
 def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
-    """Choose the number of rounds, evaluate against both baselines, refit on all rows, convert and prove."""
-    check_params(spec.params)
+    """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
+    learner = learner_of(spec.algorithm, spec.task)
+    learner.check(spec.params)
+    fit_rows = partial(learner.fit, task=spec.task, n_classes=2, seed=spec.seed)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)
     earlier, later = split.earlier, split.later
     require_both_outcomes("training rows", data.labels[earlier])
     require_both_outcomes("test rows", data.labels[later])
     rows, labels, test_labels = data.rows[earlier], data.labels[earlier], data.labels[later]
 
-    say(f"choosing the number of rounds on {len(earlier):,} rows")
+    say(f"choosing when to stop on {len(earlier):,} rows")
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
-    rounds = choose_rounds(rows, labels, inner, spec.params, spec.seed)
-    say(f"fitting {rounds.number} rounds and the baselines, testing on {len(later):,} rows")
-    booster = fit_booster(rows, labels, spec.params, spec.seed, rounds.number)
-    test_scores = np.array(sigmoid_many(raw_predict(booster, data.rows[later]).tolist()))
+    chosen = _choose(fit_rows, rows, labels, inner, spec)
+    say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
+    tested = fit_rows(rows, labels, params=chosen.params)
+    test_scores = to_scores(tested.link, tested.raw(data.rows[later]))[:, 0]
     test = evaluate(test_labels, test_scores, spec.decision.threshold)
     logistic_test_scores = logistic_scores(fit_logistic(rows, labels), data.rows[later])
     logistic = evaluate(test_labels, logistic_test_scores, spec.decision.threshold)
@@ -73,24 +76,37 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     gates = judge(spec.gates, roc_auc=test.roc_auc, logistic_roc_auc=logistic.roc_auc, baseline_roc_auc=single)
 
     say(f"refitting on all {len(data.labels):,} rows")
-    final: Any = fit_booster(data.rows, data.labels, spec.params, spec.seed, rounds.number)
-    ensemble = read_trees(final.model_to_string())
-    onnx = to_onnx(ensemble)
+    learned = fit_rows(data.rows, data.labels, params=chosen.params)
+    exported = learned.export()
     say("proving the ONNX model bit for bit")
-    proof = prove(ensemble, onnx, lambda probes: raw_predict(final, probes), data.rows[later])
+    proof = prove(exported, learned.raw, data.rows[later])
     return Fitted(
-        ensemble=ensemble,
-        onnx=onnx,
+        learned=learned,
+        exported=exported,
         proof=proof,
-        importance=gain_importance(final),
         split=split,
-        rounds=rounds,
+        validation_loss=chosen.validation_loss,
         test_scores=test_scores,
         test=test,
         logistic=logistic,
         single_feature_roc_auc=single,
         gates=gates,
     )
+
+
+def _choose(
+    fit_rows: Callable[..., Learned], rows: np.ndarray, labels: np.ndarray, split: Split, spec: ModelSpec
+) -> _Chosen:
+    """Parameters at which the loss of the later part of a split is least, fitted on the earlier part.
+
+    Where the history is too short for such a split, those that are stated.
+    """
+    if any(len(np.unique(labels[part])) < 2 for part in split[:2]):
+        return _Chosen(spec.params, None)
+    validation = Validation(rows[split.later], labels[split.later])
+    found = fit_rows(rows[split.earlier], labels[split.earlier], params=spec.params, validation=validation)
+    scores = to_scores(found.link, found.raw(validation.rows))
+    return _Chosen(found.params, mean_loss(spec.task, validation.labels, scores))
 
 
 def _column(data: Dataset, feature: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from features.nouns import Knowledge
 from features.plan import AggregatePlan, Plan
 from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted
+from offline_training.proof import closeness
 
 _US_A_DAY = 86_400_000_000
 _US_A_SECOND = 1_000_000
@@ -46,10 +47,14 @@ def _purpose(manifest: Manifest, spec: ModelSpec, fitted: Fitted) -> str:
     return (
         f"Gives the probability that `{spec.labels}` labels an observation 1, known {spec.horizon} later. At "
         f"{decision.threshold:g} and above the decision is **{decision.positive}**, below **{decision.negative}**.\n\n"
-        f"LightGBM with {len(fitted.ensemble.trees)} trees on {fitted.ensemble.n_features} inputs; project "
+        f"Learned by `{fitted.learned.learner}` ({_params(fitted)}) on {len(manifest.features)} inputs; project "
         f"`{manifest.project}`, feature service `{manifest.service}`, plan `{manifest.plan_hash}`; made "
         f"{manifest.created_at:%Y-%m-%d %H:%M} UTC by Millstream {manifest.code_version}."
     )
+
+
+def _params(fitted: Fitted) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(fitted.learned.params.items())) or "its own defaults"
 
 
 def _data(manifest: Manifest, spec: ModelSpec, data: Dataset, fitted: Fitted) -> str:
@@ -67,7 +72,7 @@ def _data(manifest: Manifest, spec: ModelSpec, data: Dataset, fitted: Fitted) ->
         _table(("part", "from", "to", "observations", "share of label 1"), rows)
         + f"\n\nBetween the last row fitted for the test and the first tested lie at least "
         f"{_length(spec.gap_us)}, so that no outcome was known too early. The published model is fitted again on all "
-        f"{window.rows:,} labelled observations, with the number of rounds fixed before.{left_out} "
+        f"{window.rows:,} labelled observations, with the parameters fixed before.{left_out} "
         f"Features are {_KNOWLEDGE[window.knowledge]}. "
         f"Fingerprint of the training set: `{manifest.data_fingerprint}`."
     )
@@ -86,8 +91,9 @@ def _figures(spec: ModelSpec, fitted: Fitted) -> str:
     return (
         _table(header, rows)
         + f"\n\nAlways naming the commoner outcome has accuracy {test.majority_accuracy:.4f}.\n\n"
-        + f"`model.onnx` gave LightGBM's raw scores bit for bit on {fitted.proof.n_rows:,} rows: the tested ones, both "
-        "sides of every threshold, missing and extreme values."
+        + f"`model.onnx` gave the raw scores of the training library {closeness(fitted.proof.max_abs_diff)} on "
+        f"{fitted.proof.n_rows:,} rows: the tested ones, missing and extreme values, and of trees both sides of every "
+        "threshold."
     )
 
 
@@ -104,9 +110,9 @@ def _inputs(plan: Plan, data: Dataset, fitted: Fitted) -> str:
     missing = np.isnan(data.rows).mean(axis=0).tolist()
     rows = [
         (f"`{name}`", meanings.get(name, "computed at request time"), f"{share:.1%}", f"{gain:.1%}")
-        for name, share, gain in zip(data.names, missing, fitted.importance.tolist(), strict=True)
+        for name, share, gain in zip(data.names, missing, fitted.learned.importance.tolist(), strict=True)
     ]
-    return _table(("input", "what it is", "null", "share of gain"), rows)
+    return _table(("input", "what it is", "null", "importance"), rows)
 
 
 def _limits(spec: ModelSpec, data: Dataset) -> str:

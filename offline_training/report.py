@@ -11,6 +11,7 @@ from features.nouns import Knowledge
 from features.routing import Arm
 from offline_training.evaluation import Evaluation
 from offline_training.gates import Gate
+from offline_training.proof import closeness
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     single_feature: str
     single_feature_roc_auc: float
     gates: tuple[Gate, ...]
-    rounds: int
+    algorithm: str
+    params: dict[str, bool | int | float | str]
     refit_rows: int
     refit_positives: int
     refused_rows: int
@@ -82,12 +84,12 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.single_feature} alone {self.single_feature_roc_auc:.4f})",
             f"  accuracy {self.test.accuracy:.4f} (always the commoner outcome {self.test.majority_accuracy:.4f}), "
             f"Brier {self.test.brier:.4f}, log loss {self.test.log_loss:.4f}",
-            f"  refitted on all {self.refit_rows:,} labelled observations, {self.rounds} rounds",
+            f"  refitted on all {self.refit_rows:,} labelled observations by {self.algorithm}",
             *(
                 [f"  {self.cut_off_rows:,} observations left out: they look back on records that the lake has dropped"]
                 if self.cut_off_rows
                 else []
             ),
-            f"  ONNX equals LightGBM bit for bit on {self.proven_rows:,} rows",
+            f"  ONNX equals {self.algorithm} {closeness(self.onnx_max_abs_diff)} on {self.proven_rows:,} rows",
             *(f"  gate {gate.name} not passed: {gate.value:.4f} is below {gate.least:.4f}" for gate in failed),
         ]

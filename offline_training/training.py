@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import lightgbm
 import onnxruntime
 
 from features.bundle import Bundle
@@ -24,6 +24,7 @@ from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.bundle_writer import code_version, instant, write_bundle
 from offline_training.dataset import Dataset
 from offline_training.fitting import Fitted, Say, fit
+from offline_training.learners import LEARNERS
 from offline_training.plots import draw_plots
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
@@ -92,21 +93,22 @@ def train(
 
 def _draw(folder: Path, data: Dataset, fitted: Fitted) -> None:
     folder.mkdir()
-    draw_plots(folder, data.labels[fitted.split.later], fitted.test_scores, data.names, fitted.importance)
+    draw_plots(folder, data.labels[fitted.split.later], fitted.test_scores, data.names, fitted.learned.importance)
 
 
 def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]:
     """What the registry shows of how the model came about."""
+    library = LEARNERS[fitted.learned.learner].library
     return {
-        **spec.params,
-        "rounds": fitted.rounds.number,
-        "validation_log_loss": fitted.rounds.validation_log_loss,
+        **fitted.learned.params,
+        "algorithm": fitted.learned.learner,
+        "validation_loss": fitted.validation_loss,
         "seed": spec.seed,
         "horizon": spec.horizon,
         "knowledge": data.knowledge,
         "baseline_feature": spec.baseline_feature,
         "millstream_version": code_version(),
-        "lightgbm_version": lightgbm.__version__,
+        f"{library}_version": version(library),
         "onnxruntime_version": onnxruntime.__version__,
     }
 
@@ -141,7 +143,8 @@ def _report(
         single_feature=spec.baseline_feature,
         single_feature_roc_auc=fitted.single_feature_roc_auc,
         gates=fitted.gates,
-        rounds=fitted.rounds.number,
+        algorithm=fitted.learned.learner,
+        params=dict(fitted.learned.params),
         refit_rows=manifest.window.rows,
         refit_positives=manifest.window.positives,
         refused_rows=data.left_out.refused,

@@ -11,13 +11,13 @@ import pytest
 from features.errors import DomainError
 from features.model_file import DecisionSpec, GateSpec, ModelSpec
 from offline_training.baselines import fit_logistic, logistic_scores, single_input_scores
-from offline_training.boosting import ALLOWED, check_params, choose_rounds, fit_booster, raw_predict
 from offline_training.dataset import Dataset, LeftOut, fingerprint
 from offline_training.evaluation import evaluate, roc_auc
 from offline_training.fitting import fit
 from offline_training.gates import judge
+from offline_training.learners import Params
+from offline_training.learners.lightgbm_learner import ALLOWED, LearnedLightGbm, LightGbm
 from offline_training.proof import open_session, raw_scores
-from offline_training.split import split_by_time
 
 DAY_US = 86_400_000_000
 NAMES = ("v:strong", "v:weak", "v:noise")
@@ -46,6 +46,10 @@ def _spec(**change: Any) -> ModelSpec:
     return msgspec.structs.replace(spec, **change)
 
 
+def _boosted(rows: np.ndarray, labels: np.ndarray, params: Params, seed: int) -> LearnedLightGbm:
+    return LightGbm().fit(rows, labels, task="binary", n_classes=2, params=params, seed=seed)
+
+
 def _quiet(_: str) -> None:
     """Say nothing."""
 
@@ -59,14 +63,14 @@ def test_the_tested_model_has_seen_no_later_row() -> None:
     first, second = fit(data, _spec(), _quiet), fit(data._replace(labels=altered), _spec(), _quiet)
     assert first.test == second.test
     assert first.logistic == second.logistic
-    assert first.onnx != second.onnx
+    assert first.exported.onnx != second.exported.onnx
 
 
 def test_equal_data_and_seed_give_equal_bytes() -> None:
     """model.onnx and its golden rows are reproduced byte for byte; another seed gives another model."""
     bagged = {"bagging_fraction": 0.5, "bagging_freq": 1, "num_iterations": 10}
     first, again, other = (fit(_dataset(), _spec(seed=seed, params=bagged), _quiet) for seed in (5, 5, 6))
-    assert first.onnx == again.onnx != other.onnx
+    assert first.exported.onnx == again.exported.onnx != other.exported.onnx
     assert first.proof.golden.features.tobytes() == again.proof.golden.features.tobytes()
 
 
@@ -74,9 +78,9 @@ def test_the_published_model_is_the_refitted_one() -> None:
     """The ONNX bytes give the refit's raw scores for every row of the training set, bit for bit."""
     data = _dataset()
     fitted = fit(data, _spec(), _quiet)
-    booster = fit_booster(data.rows, data.labels, _spec().params, 5, fitted.rounds.number)
-    found = raw_scores(open_session(fitted.onnx), data.rows)
-    assert found.tobytes() == raw_predict(booster, data.rows).tobytes()
+    refitted = _boosted(data.rows, data.labels, fitted.learned.params, 5)
+    found = raw_scores(open_session(fitted.exported.onnx), data.rows)
+    assert found.tobytes() == refitted.raw(data.rows).tobytes()
     assert fitted.proof.max_abs_diff == 0.0
 
 
@@ -98,15 +102,14 @@ def test_gates_hold_at_their_bound() -> None:
 
 
 def test_rounds_stop_where_validation_is_best() -> None:
-    """Early stopping looks at the later part alone; where history is too short for one, the number is fixed."""
+    """Early stopping looks at the later part alone; where history is too short for one, the number is as stated."""
     data = _dataset()
-    split = split_by_time(data.at_us, gap_us=5 * DAY_US, span_us=5 * DAY_US)
     params = {"num_iterations": 300, "early_stopping_round": 10, "num_leaves": 31}
-    chosen = choose_rounds(data.rows, data.labels, split, params, 1)
-    assert 1 <= chosen.number < 300
-    assert chosen.validation_log_loss is not None
-    fixed = choose_rounds(data.rows, data.labels, split._replace(earlier=split.earlier[:0]), params, 1)
-    assert fixed == (100, None)
+    chosen = fit(data, _spec(params=params), _quiet)
+    assert 1 <= int(chosen.learned.params["num_iterations"]) < 300
+    assert chosen.validation_loss is not None
+    short = fit(_dataset(n_days=8), _spec(params={"num_iterations": 30}), _quiet)
+    assert (short.learned.params["num_iterations"], short.validation_loss) == (30, None)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +127,13 @@ def test_rounds_stop_where_validation_is_best() -> None:
 def test_params_that_are_not_proven_are_refused(params: dict[str, Any], problem: str) -> None:
     """What the engine sets itself, what does not convert and what does nothing is refused by name."""
     with pytest.raises(DomainError, match=problem):
-        check_params(params)
+        LightGbm().check(params)
 
 
 def test_all_allowed_params_are_lightgbms() -> None:
     """LightGBM knows every name that is allowed: none is silently without effect."""
     data = _dataset(n_days=5)
-    known = fit_booster(data.rows, data.labels, {}, 1, 1).model_to_string()
+    known = _boosted(data.rows, data.labels, {"num_iterations": 1}, 1).booster.model_to_string()
     own_loop = {"early_stopping_round", "num_iterations"}
     assert {name for name in ALLOWED - own_loop if f"\n[{name}: " not in known} == set()
 
@@ -159,9 +162,9 @@ def test_the_logistic_baseline_is_a_fair_one() -> None:
     rows = np.column_stack([rng.normal(size=(3_000, 2)), np.full(3_000, np.nan)])
     rows[rng.random(3_000) < 0.1, 1] = np.nan
     labels = (rows[:, 0] + np.nan_to_num(rows[:, 1]) + rng.normal(size=3_000) > 0).astype(np.float64)
-    booster = fit_booster(rows[:2_000], labels[:2_000], {"num_leaves": 3}, 0, 10)
+    boosted = _boosted(rows[:2_000], labels[:2_000], {"num_leaves": 3, "num_iterations": 10}, 0)
     logistic = roc_auc(labels[2_000:], logistic_scores(fit_logistic(rows[:2_000], labels[:2_000]), rows[2_000:]))
-    assert logistic > roc_auc(labels[2_000:], raw_predict(booster, rows[2_000:]))
+    assert logistic > roc_auc(labels[2_000:], boosted.raw(rows[2_000:])[:, 0])
     assert logistic > 0.75
 
 

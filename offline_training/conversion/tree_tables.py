@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from features.shapley import TreeTables
 from features.shapley.tree_tables import tree_tables
-from offline_training.lightgbm_trees import Ensemble
+from offline_training.conversion.ensemble import Ensemble
 
 
 def tables_of(ensemble: Ensemble) -> TreeTables:
@@ -29,9 +29,9 @@ def tables_of(ensemble: Ensemble) -> TreeTables:
     members = [split.members or () for split in splits]
     return tree_tables(
         ensemble.n_features,
-        1,
+        ensemble.n_outputs,
         roots=roots,
-        outputs=[0] * len(roots),
+        outputs=[tree.output for tree in ensemble.trees],
         features=[split.feature for split in splits],
         thresholds=[split.threshold for split in splits],
         nan_lefts=[split.nan_goes_left for split in splits],
@@ -40,6 +40,6 @@ def tables_of(ensemble: Ensemble) -> TreeTables:
         covers=[split.cover for split in splits],
         member_bounds=list(accumulate((len(some) for some in members), initial=0)),
         members=[member for some in members for member in some],
-        leaf_values=[value for tree in ensemble.trees for value in tree.leaf_values],
+        leaf_values=[value / ensemble.divisor for tree in ensemble.trees for value in tree.leaf_values],
         leaf_covers=[cover for tree in ensemble.trees for cover in tree.leaf_covers],
     )

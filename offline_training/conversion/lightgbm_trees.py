@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
 from features.errors import DomainError
+from offline_training.conversion.ensemble import Ensemble, Split, Tree
 
 ZERO_THRESHOLD = float(np.float32(1e-35))
 """LightGBM's kZeroThreshold: smaller magnitudes in a dense row are read as 0.0."""
@@ -24,58 +24,19 @@ _DEFAULT_LEFT = 2
 _MISSING_TYPES = ("none", "zero", "nan")
 
 
-class Split(NamedTuple):
-    """One decision: left if ``x <= threshold`` (or ``x`` in ``members``, for a category), else right.
-
-    A child below zero is the leaf ``~child``.
-    """
-
-    feature: int
-    threshold: float
-    members: tuple[int, ...] | None
-    nan_goes_left: bool
-    left: int
-    right: int
-    cover: int
-
-
-class Tree(NamedTuple):
-    """Splits in LightGBM's order, the root first; none for a tree that is one leaf."""
-
-    splits: tuple[Split, ...]
-    leaf_values: tuple[float, ...]
-    leaf_covers: tuple[int, ...]
-
-
-class Ensemble(NamedTuple):
-    """A raw score is the sum of the trees' leaves, from 0.0, in this order."""
-
-    n_features: int
-    trees: tuple[Tree, ...]
-
-    @property
-    def categorical(self) -> frozenset[int]:
-        """Features that some split reads as a category."""
-        return frozenset(s.feature for tree in self.trees for s in tree.splits if s.members is not None)
-
-
 def read_trees(model_text: str) -> Ensemble:
     """Parse ``Booster.model_to_string()``; DomainError for a kind of model that is not proven bit-exact."""
-    header, *blocks = model_text.split("\nTree=")
-    _require_plain_binary(_fields(header), model_text)
-    trees = tuple(_tree(_fields("number=" + block.split("\n\n")[0])) for block in blocks)
+    header_text, *blocks = model_text.split("\nTree=")
+    header = _fields(header_text)
+    _require_plain(header, model_text)
+    n_outputs = int(header["num_class"])
+    trees = tuple(
+        _tree(_fields("number=" + block.split("\n\n")[0]))._replace(output=i % n_outputs)
+        for i, block in enumerate(blocks)
+    )
     if not trees:
         raise _refusal("has no trees", "train it for at least one round")
-    return Ensemble(int(_fields(header)["max_feature_idx"]) + 1, trees)
-
-
-def require_whole_categories(ensemble: Ensemble, rows: np.ndarray) -> None:
-    """DomainError where a category is a fraction: LightGBM truncates it, ONNX does not."""
-    for feature in sorted(ensemble.categorical):
-        column = rows[:, feature]
-        known = column[~np.isnan(column)]
-        if np.any(known != np.trunc(known)):
-            raise _refusal(f"reads input {feature} as a category, but it holds fractions", "make it a number, or whole")
+    return Ensemble(int(header["max_feature_idx"]) + 1, trees, n_outputs)
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -84,13 +45,13 @@ def _fields(text: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _require_plain_binary(header: Mapping[str, str], model_text: str) -> None:
+def _require_plain(header: Mapping[str, str], model_text: str) -> None:
     if "average_output" in header:
         raise _refusal("averages its trees (boosting=rf)", "use boosting=gbdt")
-    if header["num_class"] != "1" or header["num_tree_per_iteration"] != "1":
-        raise _refusal("has more than one output", "train a binary model")
-    if header.get("objective") != "binary sigmoid:1":
-        raise _refusal(f"has the objective {header.get('objective')!r}", "train with objective=binary, sigmoid=1")
+    n_classes = header["num_class"]
+    known = ("binary sigmoid:1", "regression") if n_classes == "1" else (f"multiclass num_class:{n_classes}",)
+    if header.get("objective") not in known or header["num_tree_per_iteration"] != n_classes:
+        raise _refusal(f"has the objective {header.get('objective')!r}", f"train with {' or '.join(known)}")
     if "\n[zero_as_missing: 1]" in model_text:
         raise _refusal("takes zeros for missing (zero_as_missing)", "remove that parameter")
 
@@ -100,14 +61,14 @@ def _tree(fields: Mapping[str, str]) -> Tree:
         raise _refusal("has linear models in its leaves (linear_tree)", "remove that parameter")
     leaf_values = tuple(float(word) for word in fields["leaf_value"].split())
     if int(fields["num_leaves"]) == 1:
-        return Tree((), leaf_values, (int(fields.get("leaf_count", "0") or 0),))
+        return Tree((), leaf_values, (float(fields.get("leaf_count", "0") or 0),))
     columns = {name: fields[name].split() for name in _SPLIT_COLUMNS}
     categories = _category_sets(fields)
     splits = tuple(
         _split(dict(zip(_SPLIT_COLUMNS, words, strict=True)), categories)
         for words in zip(*columns.values(), strict=True)
     )
-    return Tree(splits, leaf_values, tuple(int(word) for word in fields["leaf_count"].split()))
+    return Tree(splits, leaf_values, tuple(float(word) for word in fields["leaf_count"].split()))
 
 
 _SPLIT_COLUMNS = ("split_feature", "threshold", "decision_type", "left_child", "right_child", "internal_count")
@@ -117,7 +78,7 @@ def _split(words: Mapping[str, str], categories: Sequence[tuple[int, ...]]) -> S
     decision = int(words["decision_type"])
     threshold = float(words["threshold"])
     feature, left, right = int(words["split_feature"]), int(words["left_child"]), int(words["right_child"])
-    cover = int(words["internal_count"])
+    cover = float(words["internal_count"])
     if decision & _CATEGORICAL:
         return Split(feature, 0.0, categories[int(threshold)], False, left, right, cover)
     missing = _MISSING_TYPES[decision >> 2 & 3]

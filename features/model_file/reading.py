@@ -1,109 +1,19 @@
-"""``model.yaml``: what a domain says about its models and its demo, as frozen types that refuse unknown keys.
+"""Reading ``model.yaml``: everything in it is the user's own text, so each refusal says what, where and what to do."""
 
-Everything here is the user's own text, so each refusal says what, where and what to do.
-"""
-
-# No `from __future__ import annotations`: msgspec reads the annotations at run time.
+from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import yaml
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
-from features.vector import MissingPolicy
+from features.model_file.spec import ModelFile, ModelSpec
 
 MODEL_FILE = "model.yaml"
-
-
-class ModelStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Shape shared by the parts of the file: immutable, exact about its keys."""
-
-
-class SplitSpec(ModelStruct, frozen=True, kw_only=True):
-    """How observations are split by time.
-
-    Test rows are those of the last ``test_span`` (``0d``: of the last instant alone); training rows end ``gap``
-    before the first test row, where None means the label horizon.
-    """
-
-    test_span: str = "0d"
-    gap: str | None = None
-
-
-class GateSpec(ModelStruct, frozen=True, kw_only=True):
-    """What a model must reach on the test rows before it is published, in ROC AUC."""
-
-    max_below_logistic: float = 0.005
-    min_above_baseline: float = 0.005
-
-
-class DecisionSpec(ModelStruct, frozen=True, kw_only=True):
-    """What a score means: ``positive`` at or above the threshold, else ``negative``."""
-
-    threshold: float = 0.5
-    positive: str
-    negative: str
-
-
-class ModelSpec(ModelStruct, frozen=True, kw_only=True):
-    """One model: where its inputs and labels come from, and what it must reach.
-
-    ``baseline_feature`` (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` go
-    to LightGBM as they are. ``protected`` names columns that no feature of the model may be computed from.
-    """
-
-    service: str
-    task: Literal["binary"] = "binary"
-    labels: str = "labels.sql"
-    horizon: str
-    split: SplitSpec = SplitSpec()
-    baseline_feature: str
-    gates: GateSpec = GateSpec()
-    params: dict[str, bool | int | float | str] = {}
-    seed: int = 0
-    missing: MissingPolicy = MissingPolicy()
-    decision: DecisionSpec
-    protected: tuple[str, ...] = ()
-
-    @property
-    def horizon_us(self) -> int:
-        """How long after an observation its label is known, in microseconds."""
-        return parse_duration_us(self.horizon)
-
-    @property
-    def gap_us(self) -> int:
-        """Time between the last training row and the first test row, in microseconds."""
-        return self.horizon_us if self.split.gap is None else parse_duration_us(self.split.gap)
-
-    @property
-    def test_span_us(self) -> int:
-        """Length of the test period before the last observation, in microseconds; 0 is that instant alone."""
-        return parse_duration_us(self.split.test_span)
-
-
-class DemoSpec(ModelStruct, frozen=True, kw_only=True):
-    """What ``millstream demo`` does with this domain; all instants are UTC.
-
-    Events before ``train_at`` are replayed, then ``model`` is trained; at each of ``score_at`` every entity is
-    scored. ``rows`` is DuckDB SQL over the lake with the parameter ``$as_of``: entity keys and request fields, one
-    row a question; None asks the distinct keys seen before. What then happened is ``labels.sql`` at ``score_at``.
-    """
-
-    model: str
-    train_at: datetime
-    score_at: tuple[datetime, ...]
-    rows: str | None = None
-
-
-class ModelFile(ModelStruct, frozen=True, kw_only=True):
-    """The whole file."""
-
-    models: dict[str, ModelSpec]
-    demo: DemoSpec
 
 
 def read_model_file(path: Path) -> ModelFile:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import lightgbm as lgb
 import numpy as np
 
-from offline_training.lightgbm_trees import Ensemble, read_trees
+from offline_training.conversion.ensemble import Ensemble
+from offline_training.conversion.exported import Exported
+from offline_training.conversion.lightgbm_trees import read_trees
+from offline_training.conversion.onnx_trees import to_onnx
+from offline_training.conversion.probes import tree_probes
 
 
 class Trained(NamedTuple):
@@ -23,7 +28,12 @@ class Trained(NamedTuple):
 
     @property
     def predict(self) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda rows: np.asarray(self.booster.predict(rows, raw_score=True))
+        return lambda rows: np.asarray(self.booster.predict(rows, raw_score=True)).reshape(len(rows), -1)
+
+    def exported(self, onnx: bytes | None = None) -> Exported:
+        """As it is served; or as a converter gave it that may be wrong."""
+        ensemble = self.ensemble
+        return Exported(onnx or to_onnx(ensemble), None, partial(tree_probes, ensemble), 0.0)
 
 
 def mixed_rows(n: int = 3_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -10,11 +10,13 @@ import onnx
 import pytest
 
 from features.errors import BundleCorruptError, DomainError
-from offline_training import lightgbm_trees
-from offline_training.lightgbm_trees import ZERO_THRESHOLD, Ensemble, read_trees, require_whole_categories
-from offline_training.onnx_trees import to_onnx
+from offline_training.conversion import lightgbm_trees
+from offline_training.conversion.ensemble import Ensemble
+from offline_training.conversion.lightgbm_trees import ZERO_THRESHOLD, read_trees
+from offline_training.conversion.onnx_trees import to_onnx
+from offline_training.conversion.probes import tree_probes
 from offline_training.proof import open_session, prove, raw_scores
-from tests.offline_training.boosters import Trained, mixed_rows, trained
+from tests.offline_training.conversion.boosters import Trained, mixed_rows, trained
 
 KINDS: dict[str, dict[str, Any]] = {
     "gbdt": {},
@@ -35,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def test_raw_scores_are_lightgbms_bits(kind: str) -> None:
     """Real rows, both sides of every threshold, NaN, infinities and extremes give the same 64 bits."""
     model = trained(**KINDS[kind])
-    proof = prove(model.ensemble, to_onnx(model.ensemble), model.predict, model.rows)
+    proof = prove(model.exported(), model.predict, model.rows)
     assert proof.max_abs_diff == 0.0
     assert proof.n_rows > len(model.rows)
     assert len(proof.golden.raw_scores) >= 300
@@ -44,7 +46,7 @@ def test_raw_scores_are_lightgbms_bits(kind: str) -> None:
 def test_every_split_is_probed_at_and_around_its_threshold() -> None:
     """The golden rows hold each threshold of a small model, its two neighbours, and NaN in its place."""
     model = trained(rounds=5)
-    golden = prove(model.ensemble, to_onnx(model.ensemble), model.predict, model.rows).golden.features
+    golden = prove(model.exported(), model.predict, model.rows).golden.features
     for split in (split for tree in model.ensemble.trees for split in tree.splits):
         column = golden[:, split.feature]
         for value in (split.threshold, math.nextafter(split.threshold, 9e9), math.nextafter(split.threshold, -9e9)):
@@ -66,7 +68,7 @@ def test_a_threshold_one_ulp_off_is_found() -> None:
     split = model.ensemble.trees[-1].splits[-1]
     wrong = to_onnx(_wrong(model.ensemble, -1, threshold=math.nextafter(split.threshold, math.inf)))
     with pytest.raises(BundleCorruptError, match="is not the trained model"):
-        prove(model.ensemble, wrong, model.predict, model.rows)
+        prove(model.exported(wrong), model.predict, model.rows)
 
 
 def test_a_wrong_direction_for_nan_is_found() -> None:
@@ -75,7 +77,7 @@ def test_a_wrong_direction_for_nan_is_found() -> None:
     split = model.ensemble.trees[-1].splits[0]
     wrong = to_onnx(_wrong(model.ensemble, 0, nan_goes_left=not split.nan_goes_left))
     with pytest.raises(BundleCorruptError, match="is not the trained model"):
-        prove(model.ensemble, wrong, model.predict, model.rows)
+        prove(model.exported(wrong), model.predict, model.rows)
 
 
 def _around_zero() -> Trained:
@@ -89,7 +91,7 @@ def test_values_below_1e_35_are_read_as_zero() -> None:
     """LightGBM reads -1e-35 as 0.0, so a split at -1e-35 sends it right; the converted model does as well."""
     model = _around_zero()
     assert "-1.0000000180025095e-35" in model.booster.model_to_string()
-    prove(model.ensemble, to_onnx(model.ensemble), model.predict, model.rows)
+    prove(model.exported(), model.predict, model.rows)
     rows = np.zeros((3, 6))
     rows[:, 0] = (-ZERO_THRESHOLD, math.nextafter(-ZERO_THRESHOLD, -1.0), -5e-324)
     found = raw_scores(open_session(to_onnx(model.ensemble)), rows)
@@ -102,7 +104,7 @@ def test_the_reading_of_tiny_values_is_needed(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(lightgbm_trees, "effective_threshold", lambda threshold: threshold)
     model = _around_zero()
     with pytest.raises(BundleCorruptError):
-        prove(model.ensemble, to_onnx(model.ensemble), model.predict, model.rows)
+        prove(model.exported(), model.predict, model.rows)
 
 
 def test_nan_counts_as_zero_where_training_saw_none() -> None:
@@ -119,7 +121,7 @@ def test_a_split_on_being_known_at_all_is_proven() -> None:
     rows[:, 2] = np.where(labels > 0, np.nan, rows[:, 0])
     model = trained(rounds=3, rows=rows)
     assert any(split.threshold == math.inf for tree in model.ensemble.trees for split in tree.splits)
-    assert prove(model.ensemble, to_onnx(model.ensemble), model.predict, rows).max_abs_diff == 0.0
+    assert prove(model.exported(), model.predict, rows).max_abs_diff == 0.0
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -128,8 +130,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "linear leaves": ({"linear_tree": True}, "linear models"),
     "other sigmoid": ({"sigmoid": 2.0}, "objective"),
     "cross entropy": ({"objective": "cross_entropy"}, "objective"),
-    "regression": ({"objective": "regression"}, "objective"),
-    "several classes": ({"objective": "multiclass", "num_class": 2}, "more than one output"),
+    "absolute error": ({"objective": "regression_l1"}, "objective"),
+    "one class against the rest": ({"objective": "multiclassova", "num_class": 2}, "objective"),
 }
 
 
@@ -151,11 +153,11 @@ def test_a_model_without_trees_is_refused() -> None:
 def test_fractional_categories_are_refused() -> None:
     """LightGBM truncates 1.5 to the category 1 and ONNX does not, so such rows stop the training."""
     model = trained(categories=[1])
-    require_whole_categories(model.ensemble, model.rows)
+    tree_probes(model.ensemble, model.rows)
     rows = model.rows.copy()
     rows[7, 1] = 1.5
     with pytest.raises(DomainError, match="input 1 as a category"):
-        require_whole_categories(model.ensemble, rows)
+        tree_probes(model.ensemble, rows)
 
 
 def test_equal_training_gives_equal_bytes() -> None:

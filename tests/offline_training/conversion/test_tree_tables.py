@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from features.shapley.explanation_file import TREE_SHAPS
-from offline_training.tree_tables import tables_of
-from tests.offline_training.boosters import trained
-from tests.offline_training.test_onnx_trees import KINDS
+from offline_training.conversion.tree_tables import tables_of
+from tests.offline_training.conversion.boosters import trained
+from tests.offline_training.conversion.test_onnx_trees import KINDS
 
 
 @pytest.mark.parametrize("shap", TREE_SHAPS)
@@ -21,7 +21,7 @@ def test_contributions_are_lightgbms(kind: str, shap: str) -> None:
     extremes[2:, 1] = 3.0  # a category
     rows = np.vstack([model.rows[::150], extremes])
     wanted = np.asarray(model.booster.predict(rows, pred_contrib=True))
-    raws = model.predict(rows)
+    raws = model.predict(rows)[:, 0]
     explainer = TREE_SHAPS[shap](tables_of(model.ensemble), n_features, 1)
     for row, contributions, raw in zip(rows, wanted, raws, strict=True):
         found = explainer.contributions(row, 0)

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from offline_training.lightgbm_trees import ZERO_THRESHOLD, Ensemble, Split, Tree
+from features.errors import DomainError
+from offline_training.conversion.ensemble import Ensemble, Split, Tree
+from offline_training.conversion.exported import Probes
+from offline_training.conversion.lightgbm_trees import ZERO_THRESHOLD
 
 _TINY = 5e-324
 _HUGE = 1.7976931348623157e308
@@ -72,6 +75,18 @@ class _Path:
             choice = self.among.get(f, frozenset({max(beyond, default=0) + 1})) - beyond
             row[f] = min(choice, default=math.nan)
         return row
+
+
+def tree_probes(ensemble: Ensemble, rows: np.ndarray) -> Probes:
+    """All of them; DomainError where a category of the real rows is a fraction, which libraries truncate."""
+    for feature in sorted(ensemble.categorical):
+        column = rows[:, feature]
+        known = column[~np.isnan(column)]
+        if np.any(known != np.trunc(known)):
+            raise DomainError(
+                "model", f"reads input {feature} as a category, but it holds fractions", "make it a number, or whole"
+            )
+    return Probes(extreme_probes(ensemble, rows), split_probes(ensemble, rows))
 
 
 def split_probes(ensemble: Ensemble, rows: np.ndarray) -> np.ndarray:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from features.bundle import MODEL_INPUT, MODEL_OUTPUT
-from offline_training.lightgbm_trees import Ensemble, Split, Tree
+from offline_training.conversion.ensemble import Ensemble, Split, Tree
+from offline_training.conversion.model_bytes import model_bytes
 
 _BRANCH_LEQ = 0
 _BRANCH_MEMBER = 6
 _SUM = 1
-_IR_VERSION = 10
-_ML_OPSET = 5
-_ONNX_OPSET = 21
 
 
 class _Layout:
@@ -36,11 +34,13 @@ class _Layout:
         self.false_leafs: list[int] = []
         self.members: list[float] = []
         self.weights: list[float] = []
+        self.targets: list[int] = []
 
     def add(self, tree: Tree) -> None:
         node0, leaf0 = len(self.features), len(self.weights)
         self.roots.append(node0)
         self.weights += tree.leaf_values
+        self.targets += [tree.output] * len(tree.leaf_values)
         for split in tree.splits or (_leaf_alone(),):
             self._add_split(split, node0, leaf0)
 
@@ -60,17 +60,19 @@ class _Layout:
 
 
 def to_onnx(ensemble: Ensemble) -> bytes:
-    """Serialised model: raw scores ``[n, 1]`` of double rows ``[n, k]``; equal ensembles give equal bytes."""
+    """Serialised model: raw scores ``[n, outputs]`` of double rows ``[n, k]``; equal ensembles give equal bytes."""
     layout = _Layout()
     for tree in ensemble.trees:
         layout.add(tree)
     members = {"membership_values": _tensor("members", layout.members, np.float64)} if layout.members else {}
-    node = helper.make_node(
+    averages = ensemble.divisor != 1
+    sums = "sums" if averages else MODEL_OUTPUT
+    trees = helper.make_node(
         "TreeEnsemble",
         [MODEL_INPUT],
-        [MODEL_OUTPUT],
+        [sums],
         domain="ai.onnx.ml",
-        n_targets=1,
+        n_targets=ensemble.n_outputs,
         aggregate_function=_SUM,
         tree_roots=layout.roots,
         nodes_featureids=layout.features,
@@ -81,20 +83,15 @@ def to_onnx(ensemble: Ensemble) -> bytes:
         nodes_trueleafs=layout.true_leafs,
         nodes_falsenodeids=layout.false_ids,
         nodes_falseleafs=layout.false_leafs,
-        leaf_targetids=[0] * len(layout.weights),
+        leaf_targetids=layout.targets,
         leaf_weights=_tensor("weights", layout.weights, np.float64),
         **members,
     )
-    graph = helper.make_graph(
-        [node],
-        "trees",
-        [helper.make_tensor_value_info(MODEL_INPUT, TensorProto.DOUBLE, ["n", ensemble.n_features])],
-        [helper.make_tensor_value_info(MODEL_OUTPUT, TensorProto.DOUBLE, ["n", 1])],
-    )
-    opsets = [helper.make_opsetid("ai.onnx.ml", _ML_OPSET), helper.make_opsetid("", _ONNX_OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="millstream")
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString(deterministic=True))
+    nodes, constants = [trees], []
+    if averages:
+        nodes.append(helper.make_node("Div", [sums, "divisor"], [MODEL_OUTPUT]))
+        constants.append(_tensor("divisor", [float(ensemble.divisor)], np.float64))
+    return model_bytes("trees", nodes, constants, n_features=ensemble.n_features, n_outputs=ensemble.n_outputs)
 
 
 def _leaf_alone() -> Split:

@@ -1,0 +1,26 @@
+"""Every learner that there is, by the name that ``model.yaml`` gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from features.errors import DomainError
+from features.head import Task
+from offline_training.learners.learner import Learner
+from offline_training.learners.lightgbm_learner import LightGbm
+
+_ALL: tuple[Learner, ...] = (LightGbm(),)
+
+LEARNERS: Final[Mapping[str, Learner]] = MappingProxyType({learner.name: learner for learner in _ALL})
+
+
+def learner_of(algorithm: str, task: Task) -> Learner:
+    """The learner of that name; DomainError where there is none, or none that can do the task."""
+    able = [name for name, learner in LEARNERS.items() if task in learner.tasks]
+    if algorithm not in able:
+        raise DomainError(
+            "model.yaml: algorithm", f"{algorithm} cannot learn a {task} model", f"choose of {', '.join(able)}"
+        )
+    return LEARNERS[algorithm]

@@ -1,0 +1,148 @@
+"""LightGBM's gradient-boosted trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import lightgbm as lgb
+import numpy as np
+
+from features.errors import DomainError
+from features.head import Link, Task
+from offline_training.conversion.lightgbm_trees import read_trees
+from offline_training.learners.learned_trees import LearnedTrees
+from offline_training.learners.learner import Params, Trial, Validation
+from offline_training.learners.params import require_known, shares
+
+ALLOWED: frozenset[str] = frozenset(
+    {
+        "bagging_fraction",
+        "bagging_freq",
+        "early_stopping_round",
+        "extra_trees",
+        "feature_fraction",
+        "feature_fraction_bynode",
+        "lambda_l1",
+        "lambda_l2",
+        "learning_rate",
+        "max_bin",
+        "max_delta_step",
+        "max_depth",
+        "min_data_in_bin",
+        "min_data_in_leaf",
+        "min_gain_to_split",
+        "min_sum_hessian_in_leaf",
+        "num_iterations",
+        "num_leaves",
+        "path_smooth",
+    }
+)
+"""What ``params`` may set: all of it is proven to convert bit for bit."""
+
+_FIXED: dict[str, Any] = {
+    "boosting": "gbdt",
+    "deterministic": True,
+    "force_row_wise": True,  # the choice by timing would differ from run to run
+    "num_threads": 1,  # sums of another number of threads round differently
+    "verbosity": -1,
+}
+_OBJECTIVES: dict[Task, tuple[str, str, Link]] = {
+    "binary": ("binary", "binary_logloss", "sigmoid"),
+    "multiclass": ("multiclass", "multi_logloss", "softmax"),
+    "regression": ("regression", "l2", "identity"),
+}
+"""Objective, loss and link of each task."""
+
+_DEFAULT_ROUNDS = 100
+_DEFAULT_PATIENCE = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedLightGbm(LearnedTrees):
+    """With the booster itself."""
+
+    booster: Any
+
+
+class LightGbm:
+    """LightGBM."""
+
+    name: Final = "lightgbm"
+    library: Final = "lightgbm"
+    tasks: Final[frozenset[Task]] = frozenset(_OBJECTIVES)
+
+    def check(self, params: Params) -> None:
+        """DomainError for a parameter that the engine sets itself, or that is not proven to convert."""
+        require_known(self.name, params, ALLOWED)
+        if float(params.get("bagging_fraction", 1.0)) < 1.0 and not params.get("bagging_freq"):
+            raise DomainError("model.yaml: params.bagging_fraction", "does nothing alone", "set bagging_freq as well")
+
+    def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
+        """Size of the trees, how fast and how carefully they learn."""
+        return {
+            "num_iterations": 600,
+            "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+            "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
+            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 5, 1_000, log=True),
+            "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 1.0),
+            "bagging_freq": 1,
+            "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
+            "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 100.0, log=True),
+        }
+
+    def fit(
+        self,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        task: Task,
+        n_classes: int,
+        params: Params,
+        seed: int,
+        weights: np.ndarray | None = None,
+        validation: Validation | None = None,
+    ) -> LearnedLightGbm:
+        """Trees of exactly the rounds asked for, or fewer where validation says so or no split is left to make."""
+        rounds = int(params.get("num_iterations", _DEFAULT_ROUNDS))
+        data = lgb.Dataset(rows, labels, weight=weights)
+        given = _lightgbm_params(task, n_classes, params, seed)
+        if validation is None:
+            booster = lgb.train(given, data, rounds)
+        else:
+            booster = lgb.train(given, data, rounds, **_stopping(data, params, validation))
+            rounds = booster.best_iteration
+        own = {name: value for name, value in params.items() if name != "early_stopping_round"}
+        return LearnedLightGbm(
+            learner=self.name,
+            params=own | {"num_iterations": rounds},
+            link=_OBJECTIVES[task][2],
+            importance=shares(booster.feature_importance("gain")),
+            ensemble=read_trees(booster.model_to_string()),
+            predict=lambda some: raw_predict(booster, some),
+            booster=booster,
+        )
+
+
+def raw_predict(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
+    """LightGBM's raw scores ``[n, outputs]``."""
+    return np.asarray(booster.predict(rows, raw_score=True), dtype=np.float64).reshape(len(rows), -1)
+
+
+def _lightgbm_params(task: Task, n_classes: int, params: Params, seed: int) -> dict[str, Any]:
+    objective, metric, _ = _OBJECTIVES[task]
+    own = {name: value for name, value in params.items() if name not in {"num_iterations", "early_stopping_round"}}
+    several = {"num_class": n_classes} if task == "multiclass" else {}
+    return own | _FIXED | several | {"objective": objective, "metric": metric, "seed": seed}
+
+
+def _stopping(data: lgb.Dataset, params: Params, validation: Validation) -> dict[str, Any]:
+    """What makes a training watch the validation rows."""
+
+    def report(progress: Any) -> None:
+        ((_, _, loss, _),) = progress.evaluation_result_list
+        validation.report(progress.iteration, float(loss))
+
+    patience = int(params.get("early_stopping_round", _DEFAULT_PATIENCE))
+    watched = lgb.Dataset(validation.rows, validation.labels, weight=validation.weights, reference=data)
+    return {"valid_sets": [watched], "callbacks": [report, lgb.early_stopping(patience, verbose=False)]}
