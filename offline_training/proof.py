@@ -89,7 +89,8 @@ def _require_equal(expected: np.ndarray, found: np.ndarray, allowed: float) -> f
         return 0.0
     if allowed and expected.shape == found.shape:
         same = (expected == found) | (np.isnan(expected) & np.isnan(found))
-        off = np.where(same, 0.0, np.abs(expected - found)).max(axis=1)
+        size = np.maximum(1.0, np.abs(expected))
+        off = (np.where(same, 0.0, np.abs(expected - found)) / size).max(axis=1)
         row = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
         if off[row] <= allowed:
             return float(off[row])

@@ -7,10 +7,10 @@ onnxmltools casts thresholds to float32, which is wrong on values at or next to 
 from __future__ import annotations
 
 import numpy as np
-import onnx
 from onnx import helper, numpy_helper
 
 from features.bundle import MODEL_INPUT, MODEL_OUTPUT
+from offline_training.conversion.constants import constant
 from offline_training.conversion.ensemble import Ensemble, Split, Tree
 from offline_training.conversion.model_bytes import model_bytes
 
@@ -64,7 +64,7 @@ def to_onnx(ensemble: Ensemble) -> bytes:
     layout = _Layout()
     for tree in ensemble.trees:
         layout.add(tree)
-    members = {"membership_values": _tensor("members", layout.members, np.float64)} if layout.members else {}
+    members = {"membership_values": constant("members", layout.members)} if layout.members else {}
     averages = ensemble.divisor != 1
     sums = "sums" if averages else MODEL_OUTPUT
     trees = helper.make_node(
@@ -76,28 +76,24 @@ def to_onnx(ensemble: Ensemble) -> bytes:
         aggregate_function=_SUM,
         tree_roots=layout.roots,
         nodes_featureids=layout.features,
-        nodes_splits=_tensor("splits", layout.splits, np.float64),
-        nodes_modes=_tensor("modes", layout.modes, np.uint8),
+        nodes_splits=constant("splits", layout.splits),
+        nodes_modes=numpy_helper.from_array(np.array(layout.modes, dtype=np.uint8), "modes"),
         nodes_missing_value_tracks_true=layout.nan_tracks_true,
         nodes_truenodeids=layout.true_ids,
         nodes_trueleafs=layout.true_leafs,
         nodes_falsenodeids=layout.false_ids,
         nodes_falseleafs=layout.false_leafs,
         leaf_targetids=layout.targets,
-        leaf_weights=_tensor("weights", layout.weights, np.float64),
+        leaf_weights=constant("weights", layout.weights),
         **members,
     )
     nodes, constants = [trees], []
     if averages:
         nodes.append(helper.make_node("Div", [sums, "divisor"], [MODEL_OUTPUT]))
-        constants.append(_tensor("divisor", [float(ensemble.divisor)], np.float64))
+        constants.append(constant("divisor", [float(ensemble.divisor)]))
     return model_bytes("trees", nodes, constants, n_features=ensemble.n_features, n_outputs=ensemble.n_outputs)
 
 
 def _leaf_alone() -> Split:
     """How the operator spells a tree that is one leaf: both branches lead to it."""
     return Split(0, 0.0, None, True, ~0, ~0, 0)
-
-
-def _tensor(name: str, values: list[float] | list[int], dtype: type[np.generic]) -> onnx.TensorProto:
-    return numpy_helper.from_array(np.asarray(values, dtype=dtype), name)

@@ -8,10 +8,22 @@ from typing import Final
 
 from features.errors import DomainError
 from features.head import Task
+from offline_training.learners.forest_learner import Forest
 from offline_training.learners.learner import Learner
 from offline_training.learners.lightgbm_learner import LightGbm
+from offline_training.learners.linear_learner import Logistic, RidgeRegression
+from offline_training.learners.mlp_learner import Mlp
+from offline_training.learners.xgboost_learner import XgBoost
 
-_ALL: tuple[Learner, ...] = (LightGbm(),)
+_ALL: tuple[Learner, ...] = (
+    LightGbm(),
+    XgBoost(),
+    Forest("random_forest"),
+    Forest("extra_trees"),
+    Logistic(),
+    RidgeRegression(),
+    Mlp(),
+)
 
 LEARNERS: Final[Mapping[str, Learner]] = MappingProxyType({learner.name: learner for learner in _ALL})
 

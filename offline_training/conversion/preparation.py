@@ -1,0 +1,93 @@
+"""What a linear model or a network is given instead of the features: filled, in range, drawn together and scaled.
+
+Every step is an operation that IEEE 754 rounds in one way only (no logarithm), so that numpy and ONNX Runtime give the
+same bits on any machine.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from features.bundle import MODEL_INPUT
+from offline_training.conversion.constants import constant, whole_constant
+
+PREPARED: Final = "prepared"
+
+
+class Preparation(NamedTuple):
+    """One entry a feature: ``fills`` stand for NaN; beyond ``lows`` and ``highs`` a feature reads as these.
+
+    ``absents`` are the features whose absence is an input of its own. ``means`` and ``scales`` are one an input.
+    """
+
+    fills: np.ndarray
+    lows: np.ndarray
+    highs: np.ndarray
+    absents: np.ndarray
+    means: np.ndarray
+    scales: np.ndarray
+
+    @property
+    def owners(self) -> np.ndarray:
+        """The feature that each input is of."""
+        return np.concatenate([np.arange(len(self.fills)), self.absents])
+
+    def apply(self, rows: np.ndarray) -> np.ndarray:
+        """Inputs ``[n, k + absents]`` of rows ``[n, k]``."""
+        return (self._drawn(rows) - self.means) / self.scales
+
+    def _drawn(self, rows: np.ndarray) -> np.ndarray:
+        """Inputs before they are scaled."""
+        absent = np.isnan(rows)
+        held = np.minimum(np.maximum(np.where(absent, self.fills, rows), self.lows), self.highs)
+        drawn = np.sign(held) * np.sqrt(np.sqrt(np.abs(held)))
+        return np.concatenate([drawn, absent[:, self.absents].astype(np.float64)], axis=1)
+
+    def nodes(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+        """The same as ONNX, from the model's input to `PREPARED`."""
+        node = helper.make_node
+        nodes = [
+            node("IsNaN", [MODEL_INPUT], ["absent"]),
+            node("Where", ["absent", "fills", MODEL_INPUT], ["filled"]),
+            node("Max", ["filled", "lows"], ["not_below"]),
+            node("Min", ["not_below", "highs"], ["held"]),
+            node("Sign", ["held"], ["signs"]),
+            node("Abs", ["held"], ["sizes"]),
+            node("Sqrt", ["sizes"], ["roots"]),
+            node("Sqrt", ["roots"], ["fourth_roots"]),
+            node("Mul", ["signs", "fourth_roots"], ["drawn"]),
+        ]
+        constants = [constant("fills", self.fills), constant("lows", self.lows), constant("highs", self.highs)]
+        drawn = "drawn"
+        if len(self.absents):
+            drawn = "drawn_and_absent"
+            nodes += [
+                node("Gather", ["absent", "absents"], ["absent_here"], axis=1),
+                node("Cast", ["absent_here"], ["absent_numbers"], to=TensorProto.DOUBLE),
+                node("Concat", ["drawn", "absent_numbers"], [drawn], axis=1),
+            ]
+            constants.append(whole_constant("absents", self.absents))
+        nodes += [node("Sub", [drawn, "means"], ["centred"]), node("Div", ["centred", "scales"], [PREPARED])]
+        constants += [constant("means", self.means), constant("scales", self.scales)]
+        return nodes, constants
+
+
+def prepare(rows: np.ndarray) -> Preparation:
+    """The preparation that training rows ask for.
+
+    Counts, sums and times are skewed, hence the fourth root, which draws the tails in almost as a logarithm does.
+    """
+    finite = np.where(np.isinf(rows), np.nan, rows)
+    known = [column[~np.isnan(column)] for column in finite.T]
+    fills = np.array([np.median(column) if len(column) else 0.0 for column in known])
+    lows = np.array([column.min(initial=fill) for column, fill in zip(known, fills, strict=True)])
+    highs = np.array([column.max(initial=fill) for column, fill in zip(known, fills, strict=True)])
+    absents = np.flatnonzero(np.isnan(rows).any(axis=0))
+    n_inputs = len(fills) + len(absents)
+    drawn = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs)).apply(rows)
+    scales = drawn.std(axis=0)
+    return Preparation(fills, lows, highs, absents, drawn.mean(axis=0), np.where(scales > 0.0, scales, 1.0))

@@ -1,0 +1,99 @@
+"""scikit-learn's forests: trees grown each on a sample of its own, and averaged."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+
+from features.head import Task
+from offline_training.conversion.float_rows import within_float32
+from offline_training.conversion.forest_trees import read_forest
+from offline_training.learners.learned_trees import LearnedTrees
+from offline_training.learners.learner import Params, Trial, Validation
+from offline_training.learners.params import require_known, shares
+
+ALLOWED: frozenset[str] = frozenset(
+    {
+        "bootstrap",
+        "ccp_alpha",
+        "max_depth",
+        "max_features",
+        "max_leaf_nodes",
+        "max_samples",
+        "min_impurity_decrease",
+        "min_samples_leaf",
+        "min_samples_split",
+        "n_estimators",
+    }
+)
+"""What ``params`` may set: all of it is proven to convert bit for bit."""
+
+ForestName = Literal["random_forest", "extra_trees"]
+_CLASSIFIERS: dict[ForestName, Any] = {"random_forest": RandomForestClassifier, "extra_trees": ExtraTreesClassifier}
+_REGRESSORS: dict[ForestName, Any] = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}
+_DEFAULT_TREES = 100
+
+
+class Forest:
+    """A random forest, or one of extremely randomised trees."""
+
+    library: Final = "scikit-learn"
+    tasks: Final[frozenset[Task]] = frozenset({"binary", "multiclass", "regression"})
+
+    def __init__(self, name: ForestName) -> None:
+        self._name = name
+
+    @property
+    def name(self) -> ForestName:
+        """As ``model.yaml`` names it."""
+        return self._name
+
+    def check(self, params: Params) -> None:
+        """DomainError for a parameter that is not scikit-learn's, or that the engine sets itself."""
+        require_known(self.name, params, ALLOWED)
+
+    def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
+        """How many rows a leaf has, and how many features a split looks at."""
+        return {
+            "n_estimators": trial.suggest_int("n_estimators", 50, 200, step=50),
+            "min_samples_leaf": trial.suggest_int("min_samples_leaf", 5, 500, log=True),
+            "max_features": trial.suggest_float("max_features", 0.2, 1.0),
+            "max_depth": trial.suggest_int("max_depth", 4, 12),
+        }
+
+    def fit(
+        self,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        task: Task,
+        n_classes: int,
+        params: Params,
+        seed: int,
+        weights: np.ndarray | None = None,
+        validation: Validation | None = None,  # noqa: ARG002 - more trees never overfit: there is nothing to stop
+    ) -> LearnedTrees:
+        """A forest of exactly the trees asked for; one thread, for its sums."""
+        chosen = {"n_estimators": _DEFAULT_TREES} | dict(params)
+        kinds = _REGRESSORS if task == "regression" else _CLASSIFIERS
+        forest = kinds[self._name](**chosen, random_state=seed, n_jobs=1)
+        forest.fit(within_float32(rows), labels, sample_weight=weights)
+        columns = tuple(range(n_classes)) if task == "multiclass" else (1 if task == "binary" else 0,)
+
+        def predict(some: np.ndarray) -> np.ndarray:
+            """Probabilities or values."""
+            given = within_float32(some)
+            if task == "regression":
+                return np.asarray(forest.predict(given), dtype=np.float64)[:, np.newaxis]
+            return np.ascontiguousarray(forest.predict_proba(given)[:, columns], dtype=np.float64)
+
+        return LearnedTrees(
+            learner=self.name,
+            params=chosen,
+            link="identity",
+            importance=shares(forest.feature_importances_),
+            ensemble=read_forest(forest, columns),
+            predict=predict,
+        )
