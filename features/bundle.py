@@ -37,12 +37,15 @@ class ManifestStruct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingWindow(ManifestStruct, frozen=True, kw_only=True):
-    """The observations that the published model was fitted on, and whether with features as true or as known."""
+    """The observations that the published model was fitted on, and whether with features as true or as known.
+
+    ``positives`` are those labelled 1, None where labels are classes or values.
+    """
 
     first_at: datetime
     last_at: datetime
     rows: int
-    positives: int
+    positives: int | None = None
     knowledge: Knowledge = "as_true"
 
 

@@ -1,43 +1,45 @@
-"""What the model has to beat: a logistic regression on the same inputs, and one input alone."""
+"""What the model has to beat: a linear model on the same inputs, and one input alone."""
 
 from __future__ import annotations
 
 import numpy as np
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
-_MAX_ITERATIONS = 1_000
+from features.head import to_scores
+from features.model_file import ModelSpec, TrainedTask
+from offline_training.evaluation import AnyEvaluation, evaluate_model, roc_auc
+from offline_training.learners import LEARNERS
 
-
-def fit_logistic(rows: np.ndarray, labels: np.ndarray) -> Pipeline:
-    """A logistic regression with everything before it fitted on the same rows, so that nothing leaks.
-
-    Counts, sums and times are skewed, hence the logarithm; an input's absence is an input of its own. One thread,
-    for its bits, and because BLAS threads wait for each other where cores are busy.
-    """
-    pipeline = make_pipeline(
-        FunctionTransformer(signed_log),
-        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-        StandardScaler(),
-        LogisticRegression(max_iter=_MAX_ITERATIONS),
-    )
-    with threadpool_limits(limits=1):
-        pipeline.fit(rows, labels)
-    return pipeline
+LINEAR: dict[TrainedTask, str] = {
+    "binary": "logistic_regression",
+    "multiclass": "logistic_regression",
+    "regression": "ridge",
+}
+"""The linear learner of each task."""
 
 
-def logistic_scores(pipeline: Pipeline, rows: np.ndarray) -> np.ndarray:
-    """Probabilities of the label 1."""
-    return np.asarray(pipeline.predict_proba(rows)[:, 1], dtype=np.float64)
+def linear_scores(spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Scores ``[n, outputs]`` of tested rows by a linear model that was fitted on other rows."""
+    learner = LEARNERS[LINEAR[spec.task]]
+    learned = learner.fit(rows, labels, task=spec.task, n_classes=spec.n_classes, params={}, seed=spec.seed)
+    return to_scores(learned.link, learned.raw(tested))
 
 
-def signed_log(values: np.ndarray) -> np.ndarray:
-    """``sign(x) · log(1 + |x|)``: order kept, tails drawn in."""
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+def evaluate_linear(
+    spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, tested: np.ndarray, tested_labels: np.ndarray
+) -> AnyEvaluation:
+    """How good the linear model is."""
+    return evaluate_model(spec, tested_labels, linear_scores(spec, rows, labels, tested))
+
+
+def rank_alone(
+    spec: ModelSpec, column: np.ndarray, labels: np.ndarray, tested: np.ndarray, tested_labels: np.ndarray
+) -> float:
+    """What gates compare, of one input: as a ranking, or where there are classes or values, in a linear model."""
+    if spec.task == "binary":
+        return roc_auc(tested_labels, single_input_scores(column, labels, tested))
+    alone, tested_alone = column[:, np.newaxis], tested[:, np.newaxis]
+    return evaluate_linear(spec, alone, labels, tested_alone, tested_labels).rank
 
 
 def single_input_scores(fit_column: np.ndarray, fit_labels: np.ndarray, column: np.ndarray) -> np.ndarray:

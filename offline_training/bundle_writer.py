@@ -24,10 +24,11 @@ from features.bundle import (
 )
 from features.golden import write_golden
 from features.head import Decision, to_scores
-from features.model_file import ModelSpec
+from features.model_file import DecisionSpec, ModelSpec
 from features.plan import Plan
 from features.shapley import write_explanation
 from offline_training.dataset import Dataset
+from offline_training.evaluation import figures_of
 from offline_training.fitting import Fitted
 from offline_training.model_card import write_card
 from offline_training.proof import open_session, raw_scores
@@ -43,7 +44,7 @@ def write_bundle(
     manifest = _manifest(model, plan, spec, data, fitted, created_at)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(fitted.exported.onnx)
-    write_golden(folder / GOLDEN, data.names, fitted.proof.golden)
+    write_golden(folder / GOLDEN, data.names, fitted.proof.golden, spec.classes)
     _write_reference(folder / REFERENCE, data, fitted, spec.seed)
     write_explanation(folder / EXPLAIN, fitted.exported.explanation)
     (folder / MODEL_CARD).write_text(write_card(manifest, plan, spec, data, fitted), encoding="utf-8")
@@ -63,14 +64,13 @@ def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fi
         transforms_sha256=plan.transforms_sha256,
         features=data.names,
         missing=spec.missing,
-        decision=Decision(
-            thresholds=(spec.decision.threshold,), names=(spec.decision.negative, spec.decision.positive)
-        ),
+        classes=spec.classes,
+        decision=_decision(spec.decision),
         window=TrainingWindow(
             first_at=instant(data.at_us.min()),
             last_at=instant(data.at_us.max()),
             rows=len(data.labels),
-            positives=int(data.labels.sum()),
+            positives=int(data.labels.sum()) if spec.task == "binary" else None,
             knowledge=data.knowledge,
         ),
         data_fingerprint=data.fingerprint,
@@ -80,21 +80,16 @@ def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fi
     )
 
 
+def _decision(spec: DecisionSpec | None) -> Decision | None:
+    return None if spec is None else Decision(thresholds=(spec.threshold,), names=(spec.negative, spec.positive))
+
+
 def metrics_of(fitted: Fitted) -> dict[str, float]:
-    """Figures of the test rows, by name."""
-    test, logistic = fitted.test, fitted.logistic
+    """Figures of the test rows, by name; those of the linear model begin with ``linear_``."""
     return {
-        "roc_auc": test.roc_auc,
-        "average_precision": test.average_precision,
-        "accuracy": test.accuracy,
-        "majority_accuracy": test.majority_accuracy,
-        "brier": test.brier,
-        "log_loss": test.log_loss,
-        "logistic_roc_auc": logistic.roc_auc,
-        "logistic_accuracy": logistic.accuracy,
-        "logistic_brier": logistic.brier,
-        "logistic_log_loss": logistic.log_loss,
-        "single_feature_roc_auc": fitted.single_feature_roc_auc,
+        **figures_of(fitted.test),
+        **{f"linear_{name}": value for name, value in figures_of(fitted.linear).items()},
+        "single_feature_rank": fitted.single_rank,
         "onnx_max_abs_diff": fitted.proof.max_abs_diff,
     }
 
@@ -113,11 +108,15 @@ def code_version() -> str:
 
 
 def _write_reference(path: Path, data: Dataset, fitted: Fitted, seed: int) -> None:
-    """A sample of what the published model was fitted on, with its scores: what drift is measured against."""
+    """A sample of what the published model was fitted on, with its scores: what drift is measured against.
+
+    Of several classes, the score is that of the class decided on, as a score record has it.
+    """
     n = len(data.labels)
     chosen = np.sort(np.random.default_rng(seed).choice(n, size=min(n, REFERENCE_ROWS), replace=False))
     rows = data.rows[chosen]
     raws = raw_scores(open_session(fitted.exported.onnx), rows)
     columns = {name: rows[:, i] for i, name in enumerate(data.names)}
-    columns |= {MODEL_OUTPUT: raws[:, 0], SCORE: to_scores(fitted.learned.link, raws)[:, 0]}
+    decided = np.arange(len(raws)), raws.argmax(axis=1)
+    columns |= {MODEL_OUTPUT: raws[decided], SCORE: to_scores(fitted.learned.link, raws)[decided]}
     pq.write_table(pa.table({name: pa.array(column) for name, column in columns.items()}), path)

@@ -11,15 +11,15 @@ import numpy as np
 from features.errors import DomainError
 from features.head import to_scores
 from features.model_file import ModelSpec
-from offline_training.baselines import fit_logistic, logistic_scores, single_input_scores
+from offline_training.baselines import LINEAR, evaluate_linear, rank_alone
 from offline_training.conversion.exported import Exported
 from offline_training.dataset import Dataset
-from offline_training.evaluation import Evaluation, evaluate, roc_auc
+from offline_training.evaluation import AnyEvaluation, evaluate_model
 from offline_training.gates import Gate, judge
 from offline_training.learners import Learned, Params, Validation, learner_of
-from offline_training.learners.loss import mean_loss
+from offline_training.loss import mean_loss
 from offline_training.proof import Proof, prove
-from offline_training.split import Split, require_both_outcomes, split_by_time
+from offline_training.split import Split, outcomes_problem, require_outcomes, split_by_time
 
 Say = Callable[[str], None]
 
@@ -27,9 +27,9 @@ Say = Callable[[str], None]
 class Fitted(NamedTuple):
     """The model to publish, and what is known of it.
 
-    ``test_scores`` and the figures are of the model that was fitted on the earlier rows only; the published one
-    (``learned``, ``exported``, ``proof``) is fitted on all. ``validation_loss`` is that at which ``learned.params``
-    were chosen; None: the history is too short to choose.
+    ``test_scores`` (``[n, outputs]``) and the figures are of the model that was fitted on the earlier rows only; the
+    published one (``learned``, ``exported``, ``proof``) is fitted on all. ``validation_loss`` is that at which
+    ``learned.params`` were chosen; None: the history is too short to choose.
     """
 
     learned: Learned
@@ -38,9 +38,9 @@ class Fitted(NamedTuple):
     split: Split
     validation_loss: float | None
     test_scores: np.ndarray
-    test: Evaluation
-    logistic: Evaluation
-    single_feature_roc_auc: float
+    test: AnyEvaluation
+    linear: AnyEvaluation
+    single_rank: float
     gates: tuple[Gate, ...]
 
 
@@ -55,11 +55,11 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
     learner = learner_of(spec.algorithm, spec.task)
     learner.check(spec.params)
-    fit_rows = partial(learner.fit, task=spec.task, n_classes=2, seed=spec.seed)
+    fit_rows = partial(learner.fit, task=spec.task, n_classes=spec.n_classes, seed=spec.seed)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)
     earlier, later = split.earlier, split.later
-    require_both_outcomes("training rows", data.labels[earlier])
-    require_both_outcomes("test rows", data.labels[later])
+    require_outcomes("training rows", data.labels[earlier], spec.n_classes)
+    require_outcomes("test rows", data.labels[later], min(spec.n_classes, 2))
     rows, labels, test_labels = data.rows[earlier], data.labels[earlier], data.labels[later]
 
     say(f"choosing when to stop on {len(earlier):,} rows")
@@ -67,13 +67,12 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     chosen = _choose(fit_rows, rows, labels, inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
     tested = fit_rows(rows, labels, params=chosen.params)
-    test_scores = to_scores(tested.link, tested.raw(data.rows[later]))[:, 0]
-    test = evaluate(test_labels, test_scores, spec.decision.threshold)
-    logistic_test_scores = logistic_scores(fit_logistic(rows, labels), data.rows[later])
-    logistic = evaluate(test_labels, logistic_test_scores, spec.decision.threshold)
+    test_scores = to_scores(tested.link, tested.raw(data.rows[later]))
+    test = evaluate_model(spec, test_labels, test_scores)
+    linear = evaluate_linear(spec, rows, labels, data.rows[later], test_labels)
     alone = _column(data, spec.baseline_feature)
-    single = roc_auc(test_labels, single_input_scores(alone[earlier], labels, alone[later]))
-    gates = judge(spec.gates, roc_auc=test.roc_auc, logistic_roc_auc=logistic.roc_auc, baseline_roc_auc=single)
+    single = rank_alone(spec, alone[earlier], labels, alone[later], test_labels)
+    gates = judge(spec.gates, rank=test.rank, linear=LINEAR[spec.task], linear_rank=linear.rank, single_rank=single)
 
     say(f"refitting on all {len(data.labels):,} rows")
     learned = fit_rows(data.rows, data.labels, params=chosen.params)
@@ -88,8 +87,8 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
         validation_loss=chosen.validation_loss,
         test_scores=test_scores,
         test=test,
-        logistic=logistic,
-        single_feature_roc_auc=single,
+        linear=linear,
+        single_rank=single,
         gates=gates,
     )
 
@@ -101,7 +100,7 @@ def _choose(
 
     Where the history is too short for such a split, those that are stated.
     """
-    if any(len(np.unique(labels[part])) < 2 for part in split[:2]):
+    if outcomes_problem(labels[split.earlier], spec.n_classes) or outcomes_problem(labels[split.later], 0):
         return _Chosen(spec.params, None)
     validation = Validation(rows[split.later], labels[split.later])
     found = fit_rows(rows[split.earlier], labels[split.earlier], params=spec.params, validation=validation)

@@ -20,9 +20,9 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         return self.value >= self.least
 
 
-def judge(spec: GateSpec, *, roc_auc: float, logistic_roc_auc: float, baseline_roc_auc: float) -> tuple[Gate, ...]:
-    """The gates of a model, in ROC AUC on the test rows."""
+def judge(spec: GateSpec, *, rank: float, linear: str, linear_rank: float, single_rank: float) -> tuple[Gate, ...]:
+    """The gates of a model, in ROC AUC or R² on the test rows; ``linear`` names the linear learner."""
     return (
-        Gate(name="against_logistic_regression", value=roc_auc, least=logistic_roc_auc - spec.max_below_logistic),
-        Gate(name="against_single_feature", value=roc_auc, least=baseline_roc_auc + spec.min_above_baseline),
+        Gate(name=f"against_{linear}", value=rank, least=linear_rank - spec.max_below_linear),
+        Gate(name="against_single_feature", value=rank, least=single_rank + spec.min_above_baseline),
     )

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from features.domain import Domain
 from features.errors import DomainError
+from features.model_file import ModelSpec
 from features.nouns import KeyValue
 from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
 from offline_training.training_table import LABEL, TIME
@@ -95,7 +96,7 @@ def observe(
         raise DomainError(where, f"labels {late} rows whose horizon passes the lake's end", "compare with $lake_end")
     return Observations(
         at_us=at_us,
-        labels=_labels(where, table[LABEL]),
+        labels=_labels(where, table[LABEL], domain.models[model]),
         keys={name: table[name].combine_chunks() for name in keys},
         request={name: _request_column(where, table[name], name, kind) for name, kind in request_fields.items()},
     )
@@ -124,10 +125,23 @@ def _require_rows(where: str, table: pa.Table, *, never_null: Sequence[str], oth
             raise DomainError(f"{where}: {name}", f"is null in {table[name].null_count} rows", "leave those rows out")
 
 
-def _labels(where: str, column: pa.ChunkedArray[Any]) -> np.ndarray:
-    labels = np.asarray(column.cast(pa.float64()).to_numpy())
-    if not np.isin(labels, (0.0, 1.0)).all():
-        raise DomainError(f"{where}: {LABEL}", "holds values other than 0 and 1", "a binary label is 0 or 1")
+def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.ndarray:
+    """Outcomes as doubles: 0 and 1, numbers of classes (which SQL may name), or values."""
+    if spec.task == "multiclass" and pa.types.is_string(column.type):
+        numbers: Any = pc.index_in(column, pa.array(spec.classes))
+        if numbers.null_count:
+            raise DomainError(f"{where}: {LABEL}", "names what is no class", f"the classes are {list(spec.classes)}")
+        return np.asarray(numbers.cast(pa.float64()).to_numpy())
+    try:
+        labels = np.asarray(column.cast(pa.float64()).to_numpy())
+    except pa.ArrowException as error:
+        raise DomainError(f"{where}: {LABEL}", f"is no number ({error})", "make it a number") from error
+    if spec.task == "regression":
+        if not np.isfinite(labels).all():
+            raise DomainError(f"{where}: {LABEL}", "holds NaN or infinity", "leave those rows out")
+    elif not np.isin(labels, np.arange(spec.n_classes)).all():
+        numbered = f"0 to {spec.n_classes - 1}" if spec.task == "multiclass" else "0 and 1"
+        raise DomainError(f"{where}: {LABEL}", f"holds values other than {numbered}", f"a {spec.task} label is these")
     return labels
 
 

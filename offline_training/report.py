@@ -9,7 +9,7 @@ import msgspec
 
 from features.nouns import Knowledge
 from features.routing import Arm
-from offline_training.evaluation import Evaluation
+from offline_training.evaluation import AnyEvaluation, ClassesEvaluation, Evaluation, figures_of
 from offline_training.gates import Gate
 from offline_training.proof import closeness
 
@@ -19,6 +19,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rows`` and ``positives`` are of the part that the tested model was fitted on, from ``first_at`` to
     ``last_at``; ``refit_rows`` of all that the published one was fitted on. ``version`` is the registry's.
+    ``positives`` are None where labels are classes or values; ``single_rank`` is what gates compare, of one feature.
     """
 
     model: str
@@ -30,19 +31,21 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     promoted: bool
     arm: Arm
     rows: int
-    positives: int
+    positives: int | None
     first_at: datetime
     last_at: datetime
     test_at: datetime
-    test: Evaluation
-    logistic: Evaluation
+    test: AnyEvaluation
+    ranked_by: str
+    linear: AnyEvaluation
+    linear_algorithm: str
     single_feature: str
-    single_feature_roc_auc: float
+    single_rank: float
     gates: tuple[Gate, ...]
     algorithm: str
     params: dict[str, bool | int | float | str]
     refit_rows: int
-    refit_positives: int
+    refit_positives: int | None
     refused_rows: int
     cut_off_rows: int
     onnx_max_abs_diff: float
@@ -51,16 +54,15 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float]
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """The parts ``training`` and ``model`` of the demo's ``summary.json``."""
+        """The parts ``training`` and ``model`` of the demo's ``summary.json``; null is what the task does not have."""
+        figures = figures_of(self.test)
         return {
             "training": {
                 "rows": self.rows,
                 "positives": self.positives,
-                "roc_auc": self.test.roc_auc,
-                "accuracy": self.test.accuracy,
-                "brier": self.test.brier,
-                "baseline_roc_auc": self.logistic.roc_auc,
-                "recency_roc_auc": self.single_feature_roc_auc,
+                **{name: figures.get(name) for name in ("roc_auc", "accuracy", "brier")},
+                "baseline_roc_auc": figures_of(self.linear).get("roc_auc"),
+                "recency_roc_auc": self.single_rank if "roc_auc" in figures else None,
                 "test_date": self.test_at.date().isoformat(),
             },
             "model": {
@@ -80,10 +82,9 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  trained on {self.rows:,} observations{' as known' if self.knowledge == 'as_known' else ''} from "
             f"{self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
             f"tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}",
-            f"  ROC AUC {self.test.roc_auc:.4f} (logistic regression {self.logistic.roc_auc:.4f}, "
-            f"{self.single_feature} alone {self.single_feature_roc_auc:.4f})",
-            f"  accuracy {self.test.accuracy:.4f} (always the commoner outcome {self.test.majority_accuracy:.4f}), "
-            f"Brier {self.test.brier:.4f}, log loss {self.test.log_loss:.4f}",
+            f"  {self.ranked_by} {self.test.rank:.4f} ({self.linear_algorithm.replace('_', ' ')} "
+            f"{self.linear.rank:.4f}, {self.single_feature} alone {self.single_rank:.4f})",
+            f"  {_others(self.test)}",
             f"  refitted on all {self.refit_rows:,} labelled observations by {self.algorithm}",
             *(
                 [f"  {self.cut_off_rows:,} observations left out: they look back on records that the lake has dropped"]
@@ -93,3 +94,14 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  ONNX equals {self.algorithm} {closeness(self.onnx_max_abs_diff)} on {self.proven_rows:,} rows",
             *(f"  gate {gate.name} not passed: {gate.value:.4f} is below {gate.least:.4f}" for gate in failed),
         ]
+
+
+def _others(test: AnyEvaluation) -> str:
+    """Figures of the test rows beside the one that is compared."""
+    if isinstance(test, Evaluation | ClassesEvaluation):
+        brier = f"Brier {test.brier:.4f}, " if isinstance(test, Evaluation) else ""
+        return (
+            f"accuracy {test.accuracy:.4f} (always the commoner outcome {test.majority_accuracy:.4f}), "
+            f"{brier}log loss {test.log_loss:.4f}"
+        )
+    return f"mean absolute error {test.mae:.4g}, root of the mean squared error {test.rmse:.4g}"

@@ -24,9 +24,24 @@ def split_by_time(at_us: np.ndarray, *, gap_us: int, span_us: int) -> Split:
     return Split(np.flatnonzero(at_us + gap_us <= later_at_us), np.flatnonzero(is_later), later_at_us)
 
 
-def require_both_outcomes(part: str, labels: np.ndarray) -> None:
-    """DomainError where a part of the split is empty, or has one outcome only."""
+def outcomes_problem(labels: np.ndarray, n_classes: int) -> str | None:
+    """What keeps a model of so many classes (0: of values) from being fitted on these labels; None where nothing does.
+
+    A class that is not there could not be learned; a single value teaches nothing.
+    """
     if len(labels) == 0:
-        raise DomainError(f"split: {part}", "has no rows", "is the history longer than two label horizons?")
-    if len(np.unique(labels)) < 2:
-        raise DomainError(f"split: {part}", f"all {len(labels)} rows have one label", "observe more, or longer")
+        return "has no rows"
+    found = np.unique(labels)
+    if len(found) < 2:
+        return f"all {len(labels)} rows have one label"
+    if n_classes and len(found) < n_classes:
+        absent = sorted(set(range(n_classes)) - set(found.astype(int).tolist()))
+        return f"has no row of class {absent[0]}"
+    return None
+
+
+def require_outcomes(part: str, labels: np.ndarray, n_classes: int) -> None:
+    """DomainError where a part of the split cannot be fitted or tested on."""
+    problem = outcomes_problem(labels, n_classes)
+    if problem is not None:
+        raise DomainError(f"split: {part}", problem, "observe more, or longer than two horizons")

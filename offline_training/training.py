@@ -21,11 +21,13 @@ from features.plan import Plan
 from features.routing import CHAMPION, Arm
 from features.settings import Settings
 from offline_training.audit import AUDIT_FILE, AuditLog
+from offline_training.baselines import LINEAR
 from offline_training.bundle_writer import code_version, instant, write_bundle
 from offline_training.dataset import Dataset
+from offline_training.evaluation import RANKED_BY
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.learners import LEARNERS
-from offline_training.plots import draw_plots
+from offline_training.plots import draw_importance, draw_scores
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
 from offline_training.report import TrainingReport
@@ -74,7 +76,7 @@ def train(
     with TemporaryDirectory(prefix="millstream-train-") as scratch:
         bundle = write_bundle(Path(scratch) / "bundle", name, plan, spec, data, fitted, created_at=at)
         plots = Path(scratch) / "plots"
-        _draw(plots, data, fitted)
+        _draw(plots, spec, data, fitted)
         laps.lap("bundle")
         say("registering the bundle")
         release = publish(
@@ -91,9 +93,10 @@ def train(
     return _report(arm, spec, data, fitted, bundle, release, laps.seconds)
 
 
-def _draw(folder: Path, data: Dataset, fitted: Fitted) -> None:
+def _draw(folder: Path, spec: ModelSpec, data: Dataset, fitted: Fitted) -> None:
     folder.mkdir()
-    draw_plots(folder, data.labels[fitted.split.later], fitted.test_scores, data.names, fitted.learned.importance)
+    draw_scores(folder, spec, data.labels[fitted.split.later], fitted.test_scores)
+    draw_importance(folder, data.names, fitted.learned.importance)
 
 
 def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]:
@@ -134,14 +137,16 @@ def _report(
         promoted=release.promoted,
         arm=arm,
         rows=len(earlier),
-        positives=int(data.labels[earlier].sum()),
+        positives=int(data.labels[earlier].sum()) if spec.task == "binary" else None,
         first_at=instant(data.at_us[earlier].min()),
         last_at=instant(data.at_us[earlier].max()),
         test_at=instant(fitted.split.later_at_us),
         test=fitted.test,
-        logistic=fitted.logistic,
+        ranked_by=RANKED_BY[spec.task],
+        linear=fitted.linear,
+        linear_algorithm=LINEAR[spec.task],
         single_feature=spec.baseline_feature,
-        single_feature_roc_auc=fitted.single_feature_roc_auc,
+        single_rank=fitted.single_rank,
         gates=fitted.gates,
         algorithm=fitted.learned.learner,
         params=dict(fitted.learned.params),

@@ -30,9 +30,14 @@ class Verdict(NamedTuple):
 def judge_rounds(
     lake: Lake, judge: Judge, domain: Domain, rounds: list[Round], records: list[ScoreRecord]
 ) -> list[Verdict]:
-    """Compare each round with the labels of its instant; rounds whose labels are not known yet are left out."""
+    """Compare each round with the labels of its instant, where a model tells two outcomes apart.
+
+    Rounds whose labels are not known yet are left out.
+    """
     name = domain.demo.model
     spec = domain.models[name]
+    if spec.task != "binary" or spec.decision is None:
+        return []
     plan = judge.plan
     assembler = Assembler(plan, spec.service, judge.functions, spec.missing)
     observed = observe(

@@ -12,6 +12,7 @@ from features.model_file.spec import (
     ModelSpec,
     ModelStruct,
     SplitSpec,
+    TrainedTask,
 )
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "ModelSpec",
     "ModelStruct",
     "SplitSpec",
+    "TrainedTask",
     "read_model_file",
 ]

@@ -91,9 +91,26 @@ def _check_model(where: str, model: ModelSpec) -> None:
             raise DomainError(f"{where}.{key}", str(error), "write a whole number and a unit") from None
     if model.horizon_us == 0:
         raise DomainError(f"{where}.horizon", "is zero", "say how long after an observation its label is known")
-    if not 0 < model.decision.threshold < 1:
-        raise DomainError(f"{where}.decision.threshold", "is not between 0 and 1", "it is compared with a probability")
-    if model.decision.positive == model.decision.negative:
-        raise DomainError(f"{where}.decision", "has one name for both outcomes", "give them different names")
+    _check_outcomes(where, model)
     if not 0 <= model.seed < 2**31:
         raise DomainError(f"{where}.seed", "is out of range", "choose a whole number from 0 to 2147483647")
+
+
+def _check_outcomes(where: str, model: ModelSpec) -> None:
+    """Refuse names of outcomes that do not fit the task."""
+    named, decision = model.classes, model.decision
+    if model.task == "multiclass":
+        if len(named) < 2 or len(set(named)) != len(named):
+            raise DomainError(f"{where}.classes", "must be two names or more, all different", "name every class once")
+        if decision is not None:
+            raise DomainError(f"{where}.decision", "is not for a multiclass model", "it decides on the likeliest class")
+    elif named:
+        raise DomainError(f"{where}.classes", f"is not for a {model.task} model", "remove it, or say task: multiclass")
+    if decision is None:
+        if model.task == "binary":
+            raise DomainError(f"{where}.decision", "is missing", "name what a score above and below 0.5 means")
+        return
+    if model.task == "binary" and not 0 < decision.threshold < 1:
+        raise DomainError(f"{where}.decision.threshold", "is not between 0 and 1", "it is compared with a probability")
+    if decision.positive == decision.negative:
+        raise DomainError(f"{where}.decision", "has one name for both outcomes", "give them different names")

@@ -3,12 +3,15 @@
 # No `from __future__ import annotations`: msgspec reads the annotations at run time.
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from features.durations import parse_duration_us
 from features.vector import MissingPolicy
+
+TrainedTask: TypeAlias = Literal["binary", "multiclass", "regression"]
+"""What `millstream train` learns."""
 
 
 class ModelStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,14 +30,14 @@ class SplitSpec(ModelStruct, frozen=True, kw_only=True):
 
 
 class GateSpec(ModelStruct, frozen=True, kw_only=True):
-    """What a model must reach on the test rows before it is published, in ROC AUC."""
+    """What a model must reach on the test rows before it is published: in ROC AUC, of values in R²."""
 
-    max_below_logistic: float = 0.005
+    max_below_linear: float = 0.005
     min_above_baseline: float = 0.005
 
 
 class DecisionSpec(ModelStruct, frozen=True, kw_only=True):
-    """What a score means: ``positive`` at or above the threshold, else ``negative``."""
+    """What a score means: ``positive`` at or above the threshold, else ``negative``. A value may have none."""
 
     threshold: float = 0.5
     positive: str
@@ -44,12 +47,14 @@ class DecisionSpec(ModelStruct, frozen=True, kw_only=True):
 class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     """One model: where its inputs and labels come from, and what it must reach.
 
-    ``baseline_feature`` (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are
-    those of the ``algorithm``. ``protected`` names columns that no feature of the model may be computed from.
+    ``classes`` names those of a multiclass model, in the order of their numbers. ``baseline_feature``
+    (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are those of the
+    ``algorithm``. ``protected`` names columns that no feature of the model may be computed from.
     """
 
     service: str
-    task: Literal["binary"] = "binary"
+    task: TrainedTask = "binary"
+    classes: tuple[str, ...] = ()
     labels: str = "labels.sql"
     horizon: str
     split: SplitSpec = SplitSpec()
@@ -59,8 +64,13 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     params: dict[str, bool | int | float | str] = {}
     seed: int = 0
     missing: MissingPolicy = MissingPolicy()
-    decision: DecisionSpec
+    decision: DecisionSpec | None = None
     protected: tuple[str, ...] = ()
+
+    @property
+    def n_classes(self) -> int:
+        """How many outcomes its labels tell apart: 0 where they are values."""
+        return {"binary": 2, "multiclass": len(self.classes), "regression": 0}[self.task]
 
     @property
     def horizon_us(self) -> int:

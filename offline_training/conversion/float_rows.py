@@ -14,7 +14,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 def within_float32(rows: np.ndarray) -> np.ndarray:
     """Rows as such a library takes them: infinities and what float32 does not hold are its largest numbers."""
-    return np.clip(rows, -LARGEST, LARGEST)
+    return np.asarray(np.clip(rows, -LARGEST, LARGEST))
 
 
 def at_most(threshold: float) -> float:

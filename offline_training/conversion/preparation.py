@@ -21,7 +21,8 @@ PREPARED: Final = "prepared"
 class Preparation(NamedTuple):
     """One entry a feature: ``fills`` stand for NaN; beyond ``lows`` and ``highs`` a feature reads as these.
 
-    ``absents`` are the features whose absence is an input of its own. ``means`` and ``scales`` are one an input.
+    They are its range in training, and half as much again on either side. ``absents`` are the features whose absence
+    is an input of its own. ``means`` and ``scales`` are one an input.
     """
 
     fills: np.ndarray
@@ -38,7 +39,7 @@ class Preparation(NamedTuple):
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
         """Inputs ``[n, k + absents]`` of rows ``[n, k]``."""
-        return (self._drawn(rows) - self.means) / self.scales
+        return np.asarray((self._drawn(rows) - self.means) / self.scales)
 
     def _drawn(self, rows: np.ndarray) -> np.ndarray:
         """Inputs before they are scaled."""
@@ -84,8 +85,10 @@ def prepare(rows: np.ndarray) -> Preparation:
     finite = np.where(np.isinf(rows), np.nan, rows)
     known = [column[~np.isnan(column)] for column in finite.T]
     fills = np.array([np.median(column) if len(column) else 0.0 for column in known])
-    lows = np.array([column.min(initial=fill) for column, fill in zip(known, fills, strict=True)])
-    highs = np.array([column.max(initial=fill) for column, fill in zip(known, fills, strict=True)])
+    least = np.array([column.min(initial=fill) for column, fill in zip(known, fills, strict=True)])
+    most = np.array([column.max(initial=fill) for column, fill in zip(known, fills, strict=True)])
+    reach = most / 2 - least / 2  # halved first, so that no range overflows
+    lows, highs = least - reach, most + reach
     absents = np.flatnonzero(np.isnan(rows).any(axis=0))
     n_inputs = len(fills) + len(absents)
     drawn = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs)).apply(rows)

@@ -13,8 +13,8 @@ from offline_training.conversion.layers import Layer
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_layers import LearnedLayers
 from offline_training.learners.learner import Params, Trial, Validation
-from offline_training.learners.loss import mean_loss
 from offline_training.learners.params import require_known
+from offline_training.loss import mean_loss
 
 _LINKS: dict[Task, Link] = {"binary": "sigmoid", "multiclass": "softmax", "regression": "identity"}
 _DEFAULTS: Params = {"hidden_layers": 1, "hidden_units": 32, "learning_rate": 1e-3, "alpha": 1e-4, "batch_size": 256}

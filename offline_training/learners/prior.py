@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from features.head import Task
@@ -16,6 +18,6 @@ def prior_raws(task: Task, labels: np.ndarray, n_classes: int, weights: np.ndarr
         if task == "regression":
             return np.array([mean])
         share = min(max(mean, _LEAST), 1.0 - _LEAST)
-        return np.array([np.log(share / (1.0 - share))])
+        return np.array([math.log(share / (1.0 - share))])
     counts = np.bincount(labels.astype(np.intp), weights, minlength=n_classes)
-    return np.log(np.maximum(counts / counts.sum(), _LEAST))
+    return np.asarray(np.log(np.maximum(counts / counts.sum(), _LEAST)))

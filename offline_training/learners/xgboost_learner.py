@@ -128,7 +128,7 @@ def _gain_shares(booster: xgb.Booster, n_features: int) -> np.ndarray:
     return shares(np.array([gains.get(f"f{i}", 0.0) for i in range(n_features)]))
 
 
-class _Reporter(xgb.callback.TrainingCallback):  # type: ignore[misc]  # ships no types here
+class _Reporter(xgb.callback.TrainingCallback):
     """Passes the loss on the validation rows on."""
 
     def __init__(self, report: Report, *, squared: bool) -> None:

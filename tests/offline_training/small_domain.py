@@ -78,7 +78,7 @@ MODEL: dict[str, Any] = {
     "service": "standstill",
     "horizon": "10d",
     "baseline_feature": "work:idle_s",
-    "gates": {"max_below_logistic": 0.5, "min_above_baseline": -0.5},
+    "gates": {"max_below_linear": 0.5, "min_above_baseline": -0.5},
     "params": {"num_leaves": 4, "learning_rate": 0.1, "num_iterations": 30},
     "seed": 7,
     "decision": {"positive": "stands", "negative": "runs"},

@@ -10,7 +10,7 @@ import pytest
 
 from features.errors import DomainError
 from features.model_file import DecisionSpec, GateSpec, ModelSpec
-from offline_training.baselines import fit_logistic, logistic_scores, single_input_scores
+from offline_training.baselines import linear_scores, single_input_scores
 from offline_training.dataset import Dataset, LeftOut, fingerprint
 from offline_training.evaluation import evaluate, roc_auc
 from offline_training.fitting import fit
@@ -62,7 +62,7 @@ def test_the_tested_model_has_seen_no_later_row() -> None:
     altered[inside_gap] = 1 - altered[inside_gap]
     first, second = fit(data, _spec(), _quiet), fit(data._replace(labels=altered), _spec(), _quiet)
     assert first.test == second.test
-    assert first.logistic == second.logistic
+    assert first.linear == second.linear
     assert first.exported.onnx != second.exported.onnx
 
 
@@ -88,15 +88,15 @@ def test_a_strong_signal_passes_and_a_high_gate_does_not() -> None:
     """Gates are judged on the test rows against both baselines."""
     fitted = fit(_dataset(), _spec(), _quiet)
     assert [gate.passed for gate in fitted.gates] == [True, True]
-    refused = fit(_dataset(), _spec(gates=GateSpec(max_below_logistic=-0.5, min_above_baseline=0.005)), _quiet)
+    refused = fit(_dataset(), _spec(gates=GateSpec(max_below_linear=-0.5, min_above_baseline=0.005)), _quiet)
     assert [gate.passed for gate in refused.gates] == [False, True]
 
 
 def test_gates_hold_at_their_bound() -> None:
     """A value equal to what is asked passes, one below does not."""
-    spec = GateSpec(max_below_logistic=0.25, min_above_baseline=0.25)
-    at_bound = judge(spec, roc_auc=0.5, logistic_roc_auc=0.75, baseline_roc_auc=0.25)
-    below = judge(spec, roc_auc=0.4999, logistic_roc_auc=0.75, baseline_roc_auc=0.25)
+    spec = GateSpec(max_below_linear=0.25, min_above_baseline=0.25)
+    at_bound = judge(spec, rank=0.5, linear="ridge", linear_rank=0.75, single_rank=0.25)
+    below = judge(spec, rank=0.4999, linear="ridge", linear_rank=0.75, single_rank=0.25)
     assert [gate.passed for gate in at_bound] == [True, True]
     assert [gate.passed for gate in below] == [False, False]
 
@@ -163,7 +163,7 @@ def test_the_logistic_baseline_is_a_fair_one() -> None:
     rows[rng.random(3_000) < 0.1, 1] = np.nan
     labels = (rows[:, 0] + np.nan_to_num(rows[:, 1]) + rng.normal(size=3_000) > 0).astype(np.float64)
     boosted = _boosted(rows[:2_000], labels[:2_000], {"num_leaves": 3, "num_iterations": 10}, 0)
-    logistic = roc_auc(labels[2_000:], logistic_scores(fit_logistic(rows[:2_000], labels[:2_000]), rows[2_000:]))
+    logistic = roc_auc(labels[2_000:], linear_scores(_spec(), rows[:2_000], labels[:2_000], rows[2_000:])[:, 0])
     assert logistic > roc_auc(labels[2_000:], boosted.raw(rows[2_000:])[:, 0])
     assert logistic > 0.75
 

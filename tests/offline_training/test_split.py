@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.errors import DomainError
-from offline_training.split import require_both_outcomes, split_by_time
+from offline_training.split import require_outcomes, split_by_time
 
 
 def test_no_earlier_label_reaches_into_the_later_part() -> None:
@@ -26,4 +26,4 @@ def test_a_span_makes_the_later_part_longer() -> None:
 def test_a_part_without_both_outcomes_is_refused(labels: list[float]) -> None:
     """Neither fit nor test is possible on one outcome."""
     with pytest.raises(DomainError, match="test rows"):
-        require_both_outcomes("test rows", np.array(labels))
+        require_outcomes("test rows", np.array(labels), 2)

@@ -68,7 +68,7 @@ def test_a_model_that_passes_its_gates_becomes_champion(trained: Trained) -> Non
     (listed,) = [v for v in Registry(trained.uri).list_models("machines") if v.version == trained.report.version]
     assert (listed.model, listed.aliases, listed.approval) == ("standstill", ("champion",), "approved")
     assert (listed.digest, listed.plan_hash) == (trained.bundle.digest, trained.small.plan.hash)
-    assert listed.roc_auc == pytest.approx(trained.report.test.roc_auc)
+    assert listed.roc_auc == pytest.approx(trained.report.test.rank)
 
 
 def test_the_downloaded_bundle_is_whole_and_of_this_plan(trained: Trained) -> None:
@@ -128,8 +128,8 @@ def test_its_card_tells_the_story(trained: Trained) -> None:
     card = trained.bundle.file(MODEL_CARD).read_text(encoding="utf-8")
     for heading in ("# standstill", "## Data", "## How good it is", "## Gates", "## Inputs", "## Limits"):
         assert heading in card
-    assert f"{trained.report.test.roc_auc:.4f}" in card
-    assert f"{trained.report.logistic.roc_auc:.4f}" in card
+    assert f"{trained.report.test.rank:.4f}" in card
+    assert f"{trained.report.linear.rank:.4f}" in card
     assert "| `work:jobs_20d` | count of parts over 20 days |" in card
     assert "| `rhythm:idle_share` | computed at request time |" in card
 
@@ -140,7 +140,7 @@ def test_its_run_shows_metrics_params_and_plots(trained: Trained) -> None:
 
     client = MlflowClient(trained.uri, trained.uri)
     run = client.get_run(trained.report.run_id)
-    assert run.data.metrics["logistic_roc_auc"] == pytest.approx(trained.report.logistic.roc_auc)
+    assert run.data.metrics["linear_roc_auc"] == pytest.approx(trained.report.linear.rank)
     assert run.data.params["num_iterations"] == str(trained.report.params["num_iterations"])
     assert run.data.params["knowledge"] == trained.bundle.manifest.window.knowledge == "as_true"
     assert run.data.params["num_leaves"] == "4"
@@ -181,7 +181,7 @@ def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: Mlflo
     """It is registered as rejected, the champion stays, and the report says which gate failed."""
     registry = Registry(mlflow_server.uri)
     before = MlflowRegistry(mlflow_server.uri).look("standstill")
-    small = small_domain(tmp_path, gates={"max_below_logistic": 0.5, "min_above_baseline": 0.9})
+    small = small_domain(tmp_path, gates={"max_below_linear": 0.5, "min_above_baseline": 0.9})
     report = _train(small, mlflow_server.uri)
     assert not report.promoted
     assert MlflowRegistry(mlflow_server.uri).look("standstill") == before
