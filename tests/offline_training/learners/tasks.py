@@ -1,0 +1,46 @@
+"""Rows with every trouble that inputs have, with labels of each task; and small parameters for each learner."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from features.head import Task
+from offline_training.learners import LEARNERS, Learned, Params
+
+N_CLASSES: Final = 3
+SMALL: Final[dict[str, Params]] = {
+    "lightgbm": {"num_iterations": 12, "num_leaves": 8},
+    "xgboost": {"n_estimators": 12, "max_depth": 4},
+    "random_forest": {"n_estimators": 9, "max_depth": 6},
+    "extra_trees": {"n_estimators": 9, "max_depth": 6},
+    "mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
+}
+PAIRS: Final[list[tuple[str, Task]]] = [(name, task) for name in LEARNERS for task in sorted(LEARNERS[name].tasks)]
+TREES: Final = ("lightgbm", "xgboost", "random_forest", "extra_trees")
+
+
+def task_rows(n: int = 1_500, seed: int = 0) -> tuple[np.ndarray, dict[Task, np.ndarray]]:
+    """Six inputs: normal, with NaN, epoch seconds, ids near 1e8, mostly zero, and constant; labels by task."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n, 6))
+    rows[:, 1] = np.where(rng.random(n) < 0.3, np.nan, rows[:, 1] * 50)
+    rows[:, 2] = 1.7e9 + rng.integers(0, 4_000, n)
+    rows[:, 3] = 1e8 + rng.integers(0, 1_000, n)
+    rows[:, 4] = np.where(rng.random(n) < 0.5, 0.0, rows[:, 4])
+    rows[:, 5] = 3.0
+    signal = rows[:, 0] + np.nan_to_num(rows[:, 1]) / 40 + rows[:, 4] + (rows[:, 2] - 1.7e9) / 2e3
+    noisy = signal + rng.normal(size=n) / 2
+    return rows, {
+        "binary": (noisy > 1).astype(np.float64),
+        "multiclass": np.digitize(noisy, [0.0, 2.0]).astype(np.float64),
+        "regression": 1_000.0 + 40.0 * noisy,
+    }
+
+
+def learned(name: str, task: Task, **options: Any) -> Learned:
+    """A small model of a learner on `task_rows`."""
+    rows, labels = task_rows()
+    told: dict[str, Any] = {"params": SMALL.get(name, {}), "seed": 3, **options}
+    return LEARNERS[name].fit(rows, labels[task], task=task, n_classes=N_CLASSES if task == "multiclass" else 2, **told)

@@ -1,0 +1,143 @@
+"""Every learner, for every task that it can do, under the same laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.errors import DomainError
+from features.golden import first_difference
+from features.head import Task, to_scores
+from features.shapley import open_explainer, write_explanation
+from offline_training.learners import LEARNERS, Validation, learner_of
+from offline_training.loss import mean_loss
+from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
+from tests.offline_training.learners.tasks import N_CLASSES, PAIRS, SMALL, TREES, learned, task_rows
+
+every = pytest.mark.parametrize(("name", "task"), PAIRS)
+
+
+@every
+def test_its_onnx_model_is_the_trained_one(name: str, task: Task) -> None:
+    """Trees bit for bit, others within 1e-9; on 10,000 rows or more, and a row alone gives a batch's bits."""
+    model = learned(name, task)
+    exported = model.export()
+    proof = prove(exported, model.raw, task_rows()[0])
+    assert proof.n_rows >= MIN_ROWS
+    assert exported.max_abs_diff == (0.0 if name in TREES else 1e-9)
+    assert proof.max_abs_diff <= exported.max_abs_diff
+    assert (
+        first_difference(proof.golden.raw_scores, raw_scores(open_session(exported.onnx), proof.golden.features))
+        is None
+    )
+    assert np.isfinite(proof.golden.raw_scores).all()
+
+
+@every
+def test_the_same_seed_gives_the_same_bytes(name: str, task: Task) -> None:
+    """Of the whole ONNX file."""
+    assert learned(name, task).export().onnx == learned(name, task).export().onnx
+
+
+@every
+def test_it_learns(name: str, task: Task) -> None:
+    """Its loss on rows that it has not seen is well below that of saying the same of each."""
+    rows, labels = task_rows(seed=9)
+    model = learned(name, task)
+    scores = to_scores(model.link, model.raw(rows))
+    happened = labels[task]
+    shares = np.bincount(happened.astype(int)) / len(happened) if task != "regression" else np.array([happened.mean()])
+    constant = np.tile(shares[1:] if task == "binary" else shares, (len(rows), 1))
+    assert scores.shape == constant.shape
+    assert mean_loss(task, happened, scores) < 0.9 * mean_loss(task, happened, constant)
+    assert model.importance.shape == (6,)
+    assert model.importance.sum() == pytest.approx(1.0)
+    assert model.importance.min() >= 0.0
+
+
+@every
+def test_a_refit_stops_where_validation_stopped_it(name: str, task: Task) -> None:
+    """What a fit with validation chose needs no validation any more: the same rows give the same model."""
+    (rows, labels), (later, later_labels) = task_rows(600), task_rows(300, seed=5)
+    losses: list[tuple[int, float]] = []
+    validation = Validation(later, later_labels[task], report=lambda step, loss: losses.append((step, loss)))
+    many = {"num_iterations": 300, "n_estimators": 300, "epochs": 100, "learning_rate": 0.03}
+    stops = name in {"lightgbm", "xgboost", "mlp"}
+    params = {key: many.get(key, value) if stops else value for key, value in SMALL.get(name, {}).items()}
+    told = {"task": task, "n_classes": N_CLASSES if task == "multiclass" else 2, "seed": 3}
+    stopped = LEARNERS[name].fit(rows, labels[task], params=params, validation=validation, **told)
+    again = LEARNERS[name].fit(rows, labels[task], params=stopped.params, **told)
+    assert again.export().onnx == stopped.export().onnx
+    if stops:
+        assert stopped.params != params
+        assert [step for step, _ in losses] == list(range(len(losses)))
+        found = mean_loss(task, later_labels[task], to_scores(stopped.link, stopped.raw(later)))
+        assert min(loss for _, loss in losses) == pytest.approx(found, rel=1e-3)
+    else:
+        assert losses == []
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "mlp"])
+def test_a_report_may_end_the_fit(name: str) -> None:
+    """As a search does with a trial that is not worth going on with."""
+    rows, labels = task_rows(400)
+
+    def prune(step: int, loss: float) -> None:
+        raise TimeoutError(step)
+
+    validation = Validation(rows, labels["binary"], report=prune)
+    with pytest.raises(TimeoutError, match="0"):
+        learned(name, "binary", validation=validation)
+
+
+@every
+def test_weights_are_heard(name: str, task: Task) -> None:
+    """Rows that weigh a thousand times more are those that the model is right about."""
+    rows, labels = task_rows()
+    heavy = np.where(np.arange(len(rows)) % 2, 1_000.0, 1.0)
+    contrary = np.where(heavy > 1.0, labels[task], labels[task].max() - labels[task])
+    model = LEARNERS[name].fit(
+        rows,
+        contrary,
+        task=task,
+        n_classes=N_CLASSES if task == "multiclass" else 2,
+        params={**SMALL.get(name, {}), **({"epochs": 30} if name == "mlp" else {})},
+        seed=3,
+        weights=heavy,
+    )
+    scores, right = to_scores(model.link, model.raw(rows)), heavy > 1.0
+    assert mean_loss(task, contrary[right], scores[right]) < mean_loss(task, contrary[~right], scores[~right])
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("name", TREES)
+def test_trees_are_explained(name: str, task: Task, tmp_path: object) -> None:
+    """By exact Shapley values: base and contributions sum to each raw score within 1e-9 of its size."""
+    model = learned(name, task)
+    exported = model.export()
+    path = tmp_path / "explain.npz"  # type: ignore[operator]  # pytest's own path
+    write_explanation(path, exported.explanation)
+    golden = prove(exported, model.raw, task_rows()[0]).golden
+    n_outputs = golden.raw_scores.shape[1]
+    explainer = open_explainer(path, 6, n_outputs)
+    assert explainer is not None
+    for row, raws in zip(golden.features[::40], golden.raw_scores[::40].tolist(), strict=True):
+        for output, raw in enumerate(raws):
+            total = explainer.base(output) + explainer.contributions(row, output).sum()
+            assert total == pytest.approx(raw, abs=1e-9, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_parameter_that_it_does_not_take_is_refused(name: str) -> None:
+    """By name, with those that there are."""
+    with pytest.raises(DomainError, match=r"params\.n_jobs.*it takes"):
+        LEARNERS[name].check({"n_jobs": 4})
+    LEARNERS[name].check(SMALL.get(name, {}))
+
+
+def test_an_algorithm_that_cannot_do_the_task_is_refused() -> None:
+    """With those that can."""
+    with pytest.raises(DomainError, match=r"ridge cannot learn a binary model; choose of lightgbm, .*mlp"):
+        learner_of("ridge", "binary")
+    with pytest.raises(DomainError, match="svm cannot learn"):
+        learner_of("svm", "regression")
