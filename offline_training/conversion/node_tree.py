@@ -12,7 +12,7 @@ def tree_of_nodes(
     rights: Sequence[int],
     split_of: Callable[[int], Split],
     leaf_of: Callable[[int], tuple[float, float]],
-    output: int,
+    output: int = 0,
 ) -> Tree:
     """The tree below node 0; a node whose ``lefts`` is negative is a leaf.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from features.errors import DomainError
 from offline_training.conversion.ensemble import Ensemble, Split, Tree
 from offline_training.conversion.exported import Probes
 from offline_training.conversion.lightgbm_trees import ZERO_THRESHOLD
+
+MOST_SPLITS = 40_000
+"""Splits that are probed; boosted ensembles seldom have more."""
 
 _TINY = 5e-324
 _HUGE = 1.7976931348623157e308
@@ -92,16 +96,18 @@ def tree_probes(ensemble: Ensemble, rows: np.ndarray) -> Probes:
 def split_probes(ensemble: Ensemble, rows: np.ndarray) -> np.ndarray:
     """For each split, rows that reach it with its feature at, next above and next below the threshold, and NaN.
 
-    ``rows`` are real rows, taken in turn as what is bent.
+    ``rows`` are real rows, taken in turn as what is bent. Trees that share their splits (those of a forest's classes)
+    are probed once; of more splits than `MOST_SPLITS`, as large forests have, every so many-th.
     """
+    distinct = list({id(tree.splits): tree for tree in ensemble.trees}.values())
+    stride = 1 + sum(len(tree.splits) for tree in distinct) // MOST_SPLITS
     probes: list[np.ndarray] = []
-    for tree in ensemble.trees:
-        for split, path in _paths(tree):
-            base = path.bend(rows[len(probes) % len(rows)])
-            for value in _values_around(split):
-                probe = base.copy()
-                probe[split.feature] = value
-                probes.append(probe)
+    for split, path in islice((found for tree in distinct for found in _paths(tree)), 0, None, stride):
+        base = path.bend(rows[len(probes) % len(rows)])
+        for value in _values_around(split):
+            probe = base.copy()
+            probe[split.feature] = value
+            probes.append(probe)
     return np.array(probes, dtype=np.float64).reshape(len(probes), ensemble.n_features)
 
 

@@ -33,7 +33,8 @@ ALLOWED: frozenset[str] = frozenset(
 ForestName = Literal["random_forest", "extra_trees"]
 _CLASSIFIERS: dict[ForestName, Any] = {"random_forest": RandomForestClassifier, "extra_trees": ExtraTreesClassifier}
 _REGRESSORS: dict[ForestName, Any] = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}
-_DEFAULT_TREES = 100
+_DEFAULTS: Params = {"n_estimators": 100, "min_samples_leaf": 10}
+"""Leaves of one row, scikit-learn's default, make models as large as their training set."""
 
 
 class Forest:
@@ -76,7 +77,7 @@ class Forest:
         validation: Validation | None = None,  # noqa: ARG002 - more trees never overfit: there is nothing to stop
     ) -> LearnedTrees:
         """A forest of exactly the trees asked for; one thread, for its sums."""
-        chosen = {"n_estimators": _DEFAULT_TREES} | dict(params)
+        chosen = {**_DEFAULTS, **params}
         kinds = _REGRESSORS if task == "regression" else _CLASSIFIERS
         forest = kinds[self._name](**chosen, random_state=seed, n_jobs=1)
         forest.fit(within_float32(rows), labels, sample_weight=weights)

@@ -276,8 +276,9 @@ def test_every_key_of_a_model_file_is_documented() -> None:
 def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
     """Keys as people write them, those of parts behind a dot."""
     for field in msgspec.structs.fields(struct):
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            yield from keys_of(field.type, f"{prefix}{field.name}.")
+        (kind, *_) = get_args(field.type) or (field.type,)  # of what may be absent, what it is
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            yield from keys_of(kind, f"{prefix}{field.name}.")
         else:
             yield f"{prefix}{field.name}"
 

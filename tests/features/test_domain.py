@@ -52,6 +52,11 @@ def test_a_domain_folder_tells_project_models_demo_and_labels(domain: SmallDomai
         ("horizon: 6h", "horizon: 6h\n    split: {gap: soon}", "split.gap"),
         ("models:", "models: [", "is not YAML"),
         ("horizon: 6h", "horizon: 6h\n    task: clustering", "clustering"),
+        ("horizon: 6h", "horizon: 6h\n    task: multiclass", "classes: must be two names or more"),
+        ("horizon: 6h", "horizon: 6h\n    task: multiclass\n    classes: [a, a]", "all different"),
+        ("horizon: 6h", "horizon: 6h\n    task: multiclass\n    classes: [a, b]", "decision: is not for a multiclass"),
+        ("horizon: 6h", "horizon: 6h\n    classes: [a, b]", "classes: is not for a binary model"),
+        ("horizon: 6h", "horizon: 6h\n    task: regression\n    classes: [a, b]", "is not for a regression model"),
     ],
 )
 def test_a_wrong_model_file_is_refused_by_name_and_place(domain: SmallDomain, old: str, new: str, says: str) -> None:
