@@ -55,7 +55,6 @@ def test_the_first_tree_takes_the_intercept_in() -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "dropped trees": ({"booster": "dart"}, "no plain sum of trees"),
-    "linear": ({"booster": "gblinear"}, "no plain sum of trees"),
     "an intercept of its own": ({"base_score": 0.3}, "intercept of its own"),
     "another objective": ({"objective": "binary:hinge"}, "objective 'binary:hinge'"),
     "categories": ({"categories": True, "tree_method": "hist"}, "splits on categories"),
