@@ -6,12 +6,13 @@ import math
 import struct
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import RequestError
-from features.head import Decision, Head, Prediction, require_head
+from features.head import Decision, Head, Prediction, require_head, to_scores
 from features.sigmoid import sigmoid
 from features.softmax import softmax
 
@@ -109,3 +110,13 @@ def test_heads_that_do_not_fit_their_task_are_refused(task: str, head: Head) -> 
     """By the manifest, so that no such bundle is ever loaded."""
     with pytest.raises(ValueError, match=r"model (has|decides)"):
         require_head(task, head)  # type: ignore[arg-type]  # a parameter of the test
+
+
+@given(st.lists(st.lists(st.floats(-800, 800), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_scores_of_many_rows_are_those_of_each(rows: list[list[float]]) -> None:
+    """To the bit, by every link."""
+    softmaxed = to_scores("softmax", np.array(rows))
+    assert softmaxed.tolist() == [list(Head("softmax", ("a", "b", "c")).predict(row).scores) for row in rows]
+    first = np.array(rows)[:, :1]
+    assert to_scores("sigmoid", first).tolist() == [[Head("sigmoid").predict(row[:1]).score] for row in rows]
+    assert to_scores("identity", first).tolist() == first.tolist()
