@@ -21,7 +21,8 @@ def split_by_time(at_us: np.ndarray, *, gap_us: int, span_us: int) -> Split:
     """Rows of the last ``span_us`` (0: of the last instant), and those that end ``gap_us`` before the first of them."""
     is_later = at_us >= int(at_us.max()) - span_us
     later_at_us = int(at_us[is_later].min())
-    return Split(np.flatnonzero(at_us + gap_us <= later_at_us), np.flatnonzero(is_later), later_at_us)
+    is_earlier = (at_us + gap_us <= later_at_us) & ~is_later  # without a gap, the instant itself is the later part's
+    return Split(np.flatnonzero(is_earlier), np.flatnonzero(is_later), later_at_us)
 
 
 def outcomes_problem(labels: np.ndarray, n_classes: int) -> str | None:

@@ -4,25 +4,29 @@
 """
 
 from features.model_file.reading import MODEL_FILE, read_model_file
+from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.spec import (
     DecisionSpec,
     DemoSpec,
     GateSpec,
     ModelFile,
     ModelSpec,
-    ModelStruct,
     SplitSpec,
     TrainedTask,
 )
+from features.model_file.struct import ModelStruct
 
 __all__ = [
     "MODEL_FILE",
+    "CalibrationMethod",
+    "ClassWeights",
     "DecisionSpec",
     "DemoSpec",
     "GateSpec",
     "ModelFile",
     "ModelSpec",
     "ModelStruct",
+    "SearchSpec",
     "SplitSpec",
     "TrainedTask",
     "read_model_file",

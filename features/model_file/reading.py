@@ -11,6 +11,7 @@ import yaml
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
+from features.model_file.search import check_calibration, check_class_weights, check_search
 from features.model_file.spec import ModelFile, ModelSpec
 
 MODEL_FILE = "model.yaml"
@@ -94,6 +95,10 @@ def _check_model(where: str, model: ModelSpec) -> None:
     _check_outcomes(where, model)
     if not 0 <= model.seed < 2**31:
         raise DomainError(f"{where}.seed", "is out of range", "choose a whole number from 0 to 2147483647")
+    if model.search is not None:
+        check_search(f"{where}.search", model.search)
+    check_class_weights(f"{where}.class_weights", model.class_weights, model.class_names)
+    check_calibration(f"{where}.calibration", model.calibration, model.task)
 
 
 def _check_outcomes(where: str, model: ModelSpec) -> None:

@@ -8,14 +8,12 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from features.durations import parse_duration_us
+from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
+from features.model_file.struct import ModelStruct
 from features.vector import MissingPolicy
 
 TrainedTask: TypeAlias = Literal["binary", "multiclass", "regression"]
 """What `millstream train` learns."""
-
-
-class ModelStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Shape shared by the parts of the file: immutable, exact about its keys."""
 
 
 class SplitSpec(ModelStruct, frozen=True, kw_only=True):
@@ -49,7 +47,8 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
 
     ``classes`` names those of a multiclass model, in the order of their numbers. ``baseline_feature``
     (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are those of the
-    ``algorithm``. ``protected`` names columns that no feature of the model may be computed from.
+    ``algorithm``; with a ``search`` both are but its first trial. ``protected`` names columns that no feature of the
+    model may be computed from.
     """
 
     service: str
@@ -61,7 +60,10 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     baseline_feature: str
     gates: GateSpec = GateSpec()
     algorithm: str = "lightgbm"
-    params: dict[str, bool | int | float | str] = {}
+    params: dict[str, bool | int | float | str] = msgspec.field(default_factory=dict)
+    search: SearchSpec | None = None
+    class_weights: ClassWeights = "none"
+    calibration: CalibrationMethod | None = None
     seed: int = 0
     missing: MissingPolicy = MissingPolicy()
     decision: DecisionSpec | None = None
@@ -70,7 +72,14 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     @property
     def n_classes(self) -> int:
         """How many outcomes its labels tell apart: 0 where they are values."""
-        return {"binary": 2, "multiclass": len(self.classes), "regression": 0}[self.task]
+        return len(self.class_names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the labels 0, 1, …; none where labels are values."""
+        if self.task == "binary" and self.decision is not None:
+            return (self.decision.negative, self.decision.positive)
+        return self.classes
 
     @property
     def horizon_us(self) -> int:
