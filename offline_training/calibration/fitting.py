@@ -1,0 +1,72 @@
+"""A calibration map from scores that were made as they will be: by a model that was fitted on earlier rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from features.errors import DomainError
+from features.model_file import CalibrationMethod, ModelSpec
+from offline_training.calibration.calibrated import Calibrated
+from offline_training.calibration.calibrator import Calibrator
+from offline_training.calibration.isotonic import fit_isotonic
+from offline_training.calibration.platt import fit_platt
+from offline_training.class_weights import row_weights
+from offline_training.folds import expanding_folds, fit_for_use
+from offline_training.learners import LEARNERS, Learned
+from offline_training.split import Split
+
+FOLDS: Final = 3
+"""Each costs a fit."""
+
+_FIT: dict[CalibrationMethod, Callable[[np.ndarray, np.ndarray], Calibrator]] = {
+    "platt": fit_platt,
+    "isotonic": fit_isotonic,
+}
+
+
+def calibrated(learned: Learned, spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray) -> Learned:
+    """A model with the map that its statement asks for, if any, fitted on no rows but the model's own.
+
+    DomainError where these hold no fold: their history is too short to calibrate on.
+    """
+    if spec.calibration is None:
+        return learned
+    folds = expanding_folds(at_us, FOLDS, gap_us=spec.gap_us, span_us=spec.test_span_us)
+    folds = fit_for_use(folds, labels, spec.n_classes)
+    if not folds:
+        raise DomainError(
+            "model.yaml: calibration",
+            "has no rows that lie a label horizon after others",
+            "observe longer, or leave it out",
+        )
+    return Calibrated(learned, _fit_map(spec.calibration, learned, spec, rows, labels, folds))
+
+
+def _fit_map(
+    method: CalibrationMethod,
+    learned: Learned,
+    spec: ModelSpec,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    folds: Sequence[Split],
+) -> Calibrator:
+    """Fit a map on the later rows of every fold, as the same algorithm scores them that was fitted to its earlier."""
+
+    def raw(fold: Split) -> np.ndarray:
+        earlier = labels[fold.earlier]
+        fitted = LEARNERS[learned.learner].fit(
+            rows[fold.earlier],
+            earlier,
+            task=spec.task,
+            n_classes=spec.n_classes,
+            params=learned.params,
+            seed=spec.seed,
+            weights=row_weights(spec.class_weights, earlier, spec.class_names),
+        )
+        return fitted.raw(rows[fold.later])[:, 0]
+
+    later = np.concatenate([fold.later for fold in folds])
+    return _FIT[method](np.concatenate([raw(fold) for fold in folds]), labels[later])
