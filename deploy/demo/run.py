@@ -18,7 +18,6 @@ from deploy.instants import to_us
 from deploy.invocation import Invocation
 from deploy.letters import read_letters
 from deploy.logs import configure_logs
-from deploy.progress import progress_bar
 from deploy.replay import PRODUCER, History, Replayer, load_history, recorded_topics
 from deploy.rescoring import rescoring
 from deploy.scorer_processes import read_scorer
@@ -31,6 +30,7 @@ from features.lake import open_site_lake
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan
 from features.plan_shelf import serving_plan
+from features.progress import progress_bar
 from features.score_records import read_records
 from features.settings import Settings, load_settings
 from features.tracing import open_tracer
@@ -161,7 +161,9 @@ class Demo:
 
     def _train(self) -> TrainingReport:
         self._call.note("training")
-        report = train(self._settings, self._plan, self._domain, model=self._domain.demo.model, say=self._say)
+        report = train(
+            self._settings, self._plan, self._domain, model=self._domain.demo.model, quick=True, say=self._say
+        )
         if report.promoted:
             wait_until_served(self._settings.scorer, report.model, report.version)
         return report

@@ -83,9 +83,9 @@ def replay(
 
     from deploy.caught_up import CaughtUp
     from deploy.instants import parse_instant, to_us
-    from deploy.progress import progress_bar
     from deploy.replay import PRODUCER, Replayer, load_history, recorded_topics
     from deploy.stack import worker_ports
+    from features.progress import progress_bar
     from features.tracing import open_tracer
 
     settings, plan = call.settings, call.plan

@@ -48,12 +48,12 @@ def verify(call: Invocation, repair: REPAIR = False, sample: SAMPLE = None, seed
     """Prove recorded scores again from the lake, bit for bit; exit 1 on a mismatch or when nothing was checked."""
     import msgspec
 
-    from deploy.progress import progress_bar
     from deploy.rescoring import rescoring
     from features.clock import SystemClock
     from features.judge import judge_of
     from features.key_sample import KeySample
     from features.lake import open_site_lake
+    from features.progress import progress_bar
     from features.verify import verify as run_verify
     from monitoring.verify_result import VerifyResult, save_verify_result
 

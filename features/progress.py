@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import AbstractContextManager, contextmanager
+from typing import TextIO, TypeAlias
+
+Progress: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Shows how far a step is: takes what it does and how many there are, gives what is called with each that is done."""
 
 
 @contextmanager
@@ -29,3 +32,9 @@ def progress_bar(what: str, total: int | None, stream: TextIO | None = None) -> 
         yield advance
     if not console.is_terminal:
         print(f"  {what:<32} {done:,} in {time.monotonic() - began_s:.1f} s", file=console.file, flush=True)
+
+
+@contextmanager
+def no_progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:  # noqa: ARG001 - of the contract
+    """Show nothing."""
+    yield lambda _: None
