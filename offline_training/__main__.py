@@ -23,6 +23,7 @@ def train_command(
         typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
     ] = False,
     engine: Annotated[str, typer.Option(help="local: features are computed here. dask: on a Dask cluster.")] = "local",
+    quick: Annotated[bool, typer.Option("--quick", help="Without search and heavy reports.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Train a model from the lake, prove it, register it; make it champion if its gates pass.
@@ -34,6 +35,7 @@ def train_command(
     from features.domain import load_domain, project_name
     from features.nouns import engine_of
     from features.plan_shelf import serving_plan
+    from features.progress import progress_bar
     from offline_training.training import train
 
     try:
@@ -48,7 +50,9 @@ def train_command(
             model=model,
             knowledge="as_known" if as_known else "as_true",
             engine=engine_of(engine),
+            quick=quick,
             say=lambda step: typer.echo(step, err=True),
+            progress=progress_bar,
         )
     except MillstreamError as error:
         typer.echo(f"train: {error}", err=True)

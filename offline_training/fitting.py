@@ -12,11 +12,13 @@ from features.errors import DomainError
 from features.head import to_scores
 from features.model_file import ModelSpec
 from offline_training.baselines import LINEAR, evaluate_linear, rank_alone
+from offline_training.calibration import calibrated
+from offline_training.class_weights import row_weights
 from offline_training.conversion.exported import Exported
 from offline_training.dataset import Dataset
 from offline_training.evaluation import AnyEvaluation, evaluate_model
 from offline_training.gates import Gate, judge
-from offline_training.learners import Learned, Params, Validation, learner_of
+from offline_training.learners import Learned, Learner, Params, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import Proof, prove
 from offline_training.split import Split, outcomes_problem, require_outcomes, split_by_time
@@ -55,7 +57,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
     learner = learner_of(spec.algorithm, spec.task)
     learner.check(spec.params)
-    fit_rows = partial(learner.fit, task=spec.task, n_classes=spec.n_classes, seed=spec.seed)
+    fit_rows = partial(_fit_rows, learner, spec)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)
     earlier, later = split.earlier, split.later
     require_outcomes("training rows", data.labels[earlier], spec.n_classes)
@@ -66,7 +68,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
     chosen = _choose(fit_rows, rows, labels, inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
-    tested = fit_rows(rows, labels, params=chosen.params)
+    tested = calibrated(fit_rows(rows, labels, chosen.params), spec, rows, labels, data.at_us[earlier])
     test_scores = to_scores(tested.link, tested.raw(data.rows[later]))
     test = evaluate_model(spec, test_labels, test_scores)
     linear = evaluate_linear(spec, rows, labels, data.rows[later], test_labels)
@@ -75,7 +77,8 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     gates = judge(spec.gates, rank=test.rank, linear=LINEAR[spec.task], linear_rank=linear.rank, single_rank=single)
 
     say(f"refitting on all {len(data.labels):,} rows")
-    learned = fit_rows(data.rows, data.labels, params=chosen.params)
+    final = fit_rows(data.rows, data.labels, chosen.params)
+    learned = calibrated(final, spec, data.rows, data.labels, data.at_us)
     exported = learned.export()
     say("proving the ONNX model bit for bit")
     proof = prove(exported, learned.raw, data.rows[later])
@@ -102,10 +105,31 @@ def _choose(
     """
     if outcomes_problem(labels[split.earlier], spec.n_classes) or outcomes_problem(labels[split.later], 0):
         return _Chosen(spec.params, None)
-    validation = Validation(rows[split.later], labels[split.later])
-    found = fit_rows(rows[split.earlier], labels[split.earlier], params=spec.params, validation=validation)
+    weights = row_weights(spec.class_weights, labels[split.later], spec.class_names)
+    validation = Validation(rows[split.later], labels[split.later], weights)
+    found = fit_rows(rows[split.earlier], labels[split.earlier], spec.params, validation)
     scores = to_scores(found.link, found.raw(validation.rows))
-    return _Chosen(found.params, mean_loss(spec.task, validation.labels, scores))
+    return _Chosen(found.params, mean_loss(spec.task, validation.labels, scores, weights))
+
+
+def _fit_rows(
+    learner: Learner,
+    spec: ModelSpec,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    params: Params,
+    validation: Validation | None = None,
+) -> Learned:
+    return learner.fit(
+        rows,
+        labels,
+        task=spec.task,
+        n_classes=spec.n_classes,
+        params=params,
+        seed=spec.seed,
+        weights=row_weights(spec.class_weights, labels, spec.class_names),
+        validation=validation,
+    )
 
 
 def _column(data: Dataset, feature: str) -> np.ndarray:

@@ -20,7 +20,7 @@ class ModelRegistry(Protocol):
     """What publishing needs of a registry."""
 
     def publish(
-        self, bundle: Bundle, plots: Path, *, params: Mapping[str, Any], approved: bool, approved_by: str
+        self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], approved: bool, approved_by: str
     ) -> Published:
         """Register a new version."""
         ...
@@ -41,7 +41,7 @@ def publish(
     registry: ModelRegistry,
     audit: AuditLog,
     bundle: Bundle,
-    plots: Path,
+    reports: Path,
     *,
     params: Mapping[str, Any],
     gates: Sequence[Gate],
@@ -64,7 +64,7 @@ def publish(
             detail=detail,
         )
 
-    published = registry.publish(bundle, plots, params=params, approved=approved, approved_by=BY_GATES)
+    published = registry.publish(bundle, reports, params=params, approved=approved, approved_by=BY_GATES)
     verdicts = {gate.name: f"{gate.value:.6f} >= {gate.least:.6f} is {gate.passed}" for gate in gates}
     log("publish", published.version, plan_hash=manifest.plan_hash, run_id=published.run_id, **verdicts)
     if approved:

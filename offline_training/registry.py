@@ -13,12 +13,14 @@ from features.bundle import Bundle, Manifest
 from features.errors import CorruptError, RegistryUnavailableError, RequestError
 from features.mlflow_client import open_client
 from features.routing import ARMS, CHALLENGER, CHAMPION, ROUTING_TAG, SHADOW, Arm, Routing
+from offline_training.search.outcome import SearchReport
+from offline_training.search.tracking import log_search
 
 KEPT_CHAMPIONS = 20
 """So many steps can a model be rolled back."""
 
 BUNDLE_FOLDER = "bundle"
-PLOTS_FOLDER = "plots"
+REPORTS_FOLDER = "reports"
 
 APPROVED = "approved"
 REJECTED = "rejected"
@@ -79,9 +81,9 @@ class Registry:
             client.search_experiments(max_results=1)
 
     def publish(
-        self, bundle: Bundle, plots: Path, *, params: Mapping[str, Any], approved: bool, approved_by: str
+        self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], approved: bool, approved_by: str
     ) -> Published:
-        """Log a run with metrics, plots and card, and register the bundle as a new version of its model."""
+        """Log a run with metrics, reports and card, and register the bundle as a new version of its model."""
         manifest = bundle.manifest
         with self._client() as client:
             run = client.create_run(self._experiment(client, manifest.project), run_name=manifest.model)
@@ -91,7 +93,7 @@ class Registry:
             for name, metric in manifest.metrics.items():
                 client.log_metric(run_id, name, metric)
             client.log_artifacts(run_id, str(bundle.path), BUNDLE_FOLDER)
-            client.log_artifacts(run_id, str(plots), PLOTS_FOLDER)
+            client.log_artifacts(run_id, str(reports), REPORTS_FOLDER)
             client.set_terminated(run_id)
             self._ensure_model(client, manifest)
             version = client.create_model_version(
@@ -102,6 +104,11 @@ class Registry:
                 await_creation_for=0,
             )
             return Published(version=str(version.version), run_id=run_id)
+
+    def log_search(self, run_id: str, search: SearchReport) -> None:
+        """Log a search's choice in the run of its training, and its trials as children of it."""
+        with self._client() as client:
+            log_search(client, run_id, search)
 
     def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> str | None:
         """Let a version serve as an arm; returns the version that did before."""

@@ -12,6 +12,7 @@ from features.routing import Arm
 from offline_training.evaluation import AnyEvaluation, ClassesEvaluation, Evaluation, figures_of
 from offline_training.gates import Gate
 from offline_training.proof import closeness
+from offline_training.search.outcome import SearchSummary
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[Gate, ...]
     algorithm: str
     params: dict[str, bool | int | float | str]
+    search: SearchSummary | None
     refit_rows: int
     refit_positives: int | None
     refused_rows: int
@@ -85,6 +87,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  {self.ranked_by} {self.test.rank:.4f} ({self.linear_algorithm.replace('_', ' ')} "
             f"{self.linear.rank:.4f}, {self.single_feature} alone {self.single_rank:.4f})",
             f"  {_others(self.test)}",
+            *([f"  {self.search.line()}"] if self.search is not None else []),
             f"  refitted on all {self.refit_rows:,} labelled observations by {self.algorithm}",
             *(
                 [f"  {self.cut_off_rows:,} observations left out: they look back on records that the lake has dropped"]

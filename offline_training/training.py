@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import onnxruntime
 
 from features.bundle import Bundle
@@ -18,6 +19,7 @@ from features.domain import Domain
 from features.model_file import ModelSpec
 from features.nouns import Engine, Knowledge
 from features.plan import Plan
+from features.progress import Progress, no_progress
 from features.routing import CHAMPION, Arm
 from features.settings import Settings
 from offline_training.audit import AUDIT_FILE, AuditLog
@@ -31,6 +33,9 @@ from offline_training.plots import draw_importance, draw_scores
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
 from offline_training.report import TrainingReport
+from offline_training.run_folder import open_run
+from offline_training.search.choosing import choose
+from offline_training.search.outcome import SearchReport
 from offline_training.training_set import training_set
 
 
@@ -56,11 +61,16 @@ def train(
     knowledge: Knowledge = "as_true",
     engine: Engine = "local",
     arm: Arm = CHAMPION,
+    quick: bool = False,
     registry_uri: str | None = None,
     say: Say = lambda _: None,
+    progress: Progress = no_progress,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
 ) -> TrainingReport:
-    """Train a model of the domain (None: its only one), register it, and let it serve as an arm if its gates pass."""
+    """Train a model of the domain (None: its only one), register it, and let it serve as an arm if its gates pass.
+
+    Quick leaves out the search. The same training started again after a kill goes on from its run folder.
+    """
     name, spec = domain.model(model)
     state_dir = settings.state_dir(plan.project)
     laps = _Laps()
@@ -70,31 +80,52 @@ def train(
     say("computing the features of every labelled observation from the lake")
     data = training_set(settings, plan, domain, name, knowledge=knowledge, engine=engine)
     laps.lap("dataset")
-    fitted = fit(data, spec, say)
-    laps.lap("fit")
-    at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
-    with TemporaryDirectory(prefix="millstream-train-") as scratch:
+    identity = _identity(name, plan, spec, data, quick=quick)
+    with (
+        open_run(state_dir, name, identity) as run,
+        TemporaryDirectory(prefix="millstream-train-") as scratch,
+    ):
+        search = None
+        if spec.search is not None and not quick:
+            spec, search = choose(data, spec, spec.search, run.search_journal, say=say, progress=progress)
+            laps.lap("search")
+        fitted = fit(data, spec, say)
+        laps.lap("fit")
+        at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
         bundle = write_bundle(Path(scratch) / "bundle", name, plan, spec, data, fitted, created_at=at)
-        plots = Path(scratch) / "plots"
-        _draw(plots, spec, data, fitted)
+        _draw(run.reports, spec, data, fitted)
         laps.lap("bundle")
         say("registering the bundle")
         release = publish(
             registry,
             AuditLog(state_dir / AUDIT_FILE),
             bundle,
-            plots,
+            run.reports,
             params=_params(spec, data, fitted),
             gates=fitted.gates,
             at=at,
             arm=arm,
         )
+        if search is not None:
+            registry.log_search(release.published.run_id, search)
         laps.lap("registry")
-    return _report(arm, spec, data, fitted, bundle, release, laps.seconds)
+    return _report(arm, spec, data, fitted, search, bundle, release, laps.seconds)
+
+
+def _identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: bool) -> Mapping[str, Any]:
+    """All that decides what comes out of a training."""
+    return {
+        "model": model,
+        "plan_hash": plan.hash,
+        "data_fingerprint": data.fingerprint,
+        "knowledge": data.knowledge,
+        "spec": msgspec.to_builtins(spec),
+        "quick": quick,
+        "code_version": code_version(),
+    }
 
 
 def _draw(folder: Path, spec: ModelSpec, data: Dataset, fitted: Fitted) -> None:
-    folder.mkdir()
     draw_scores(folder, spec, data.labels[fitted.split.later], fitted.test_scores)
     draw_importance(folder, data.names, fitted.learned.importance)
 
@@ -121,6 +152,7 @@ def _report(
     spec: ModelSpec,
     data: Dataset,
     fitted: Fitted,
+    search: SearchReport | None,
     bundle: Bundle,
     release: Release,
     seconds: Mapping[str, float],
@@ -150,6 +182,7 @@ def _report(
         gates=fitted.gates,
         algorithm=fitted.learned.learner,
         params=dict(fitted.learned.params),
+        search=None if search is None else search.summary,
         refit_rows=manifest.window.rows,
         refit_positives=manifest.window.positives,
         refused_rows=data.left_out.refused,

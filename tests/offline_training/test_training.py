@@ -144,8 +144,8 @@ def test_its_run_shows_metrics_params_and_plots(trained: Trained) -> None:
     assert run.data.params["num_iterations"] == str(trained.report.params["num_iterations"])
     assert run.data.params["knowledge"] == trained.bundle.manifest.window.knowledge == "as_true"
     assert run.data.params["num_leaves"] == "4"
-    plots = {artifact.path for artifact in client.list_artifacts(trained.report.run_id, "plots")}
-    assert plots == {f"plots/{name}.png" for name in ("roc", "precision_recall", "calibration", "importance")}
+    plots = {artifact.path for artifact in client.list_artifacts(trained.report.run_id, "reports")}
+    assert plots == {f"reports/{name}.png" for name in ("roc", "precision_recall", "calibration", "importance")}
 
 
 def test_its_events_are_in_the_audit_log(trained: Trained) -> None:

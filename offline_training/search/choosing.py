@@ -1,0 +1,98 @@
+"""From a model's statement and its training set to the algorithm and parameters that the training goes on with."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import optuna
+
+from features.head import Task
+from features.model_file import ModelSpec, SearchSpec
+from features.progress import Progress
+from offline_training.class_weights import row_weights
+from offline_training.dataset import Dataset
+from offline_training.folds import expanding_folds, fit_for_use, thin_folds
+from offline_training.learners import LEARNERS, learner_of
+from offline_training.search.journal import Journal
+from offline_training.search.metrics import metric_of
+from offline_training.search.outcome import SearchReport
+from offline_training.search.problem import Candidate, Problem
+from offline_training.search.report import report_search
+from offline_training.search.searching import Budget, run_search
+from offline_training.split import split_by_time
+
+_MINUTE_S = 60.0
+
+
+def choose(
+    data: Dataset,
+    spec: ModelSpec,
+    wanted: SearchSpec,
+    journal: Path,
+    *,
+    say: Callable[[str], None],
+    progress: Progress,
+    processes: int | None = None,
+) -> tuple[ModelSpec, SearchReport | None]:
+    """The same model with what a search chose for it; as it is (None), where nothing could be searched.
+
+    Test rows are not looked at. ``processes`` are all cores where it is None.
+    """
+    problem = problem_of(data, spec, wanted)
+    if not problem.folds:
+        say("no search: no rows lie a label horizon after others, so the parameters stay as model.yaml states them")
+        return spec, None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    limit_s = math.inf if wanted.time_budget_minutes is None else wanted.time_budget_minutes * _MINUTE_S
+    budget = Budget(wanted.trials, limit_s, processes or usable_cores())
+    say(f"searching {', '.join(problem.algorithms)} by {problem.metric} over {len(problem.folds)} folds")
+    kept = Journal(journal)
+    with progress("trials", wanted.trials) as advance:
+        run_search(problem, budget, kept, advance=advance)
+    report = report_search(problem, list(kept.trials.values()))
+    if report is None:
+        say("the time for the search was over before its first trial: the parameters stay as model.yaml states them")
+        return spec, None
+    say(report.summary.line())
+    chosen = report.summary
+    return msgspec.structs.replace(spec, algorithm=chosen.best_model, params=chosen.best_params), report
+
+
+def problem_of(data: Dataset, spec: ModelSpec, wanted: SearchSpec) -> Problem:
+    """What is searched: the rows before the test rows, in folds of their own."""
+    metric = metric_of(spec.task, wanted.metric)
+    algorithms = wanted.algorithms or algorithms_of(spec.task)
+    for algorithm in algorithms:
+        learner_of(algorithm, spec.task)
+    learner_of(spec.algorithm, spec.task).check(spec.params)
+    earlier = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us).earlier
+    labels = data.labels[earlier]
+    folds = expanding_folds(data.at_us[earlier], wanted.folds, gap_us=spec.gap_us, span_us=spec.test_span_us)
+    folds = thin_folds(folds, wanted.max_rows, spec.seed)
+    return Problem(
+        rows=data.rows[earlier],
+        labels=labels,
+        weights=row_weights(spec.class_weights, labels, spec.class_names),
+        folds=fit_for_use(folds, labels, spec.n_classes),
+        task=spec.task,
+        n_classes=spec.n_classes,
+        metric=metric.name,
+        algorithms=algorithms,
+        given=Candidate(spec.algorithm, spec.params),
+        in_flight=wanted.in_flight,
+        seed=spec.seed,
+    )
+
+
+def algorithms_of(task: Task) -> tuple[str, ...]:
+    """All that can do a task."""
+    return tuple(sorted(name for name, learner in LEARNERS.items() if task in learner.tasks))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
