@@ -25,6 +25,7 @@ TITLES: Final = {
     "store": "Memory of a million entities",
     "hot-keys": "Entities with most of the events",
     "swaps": "Hot swaps of models under load",
+    "train": "Search",
 }
 """The sections, in order, and the bench that each is of."""
 TRAFFIC: Final = {"zipf": "Zipf(1.1)", "uniform": "uniform", "single_key": "one account"}

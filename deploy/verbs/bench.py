@@ -1,4 +1,4 @@
-"""The benches: bench stream, score, swaps, overload, backfill, aggregates, store, hot-keys and faults."""
+"""The benches: bench stream, score, swaps, overload, backfill, aggregates, store, hot-keys, train and faults."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import typer
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-BENCHES = ("stream", "score", "swaps", "overload", "backfill", "aggregates", "store", "hot-keys", "faults")
+BENCHES = ("stream", "score", "swaps", "overload", "backfill", "aggregates", "store", "hot-keys", "train", "faults")
 WHAT = Annotated[str, typer.Argument(help=f"{', '.join(BENCHES[:-1])} or {BENCHES[-1]}.")]
 SEED = Annotated[int | None, typer.Option("--seed", help="faults: which events and faults, and in which order.")]
-MINUTES = Annotated[float | None, typer.Option("--minutes", help="faults: how long; thirty hold a hundred faults.")]
+MINUTES = Annotated[
+    float | None, typer.Option("--minutes", help="faults, train: how long; thirty hold a hundred faults.")
+]
 PEERS = Annotated[bool, typer.Option("--peers", help="stream, score: against what else does the same.")]
-TAKES = {"peers": ("stream", "score"), "seed": ("faults",), "minutes": ("faults",)}
+TAKES = {"peers": ("stream", "score"), "seed": ("faults",), "minutes": ("faults", "train")}
 """Which benches an option belongs to."""
 TELL = {bench for benches in TAKES.values() for bench in benches}
 """Which benches tell how far they are."""

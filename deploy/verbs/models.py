@@ -30,6 +30,7 @@ ENGINE = Annotated[
     str,
     typer.Option("--engine", help="local: features are computed here. dask: on a Dask cluster."),
 ]
+QUICK = Annotated[bool, typer.Option("--quick", help="Without search and heavy reports, as `make demo` trains.")]
 ARM = Annotated[str, typer.Option("--arm", help="Serve as champion, challenger or shadow.")]
 ACTION = Annotated[
     str,
@@ -74,6 +75,7 @@ def train(
     plan: PLAN = None,
     engine: ENGINE = "local",
     arm: ARM = "champion",
+    quick: QUICK = False,
 ) -> Outcome:
     """Train a model on the lake, prove it, publish it; once its gates pass it serves, else exit 1."""
     import msgspec
@@ -82,6 +84,7 @@ def train(
     from deploy.stack_file import is_supervised
     from features.nouns import engine_of
     from features.plan_shelf import shelved_plan
+    from features.progress import progress_bar
     from features.routing import arm_of
     from offline_training.training import train as run_training
 
@@ -95,7 +98,9 @@ def train(
         knowledge=knowledge,
         engine=engine_of(engine),
         arm=arm_of(arm),
+        quick=quick,
         say=call.note,
+        progress=progress_bar,
     )
     if report.promoted and is_supervised(call.state_dir) and made_for.hash == call.serving_plan.hash:
         wait_until_served(call.settings.scorer, report.model, report.version, report.arm)
