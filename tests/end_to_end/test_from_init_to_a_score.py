@@ -84,7 +84,7 @@ def test_the_loop_runs_and_survives_a_restart(millstream: Millstream) -> None:
     # The first part of the history, a model, a score.
     first = run("replay", "--until", SPLIT, "--wait")
     assert first["applied"]
-    trained = run("train")
+    trained = run("train", "--quick")
     assert trained["promoted"]
     assert trained["onnx_max_abs_diff"] == 0.0
     customers = some_customers(run)
