@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     UNAVAILABLE = 3
     CORRUPT = 4
+    TARGET_MISSED = 5
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -25,6 +26,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.BAD_INPUT: "what was asked for is wrong: an option, a setting, a declaration or a request",
     ExitCode.UNAVAILABLE: "a neighbour (broker, store, registry, scorer) does not answer; may be tried again",
     ExitCode.CORRUPT: "an artefact of ours is wrong: state, lake, bundle, or two sides of different plans",
+    ExitCode.TARGET_MISSED: "the model was trained and serves, but misses a target that the domain states",
     ExitCode.INTERNAL: "a defect of Millstream; MILLSTREAM_LOG__LEVEL=debug shows the traceback",
     ExitCode.INTERRUPTED: "interrupted by the user",
 }

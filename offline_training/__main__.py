@@ -23,13 +23,15 @@ def train_command(
         typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
     ] = False,
     engine: Annotated[str, typer.Option(help="local: features are computed here. dask: on a Dask cluster.")] = "local",
-    quick: Annotated[bool, typer.Option("--quick", help="Without search and heavy reports.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the search, most pictures, explanations, robustness.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Train a model from the lake, prove it, register it; make it champion if its gates pass.
 
-    Exit code 0: champion. 1: registered, but a gate did not pass. Not trained: 2 bad input, 3 a neighbour does not
-    answer, 4 an artefact is corrupt.
+    Exit code 0: champion. 1: registered, but a gate did not pass. 5: champion, but a target of the model file is
+    missed. Not trained: 2 bad input, 3 a neighbour does not answer, 4 an artefact is corrupt.
     """
     # Heavy imports here, so that --help is quick.
     from features.domain import load_domain, project_name
@@ -61,7 +63,7 @@ def train_command(
         typer.echo(line)
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
-    raise typer.Exit(0 if report.promoted else 1)
+    raise typer.Exit(report.exit_code)
 
 
 def main() -> None:

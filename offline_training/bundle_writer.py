@@ -24,34 +24,36 @@ from features.bundle import (
 )
 from features.golden import write_golden
 from features.head import Decision, to_scores
-from features.model_file import DecisionSpec, ModelSpec
+from features.model_file import DecisionSpec
 from features.plan import Plan
 from features.shapley import write_explanation
+from offline_training.card import CardFacts, write_card
 from offline_training.dataset import Dataset
-from offline_training.evaluation import figures_of
+from offline_training.evaluation import Judgement, figures_of
 from offline_training.fitting import Fitted
-from offline_training.model_card import write_card
 from offline_training.proof import open_session, raw_scores
 
 REFERENCE_ROWS = 5_000
 SCORE = "score"
 
 
-def write_bundle(
-    folder: Path, model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fitted, *, created_at: datetime
-) -> Bundle:
-    """Write a bundle into an empty folder."""
-    manifest = _manifest(model, plan, spec, data, fitted, created_at)
+def write_bundle(folder: Path, facts: CardFacts) -> Bundle:
+    """Write a bundle into an empty folder; its manifest is the facts', and is sealed here."""
+    manifest, data, fitted, spec = facts.manifest, facts.data, facts.fitted, facts.spec
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(fitted.exported.onnx)
     write_golden(folder / GOLDEN, data.names, fitted.proof.golden, spec.classes)
     _write_reference(folder / REFERENCE, data, fitted, spec.seed)
     write_explanation(folder / EXPLAIN, fitted.exported.explanation)
-    (folder / MODEL_CARD).write_text(write_card(manifest, plan, spec, data, fitted), encoding="utf-8")
+    (folder / MODEL_CARD).write_text(write_card(facts), encoding="utf-8")
     return write_manifest(folder, manifest)
 
 
-def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fitted, created_at: datetime) -> Manifest:
+def manifest_of(
+    model: str, plan: Plan, data: Dataset, fitted: Fitted, judgement: Judgement, *, created_at: datetime
+) -> Manifest:
+    """What a bundle will say of itself, but for the digests of its files."""
+    spec = fitted.spec
     return Manifest(
         model=model,
         task=spec.task,
@@ -74,7 +76,7 @@ def _manifest(model: str, plan: Plan, spec: ModelSpec, data: Dataset, fitted: Fi
             knowledge=data.knowledge,
         ),
         data_fingerprint=data.fingerprint,
-        metrics=metrics_of(fitted),
+        metrics=judgement.metrics | metrics_of(fitted),
         code_version=code_version(),
         files={},
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -30,6 +31,7 @@ from features.model_file import ModelSpec
 from features.nouns import Knowledge
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
+from offline_training.beside import Beside
 from offline_training.dataset import (
     Dataset,
     LeftOut,
@@ -80,16 +82,17 @@ class Recipe(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was written, and what was not."""
+    """What was written, and what was not; ``beside`` is what is known of the rows and was not written."""
 
     n_rows: int
     left_out: LeftOut
+    beside: Beside | None
 
 
 class Part(NamedTuple):
-    """What one file holds; ``known`` says whether some observation knew any event."""
+    """What one file holds: ``kept`` numbers its observations; ``known`` says whether some of them knew any event."""
 
-    n_rows: int
+    kept: npt.NDArray[np.intp]
     n_refused: int
     known: bool
 
@@ -130,7 +133,7 @@ def write_dataset(
         raise RequestError("--out", f"{out} is there already", "a cluster writes a new folder: name another one")
     recipe = Recipe(plan, domain.models[model], dict(functions))
     assembler = recipe.assembler()
-    refuse_protected(plan, recipe.spec.service, recipe.spec.protected)
+    refuse_protected(plan, recipe.spec.service, recipe.spec.not_for_inputs)
     out.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(out.parent) as scratch:
         lake = site.open()
@@ -152,12 +155,14 @@ def write_dataset(
             raise UnavailableError("lake", "dropped records while they were read; run the command again")
         if knowledge == "as_known":
             refuse_unknown(any(part.known for part in parts))
-        refuse_empty(n_rows := sum(part.n_rows for part in parts))
+        kept = np.concatenate([part.kept for part in parts])
+        refuse_empty(len(kept))
         (scratch / "rows").rename(out)
-    return Written(n_rows, LeftOut(sum(part.n_refused for part in parts), n_cut_off))
+    left_out = LeftOut(sum(part.n_refused for part in parts), n_cut_off)
+    return Written(len(kept), left_out, observations.beside.take(kept))
 
 
-def read_dataset(folder: Path, left_out: LeftOut, knowledge: Knowledge) -> Dataset:
+def read_dataset(folder: Path, written: Written, knowledge: Knowledge) -> Dataset:
     """A training set that a cluster wrote, for a fit in this process."""
     table = pq.ParquetDataset(folder).read()
     names = tuple(name for name in table.column_names if name not in {TIME, LABEL})
@@ -165,7 +170,7 @@ def read_dataset(folder: Path, left_out: LeftOut, knowledge: Knowledge) -> Datas
     for i, name in enumerate(names):
         rows[:, i] = table[name].to_numpy()
     at_us = table[TIME].cast(pa.int64()).to_numpy()
-    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge)
+    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, written.left_out, knowledge, written.beside)
 
 
 def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: Path) -> int:
@@ -243,7 +248,7 @@ def write_part(
     table = training_table(assembler.names, rows, observations.labels[kept], observations.at_us[kept], knowledge)
     pq.write_table(table, path)
     known = any(bool((part.newest_us != UNKNOWN).any()) for part in columns.values())
-    return Part(len(kept), n - len(kept), known)
+    return Part(begin + kept, n - len(kept), known)
 
 
 def _alike(views: Sequence[ViewPlan]) -> list[list[ViewPlan]]:

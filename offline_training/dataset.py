@@ -19,6 +19,7 @@ from features.nouns import Knowledge
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
 from features.view_events import join_events
+from offline_training.beside import Beside
 from offline_training.observations import EventTables, Observations, observe
 from offline_training.vectors import assemble_vectors
 
@@ -35,7 +36,10 @@ class LeftOut(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """``rows`` is ``[n, k]`` in the order of ``names``, NaN for null; ordered by time."""
+    """``rows`` is ``[n, k]`` in the order of ``names``, NaN for null; ordered by time.
+
+    ``beside`` is what else is known of them; None: nothing, and each row is taken for one of its own.
+    """
 
     names: tuple[str, ...]
     rows: np.ndarray
@@ -44,6 +48,15 @@ class Dataset(NamedTuple):
     left_out: LeftOut
     fingerprint: str
     knowledge: Knowledge
+    beside: Beside | None = None
+
+    def column(self, key: str, name: str) -> np.ndarray:
+        """An input, or a column beside them; DomainError where a key of the model file names neither."""
+        if name in self.names:
+            return np.asarray(self.rows[:, self.names.index(name)])
+        if self.beside is None or name not in self.beside.columns:
+            raise DomainError(f"model.yaml: {key}", f"{name} is no input", f"inputs are {', '.join(self.names)}")
+        return self.beside.columns[name]
 
 
 class EventLake(EventTables, Dropping, Protocol):
@@ -69,7 +82,7 @@ def build_dataset(
     what in truth happened, either way.
     """
     spec = domain.models[model]
-    refuse_protected(plan, spec.service, spec.protected)
+    refuse_protected(plan, spec.service, spec.not_for_inputs)
     assembler = Assembler(plan, spec.service, functions, spec.missing)
     events = {
         source.topic: lake.read(source, columns=columns_used(v for v in assembler.views if source.topic in v.topics))
@@ -94,8 +107,8 @@ def build_dataset(
     if knowledge == "as_known":
         refuse_unknown(any((columns.newest_us != UNKNOWN).any() for columns in views.values()))
     rows, kept = assemble_vectors(assembler, at_us, observations.request, views)
-    left_out = LeftOut(len(at_us) - len(kept), n_cut_off)
-    return dataset_of(assembler.names, rows, observations.labels[kept], at_us[kept], left_out, knowledge)
+    left_out, beside = LeftOut(len(at_us) - len(kept), n_cut_off), observations.beside.take(kept)
+    return dataset_of(assembler.names, rows, observations.labels[kept], at_us[kept], left_out, knowledge, beside)
 
 
 def dataset_of(
@@ -105,10 +118,11 @@ def dataset_of(
     at_us: np.ndarray,
     left_out: LeftOut,
     knowledge: Knowledge,
+    beside: Beside | None,
 ) -> Dataset:
     """A training set with its fingerprint; DomainError where it has no row."""
     refuse_empty(len(rows))
-    return Dataset(names, rows, labels, at_us, left_out, fingerprint(names, rows, labels, at_us), knowledge)
+    return Dataset(names, rows, labels, at_us, left_out, fingerprint(names, rows, labels, at_us), knowledge, beside)
 
 
 def count_cut_off(lake: Dropping, views: Iterable[ViewPlan], observations: Observations) -> int:
@@ -155,7 +169,7 @@ def fingerprint(names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_u
     return digest.hexdigest()
 
 
-def refuse_protected(plan: Plan, service: str, protected: Sequence[str]) -> None:
+def refuse_protected(plan: Plan, service: str, protected: Collection[str]) -> None:
     """DomainError where a feature of the service is computed from a protected column."""
     asked = {(ref.view, ref.feature) for ref in plan.service(service).features}
     used = {

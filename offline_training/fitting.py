@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.errors import DomainError
 from features.head import to_scores
 from features.model_file import ModelSpec
 from offline_training.baselines import LINEAR, evaluate_linear, rank_alone
@@ -17,6 +16,7 @@ from offline_training.class_weights import row_weights
 from offline_training.conversion.exported import Exported
 from offline_training.dataset import Dataset
 from offline_training.evaluation import AnyEvaluation, evaluate_model
+from offline_training.evaluation.threshold import decide_by, require_stated
 from offline_training.gates import Gate, judge
 from offline_training.learners import Learned, Learner, Params, Validation, learner_of
 from offline_training.loss import mean_loss
@@ -29,16 +29,20 @@ Say = Callable[[str], None]
 class Fitted(NamedTuple):
     """The model to publish, and what is known of it.
 
-    ``test_scores`` (``[n, outputs]``) and the figures are of the model that was fitted on the earlier rows only; the
-    published one (``learned``, ``exported``, ``proof``) is fitted on all. ``validation_loss`` is that at which
-    ``learned.params`` were chosen; None: the history is too short to choose.
+    ``test_scores`` (``[n, outputs]``) and the figures are of the model that was fitted on the earlier rows only
+    (``tested``); the published one (``learned``, ``exported``, ``proof``) is fitted on all. ``validation_loss`` is
+    that at which ``learned.params`` were chosen; None: the history is too short to choose. ``spec`` is the model
+    file's, with the threshold that was chosen.
     """
+
+    spec: ModelSpec
 
     learned: Learned
     exported: Exported
     proof: Proof
     split: Split
     validation_loss: float | None
+    tested: Learned
     test_scores: np.ndarray
     test: AnyEvaluation
     linear: AnyEvaluation
@@ -47,10 +51,11 @@ class Fitted(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """Parameters that need no validation any more."""
+    """Parameters that need no validation any more, and the model file with its threshold."""
 
     params: Params
     validation_loss: float | None
+    spec: ModelSpec
 
 
 def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
@@ -66,13 +71,14 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
 
     say(f"choosing when to stop on {len(earlier):,} rows")
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
-    chosen = _choose(fit_rows, rows, labels, inner, spec)
+    chosen = _choose(fit_rows, rows, labels, data.at_us[earlier], inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
     tested = calibrated(fit_rows(rows, labels, chosen.params), spec, rows, labels, data.at_us[earlier])
     test_scores = to_scores(tested.link, tested.raw(data.rows[later]))
+    spec = chosen.spec
     test = evaluate_model(spec, test_labels, test_scores)
     linear = evaluate_linear(spec, rows, labels, data.rows[later], test_labels)
-    alone = _column(data, spec.baseline_feature)
+    alone = data.column("baseline_feature", spec.baseline_feature)
     single = rank_alone(spec, alone[earlier], labels, alone[later], test_labels)
     gates = judge(spec.gates, rank=test.rank, linear=LINEAR[spec.task], linear_rank=linear.rank, single_rank=single)
 
@@ -83,11 +89,13 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     say("proving the ONNX model bit for bit")
     proof = prove(exported, learned.raw, data.rows[later])
     return Fitted(
+        spec=spec,
         learned=learned,
         exported=exported,
         proof=proof,
         split=split,
         validation_loss=chosen.validation_loss,
+        tested=tested,
         test_scores=test_scores,
         test=test,
         linear=linear,
@@ -97,19 +105,29 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
 
 
 def _choose(
-    fit_rows: Callable[..., Learned], rows: np.ndarray, labels: np.ndarray, split: Split, spec: ModelSpec
+    fit_rows: Callable[..., Learned],
+    rows: np.ndarray,
+    labels: np.ndarray,
+    at_us: np.ndarray,
+    split: Split,
+    spec: ModelSpec,
 ) -> _Chosen:
     """Parameters at which the loss of the later part of a split is least, fitted on the earlier part.
 
     Where the history is too short for such a split, those that are stated.
     """
     if outcomes_problem(labels[split.earlier], spec.n_classes) or outcomes_problem(labels[split.later], 0):
-        return _Chosen(spec.params, None)
+        require_stated(spec)
+        return _Chosen(spec.params, None, spec)
     weights = row_weights(spec.class_weights, labels[split.later], spec.class_names)
     validation = Validation(rows[split.later], labels[split.later], weights)
     found = fit_rows(rows[split.earlier], labels[split.earlier], spec.params, validation)
     scores = to_scores(found.link, found.raw(validation.rows))
-    return _Chosen(found.params, mean_loss(spec.task, validation.labels, scores, weights))
+    loss = mean_loss(spec.task, validation.labels, scores, weights)
+    if spec.evaluation.threshold is not None:  # it is compared with what will be served
+        served = calibrated(found, spec, rows[split.earlier], labels[split.earlier], at_us[split.earlier])
+        scores = to_scores(served.link, served.raw(validation.rows))
+    return _Chosen(found.params, loss, decide_by(spec, validation.labels, scores[:, 0]))
 
 
 def _fit_rows(
@@ -130,11 +148,3 @@ def _fit_rows(
         weights=row_weights(spec.class_weights, labels, spec.class_names),
         validation=validation,
     )
-
-
-def _column(data: Dataset, feature: str) -> np.ndarray:
-    if feature not in data.names:
-        raise DomainError(
-            "model.yaml: baseline_feature", f"{feature} is no input", f"inputs are {', '.join(data.names)}"
-        )
-    return np.asarray(data.rows[:, data.names.index(feature)])

@@ -16,6 +16,7 @@ from features.errors import DomainError
 from features.model_file import ModelSpec
 from features.nouns import KeyValue
 from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
+from offline_training.beside import Beside, beside_of
 from offline_training.training_table import LABEL, TIME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,13 +44,14 @@ class EventTables(Protocol):
 class Observations(NamedTuple):
     """One row an observation, in order of time and keys: when, of whom, what then happened.
 
-    ``request`` holds the columns that a request would supply.
+    ``request`` holds the columns that a request would supply, ``beside`` what rows are told apart by.
     """
 
     at_us: np.ndarray
     labels: np.ndarray
     keys: Mapping[str, pa.Array[Any]]
     request: Mapping[str, Sequence[KeyValue | float | bool | None]]
+    beside: Beside
 
     def slice(self, begin: int, end: int) -> Observations:
         """Those from ``begin`` to ``end`` - 1, in memory of their own: they are sent to other processes."""
@@ -58,6 +60,7 @@ class Observations(NamedTuple):
             self.labels[begin:end],
             {name: column.take(np.arange(begin, end)) for name, column in self.keys.items()},
             {name: column[begin:end] for name, column in self.request.items()},
+            self.beside.take(slice(begin, end)),
         )
 
     def keys_of(self, view: ViewPlan) -> dict[str, np.ndarray]:
@@ -89,7 +92,8 @@ def observe(
             table = connection.sql(query, params={"lake_end": _instant(lake_end_us)}).to_arrow_table()
         except duckdb.Error as error:
             raise DomainError(where, f"does not run ({error})", "correct the SQL") from error
-    _require_rows(where, table, never_null=(TIME, LABEL, *keys), others=list(request_fields))
+    beside = domain.models[model].beside
+    _require_rows(where, table, never_null=(TIME, LABEL, *keys), others=[*request_fields, *beside])
     at_us = pc.cast(table[TIME], _INSTANT).cast(pa.int64()).to_numpy()
     late = int(np.sum(at_us + domain.models[model].horizon_us > lake_end_us))
     if late:
@@ -99,6 +103,7 @@ def observe(
         labels=_labels(where, table[LABEL], domain.models[model]),
         keys={name: table[name].combine_chunks() for name in keys},
         request={name: _request_column(where, table[name], name, kind) for name, kind in request_fields.items()},
+        beside=beside_of(where, table, beside, keys),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from features.bundle import Bundle, Manifest
+from features.bundle import Bundle, Manifest, read_bundle
 from features.errors import CorruptError, RegistryUnavailableError, RequestError
 from features.mlflow_client import open_client
 from features.routing import ARMS, CHALLENGER, CHAMPION, ROUTING_TAG, SHADOW, Arm, Routing
@@ -67,6 +67,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         if CHALLENGER in self.arms:
             shares[CHAMPION] = 1 - self.routing.challenger
         return f", {shares[arm]:.4g} of all by {', '.join(self.routing.by) or 'entity'}" if arm in shares else ""
+
+
+class Champion(NamedTuple):
+    """The version that serves, and its bundle."""
+
+    version: str
+    bundle: Bundle
 
 
 class Registry:
@@ -140,6 +147,20 @@ class Registry:
         with self._client() as client:
             client.set_model_version_tag(model, version, "approval", APPROVED)
             client.set_model_version_tag(model, version, "approved_by", by)
+
+    def champion(self, model: str, folder: Path) -> Champion | None:
+        """The version that serves, downloaded below a folder; None where none does."""
+        with self._client() as client:
+            if not client.search_registered_models(f"name = '{model}'"):
+                return None
+            version = _standing(client.get_registered_model(model)).arms.get(CHAMPION)
+            if version is None:
+                return None
+            from mlflow.artifacts import download_artifacts
+
+            uri = client.get_model_version_download_uri(model, version)
+            path = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri))
+        return Champion(version, read_bundle(path))
 
     def standing(self, model: str) -> Standing:
         """Who serves a model as what; RequestError where there is no such model."""

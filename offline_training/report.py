@@ -9,10 +9,13 @@ import msgspec
 
 from features.nouns import Knowledge
 from features.routing import Arm
-from offline_training.evaluation import AnyEvaluation, ClassesEvaluation, Evaluation, figures_of
+from offline_training.evaluation import AnyEvaluation, ClassesEvaluation, Evaluation, Target, figures_of
 from offline_training.gates import Gate
 from offline_training.proof import closeness
 from offline_training.search.outcome import SearchSummary
+
+TARGET_MISSED = 5
+"""Exit code of a training whose model serves and misses a target."""
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +24,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     ``rows`` and ``positives`` are of the part that the tested model was fitted on, from ``first_at`` to
     ``last_at``; ``refit_rows`` of all that the published one was fitted on. ``version`` is the registry's.
     ``positives`` are None where labels are classes or values; ``single_rank`` is what gates compare, of one feature.
+    ``threshold`` is where a binary decision is positive; ``reports`` is the folder of pictures, figures and model card.
     """
 
     model: str
@@ -42,7 +46,10 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     linear_algorithm: str
     single_feature: str
     single_rank: float
+    threshold: float | None
     gates: tuple[Gate, ...]
+    targets: tuple[Target, ...]
+    reports: str
     algorithm: str
     params: dict[str, bool | int | float | str]
     search: SearchSummary | None
@@ -54,6 +61,13 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     proven_rows: int
     data_fingerprint: str
     seconds: dict[str, float]
+
+    @property
+    def exit_code(self) -> int:
+        """Of `train`: 1 where it does not serve, `TARGET_MISSED` where it does and a target is missed."""
+        if not self.promoted:
+            return 1
+        return 0 if all(target.met for target in self.targets) else TARGET_MISSED
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """The parts ``training`` and ``model`` of the demo's ``summary.json``; null is what the task does not have."""
@@ -96,6 +110,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             ),
             f"  ONNX equals {self.algorithm} {closeness(self.onnx_max_abs_diff)} on {self.proven_rows:,} rows",
             *(f"  gate {gate.name} not passed: {gate.value:.4f} is below {gate.least:.4f}" for gate in failed),
+            *(f"  {target.line()}" for target in self.targets),
+            f"  reports: {self.reports}",
         ]
 
 

@@ -16,6 +16,8 @@ import onnxruntime
 from features.bundle import Bundle
 from features.clock import Clock, SystemClock
 from features.domain import Domain
+from features.errors import BundleCorruptError, RegistryUnavailableError
+from features.lake import open_site_lake
 from features.model_file import ModelSpec
 from features.nouns import Engine, Knowledge
 from features.plan import Plan
@@ -24,15 +26,25 @@ from features.routing import CHAMPION, Arm
 from features.settings import Settings
 from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.baselines import LINEAR
-from offline_training.bundle_writer import code_version, instant, write_bundle
+from offline_training.bundle_writer import code_version, instant, manifest_of, write_bundle
+from offline_training.card import CardFacts
 from offline_training.dataset import Dataset
-from offline_training.evaluation import RANKED_BY
+from offline_training.evaluation import (
+    RANKED_BY,
+    ChampionReport,
+    Outcomes,
+    compare_with,
+    judge_model,
+    require_columns,
+    to_outcomes,
+)
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.learners import LEARNERS
-from offline_training.plots import draw_importance, draw_scores
+from offline_training.lineage import trace
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
 from offline_training.report import TrainingReport
+from offline_training.reporting import write_reports
 from offline_training.run_folder import open_run
 from offline_training.search.choosing import choose
 from offline_training.search.outcome import SearchReport
@@ -69,7 +81,8 @@ def train(
 ) -> TrainingReport:
     """Train a model of the domain (None: its only one), register it, and let it serve as an arm if its gates pass.
 
-    Quick leaves out the search. The same training started again after a kill goes on from its run folder.
+    A quick training leaves out the search, and what takes long and decides nothing: most pictures, explanations,
+    robustness. The same training started again after a kill goes on from its run folder.
     """
     name, spec = domain.model(model)
     state_dir = settings.state_dir(plan.project)
@@ -78,7 +91,9 @@ def train(
     registry.require_answer()
     laps.lap("start")
     say("computing the features of every labelled observation from the lake")
+    lineage = trace(open_site_lake(settings, plan.project), (source.topic for source in plan.sources))
     data = training_set(settings, plan, domain, name, knowledge=knowledge, engine=engine)
+    require_columns(data, spec)
     laps.lap("dataset")
     identity = _identity(name, plan, spec, data, quick=quick)
     with (
@@ -91,10 +106,19 @@ def train(
             laps.lap("search")
         fitted = fit(data, spec, say)
         laps.lap("fit")
+        say(f"judging it on {len(fitted.split.later):,} rows")
+        outcomes = to_outcomes(data, fitted.spec, fitted.split, fitted.test_scores)
+        judgement = judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=quick)
         at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
-        bundle = write_bundle(Path(scratch) / "bundle", name, plan, spec, data, fitted, created_at=at)
-        _draw(run.reports, spec, data, fitted)
+        manifest = manifest_of(name, plan, data, fitted, judgement, created_at=at)
+        facts = CardFacts(manifest, plan, fitted.spec, data, fitted, judgement, lineage)
+        versus = _beside_champion(registry, Path(scratch), facts, outcomes, say)
+        laps.lap("judgement")
+        bundle = write_bundle(Path(scratch) / "bundle", facts)
         laps.lap("bundle")
+        say("drawing its reports")
+        write_reports(run.reports, facts, outcomes, versus, quick=quick)
+        laps.lap("reports")
         say("registering the bundle")
         release = publish(
             registry,
@@ -102,14 +126,14 @@ def train(
             bundle,
             run.reports,
             params=_params(spec, data, fitted),
-            gates=fitted.gates,
+            gates=(*fitted.gates, *judgement.gates),
             at=at,
             arm=arm,
         )
         if search is not None:
             registry.log_search(release.published.run_id, search)
         laps.lap("registry")
-    return _report(arm, spec, data, fitted, search, bundle, release, laps.seconds)
+    return _report(arm, facts, search, bundle, release, run.reports, laps.seconds)
 
 
 def _identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: bool) -> Mapping[str, Any]:
@@ -125,9 +149,18 @@ def _identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: 
     }
 
 
-def _draw(folder: Path, spec: ModelSpec, data: Dataset, fitted: Fitted) -> None:
-    draw_scores(folder, spec, data.labels[fitted.split.later], fitted.test_scores)
-    draw_importance(folder, data.names, fitted.learned.importance)
+def _beside_champion(
+    registry: Registry, scratch: Path, facts: CardFacts, outcomes: Outcomes, say: Say
+) -> ChampionReport | None:
+    """The comparison with what serves now; an old champion whose bundle is lost stops no training."""
+    try:
+        champion = registry.champion(facts.manifest.model, scratch)
+    except (BundleCorruptError, RegistryUnavailableError) as error:
+        say(f"the champion cannot be compared with: {error}")
+        return None
+    if champion is None:
+        return None
+    return compare_with(champion, facts.plan, facts.spec, facts.data, facts.fitted.split, outcomes)
 
 
 def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]:
@@ -149,16 +182,15 @@ def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]
 
 def _report(
     arm: Arm,
-    spec: ModelSpec,
-    data: Dataset,
-    fitted: Fitted,
+    facts: CardFacts,
     search: SearchReport | None,
     bundle: Bundle,
     release: Release,
+    reports: Path,
     seconds: Mapping[str, float],
 ) -> TrainingReport:
+    data, fitted, spec, manifest = facts.data, facts.fitted, facts.spec, facts.manifest
     earlier = fitted.split.earlier
-    manifest = bundle.manifest
     return TrainingReport(
         model=manifest.model,
         version=release.published.version,
@@ -179,7 +211,10 @@ def _report(
         linear_algorithm=LINEAR[spec.task],
         single_feature=spec.baseline_feature,
         single_rank=fitted.single_rank,
-        gates=fitted.gates,
+        threshold=facts.judgement.threshold,
+        gates=(*fitted.gates, *facts.judgement.gates),
+        targets=facts.judgement.targets,
+        reports=str(reports),
         algorithm=fitted.learned.learner,
         params=dict(fitted.learned.params),
         search=None if search is None else search.summary,

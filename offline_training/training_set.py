@@ -32,7 +32,7 @@ def training_set(
     with scratch_folder(settings.state_dir(plan.project)) as scratch:
         rows = scratch / "rows"
         written = _on_cluster(settings, plan, domain, model, rows, knowledge)
-        return read_dataset(rows, written.left_out, knowledge)
+        return read_dataset(rows, written, knowledge)
 
 
 def write_training_set(
@@ -46,7 +46,7 @@ def write_training_set(
     fresh = out.with_suffix(".tmp")
     pq.write_table(training_table(data.names, data.rows, data.labels, data.at_us, knowledge), fresh)
     fresh.replace(out)
-    return Written(len(data.labels), data.left_out)
+    return Written(len(data.labels), data.left_out, data.beside)
 
 
 def _on_cluster(settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, knowledge: Knowledge) -> Written:

@@ -161,9 +161,8 @@ class Demo:
 
     def _train(self) -> TrainingReport:
         self._call.note("training")
-        report = train(
-            self._settings, self._plan, self._domain, model=self._domain.demo.model, quick=True, say=self._say
-        )
+        name = self._domain.demo.model
+        report = train(self._settings, self._plan, self._domain, model=name, quick=True, say=self._say)
         if report.promoted:
             wait_until_served(self._settings.scorer, report.model, report.version)
         return report
@@ -210,7 +209,7 @@ class Demo:
             report = verify(lake, judge, progress=progress)
         self._call.note("looking for drift")
         drift = run_monitor(self._settings, plan, once=True)
-        verdicts = judge_rounds(lake, judge, self._domain, rounds, records)
+        verdicts = judge_rounds(lake, judge, self._domain, training.threshold, rounds, records)
         facts = Facts(
             project=plan.project,
             events=sum(lake.read(source, valid_only=False).num_rows for source in plan.sources),

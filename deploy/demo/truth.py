@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 def judge_rounds(
-    lake: Lake, judge: Judge, domain: Domain, rounds: list[Round], records: list[ScoreRecord]
+    lake: Lake, judge: Judge, domain: Domain, threshold: float | None, rounds: list[Round], records: list[ScoreRecord]
 ) -> list[Verdict]:
     """Compare each round with the labels of its instant, where a model tells two outcomes apart.
 
@@ -36,7 +36,7 @@ def judge_rounds(
     """
     name = domain.demo.model
     spec = domain.models[name]
-    if spec.task != "binary" or spec.decision is None:
+    if threshold is None:
         return []
     plan = judge.plan
     assembler = Assembler(plan, spec.service, judge.functions, spec.missing)
@@ -57,7 +57,7 @@ def judge_rounds(
         ]
         labels = np.array([label for label, _, _ in pairs])
         if len(set(labels.tolist())) == 2:
-            scores = evaluate(labels, np.array([score for _, score, _ in pairs]), spec.decision.threshold)
+            scores = evaluate(labels, np.array([score for _, score, _ in pairs]), threshold)
             simple = [baseline_of(record, spec.baseline_feature) for _, _, record in pairs]
             verdicts.append(Verdict(asked, scores, roc_auc_either_way(labels, np.array(simple))))
     return verdicts

@@ -30,7 +30,7 @@ ENGINE = Annotated[
     str,
     typer.Option("--engine", help="local: features are computed here. dask: on a Dask cluster."),
 ]
-QUICK = Annotated[bool, typer.Option("--quick", help="Without search and heavy reports, as `make demo` trains.")]
+QUICK = Annotated[bool, typer.Option("--quick", help="Leave out the search, most pictures, explanations, robustness.")]
 ARM = Annotated[str, typer.Option("--arm", help="Serve as champion, challenger or shadow.")]
 ACTION = Annotated[
     str,
@@ -77,7 +77,7 @@ def train(
     arm: ARM = "champion",
     quick: QUICK = False,
 ) -> Outcome:
-    """Train a model on the lake, prove it, publish it; once its gates pass it serves, else exit 1."""
+    """Train a model on the lake, prove it, publish it; once its gates pass it serves, else exit 1; missed target: 5."""
     import msgspec
 
     from deploy.served import wait_until_served
@@ -104,8 +104,7 @@ def train(
     )
     if report.promoted and is_supervised(call.state_dir) and made_for.hash == call.serving_plan.hash:
         wait_until_served(call.settings.scorer, report.model, report.version, report.arm)
-    code = ExitCode.OK if report.promoted else ExitCode.FAILED
-    return Outcome(msgspec.to_builtins(report), "\n".join(report.lines()), code)
+    return Outcome(msgspec.to_builtins(report), "\n".join(report.lines()), ExitCode(report.exit_code))
 
 
 def models(

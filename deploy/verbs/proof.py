@@ -139,7 +139,7 @@ def backfill(
 
         knowledge: Knowledge = "as_known" if as_known else "as_true"
         name, _ = call.domain.model(model)
-        n_rows, left_out = write_training_set(
+        n_rows, left_out, _ = write_training_set(
             call.settings, call.serving_plan, call.domain, name, out, knowledge=knowledge, engine=engine_of(engine)
         )
         lines = [f"{n_rows:,} observations: {out}"]

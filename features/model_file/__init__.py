@@ -3,6 +3,15 @@
 `features.model_file.spec` holds the types, `features.model_file.reading` the refusals of what types cannot exclude.
 """
 
+from features.model_file.card import CardSpec
+from features.model_file.judging import (
+    LOWER_IS_BETTER,
+    TARGETS,
+    CostSpec,
+    EvaluationSpec,
+    FairnessSpec,
+    ThresholdSpec,
+)
 from features.model_file.reading import MODEL_FILE, read_model_file
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.spec import (
@@ -17,17 +26,24 @@ from features.model_file.spec import (
 from features.model_file.struct import ModelStruct
 
 __all__ = [
+    "LOWER_IS_BETTER",
     "MODEL_FILE",
+    "TARGETS",
     "CalibrationMethod",
+    "CardSpec",
     "ClassWeights",
+    "CostSpec",
     "DecisionSpec",
     "DemoSpec",
+    "EvaluationSpec",
+    "FairnessSpec",
     "GateSpec",
     "ModelFile",
     "ModelSpec",
     "ModelStruct",
     "SearchSpec",
     "SplitSpec",
+    "ThresholdSpec",
     "TrainedTask",
     "read_model_file",
 ]

@@ -11,6 +11,7 @@ import yaml
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
+from features.model_file.judging import check_judging
 from features.model_file.search import check_calibration, check_class_weights, check_search
 from features.model_file.spec import ModelFile, ModelSpec
 
@@ -99,6 +100,7 @@ def _check_model(where: str, model: ModelSpec) -> None:
         check_search(f"{where}.search", model.search)
     check_class_weights(f"{where}.class_weights", model.class_weights, model.class_names)
     check_calibration(f"{where}.calibration", model.calibration, model.task)
+    check_judging(where, model.task, model.targets, model.evaluation, model.fairness)
 
 
 def _check_outcomes(where: str, model: ModelSpec) -> None:

@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from features.durations import parse_duration_us
+from features.model_file.card import CardSpec
+from features.model_file.judging import EvaluationSpec, FairnessSpec
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.struct import ModelStruct
 from features.vector import MissingPolicy
@@ -48,7 +50,8 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     ``classes`` names those of a multiclass model, in the order of their numbers. ``baseline_feature``
     (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are those of the
     ``algorithm``; with a ``search`` both are but its first trial. ``protected`` names columns that no feature of the
-    model may be computed from.
+    model may be computed from. ``targets`` are wanted values of figures on the tested rows: they gate nothing, and are
+    told.
     """
 
     service: str
@@ -68,6 +71,28 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     missing: MissingPolicy = MissingPolicy()
     decision: DecisionSpec | None = None
     protected: tuple[str, ...] = ()
+    targets: dict[str, float] = msgspec.field(default_factory=dict)
+    evaluation: EvaluationSpec = EvaluationSpec()
+    fairness: FairnessSpec = FairnessSpec()
+    card: CardSpec = CardSpec()
+
+    @property
+    def not_for_inputs(self) -> frozenset[str]:
+        """Columns that no feature of the model may be computed from."""
+        return frozenset((*self.protected, *self.fairness.columns))
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Columns of the labels' SQL that the tested rows are told apart by."""
+        segments = (name for name in self.evaluation.segments if ":" not in name)
+        return tuple(dict.fromkeys((*segments, *self.fairness.columns)))
+
+    @property
+    def outcome_names(self) -> tuple[str, ...]:
+        """Names of the labels 0, 1 and so on; none where labels are values."""
+        if self.task == "binary" and self.decision is not None:
+            return (self.decision.negative, self.decision.positive)
+        return self.classes
 
     @property
     def n_classes(self) -> int:

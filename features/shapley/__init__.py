@@ -4,6 +4,7 @@ from features.shapley.explanation_file import (
     Explainer,
     Explanation,
     can_explain,
+    explainer_of,
     open_explainer,
     write_explanation,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "LinearTables",
     "TreeTables",
     "can_explain",
+    "explainer_of",
     "open_explainer",
     "write_explanation",
 ]

@@ -108,9 +108,28 @@ def open_explainer(path: Path, n_features: int, n_outputs: int) -> Explainer | N
             columns = dict(archive)
         if not columns:
             return None
-        if "weights" in columns:
-            return LinearShap(linear_tables(n_features, n_outputs, **columns))
-        tables = tree_tables(n_features, n_outputs, **columns)
+        tables = (linear_tables if "weights" in columns else tree_tables)(n_features, n_outputs, **columns)
     except _UNREADABLE as error:
         raise BundleCorruptError(str(path), f"explains no model of {n_features} features ({error})") from error
-    return TREE_SHAPS[next(reversed(TREE_SHAPS))](tables, n_features, n_outputs)
+    return explainer_of(tables, n_features, n_outputs)
+
+
+def explainer_of(explanation: Explanation, n_features: int, n_outputs: int) -> Explainer:
+    """The explainer of a model that was just made.
+
+    Parameters
+    ----------
+    explanation
+        What it is explained by.
+    n_features, n_outputs
+        Of the model.
+
+    Returns
+    -------
+    Explainer
+        By the fastest implementation that there is.
+
+    """
+    if isinstance(explanation, LinearTables):
+        return LinearShap(explanation)
+    return TREE_SHAPS[next(reversed(TREE_SHAPS))](explanation, n_features, n_outputs)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from offline_training.comparison.report import Estimate
+from offline_training.estimate import Estimate
 
 _MAX_BET = 0.5
 

@@ -17,7 +17,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import betaln, xlog1py, xlogy
 
-from offline_training.comparison.report import Estimate, Lift
+from offline_training.comparison.report import Lift
+from offline_training.estimate import Estimate
 
 CONFIDENCE = 0.95
 PRIOR_UNITS = 100.0

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from offline_training.comparison.report import Estimate, Quality
+from offline_training.comparison.report import Quality
+from offline_training.estimate import Estimate
 
 RESAMPLES = 400
 _LEVELS = (2.5, 97.5)

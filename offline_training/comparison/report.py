@@ -8,21 +8,11 @@ from datetime import datetime
 import msgspec
 
 from features.routing import Arm
+from offline_training.estimate import Estimate
 
 
 class ReportStruct(msgspec.Struct, frozen=True, kw_only=True):
     """Shape shared by the parts of a report."""
-
-
-class Estimate(ReportStruct, frozen=True, kw_only=True):
-    """A figure and its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
 class Quality(ReportStruct, frozen=True, kw_only=True):

@@ -57,6 +57,18 @@ def test_a_domain_folder_tells_project_models_demo_and_labels(domain: SmallDomai
         ("horizon: 6h", "horizon: 6h\n    task: multiclass\n    classes: [a, b]", "decision: is not for a multiclass"),
         ("horizon: 6h", "horizon: 6h\n    classes: [a, b]", "classes: is not for a binary model"),
         ("horizon: 6h", "horizon: 6h\n    task: regression\n    classes: [a, b]", "is not for a regression model"),
+        ("horizon: 6h", "horizon: 6h\n    targets: {r2: 0.5}", "targets.r2: is not measured of a binary model"),
+        ("horizon: 6h", "horizon: 6h\n    evaluation: {segments: [a, a]}", "names a column twice"),
+        ("horizon: 6h", "horizon: 6h\n    evaluation: {threshold: {}}", "states 0 wishes"),
+        ("horizon: 6h", "horizon: 6h\n    evaluation: {threshold: {recall: 1.5}}", "threshold.recall: is no share"),
+        (
+            "horizon: 6h",
+            "horizon: 6h\n    evaluation: {threshold: {cost: {false_positive: 1, false_negative: 0}}}",
+            "costs nothing",
+        ),
+        ("horizon: 6h", "horizon: 6h\n    fairness: {columns: ['flow:last_seen']}", "flow:last_seen is an input"),
+        ("horizon: 6h", "horizon: 6h\n    fairness: {max_gap: 0.1}", "bounds nothing"),
+        ("horizon: 6h", "horizon: 6h\n    card: {summary: short}", "summary"),
     ],
 )
 def test_a_wrong_model_file_is_refused_by_name_and_place(domain: SmallDomain, old: str, new: str, says: str) -> None:

@@ -74,6 +74,9 @@ FROM (SELECT machine, min(ended_at) AS first_at FROM jobs GROUP BY machine) m,
   (SELECT day, TIMESTAMPTZ '2024-01-01 00:00:00+00' + day * INTERVAL 1 DAY AS seen_at FROM range(20, 100, 5) t(day))
 WHERE first_at < seen_at AND seen_at + INTERVAL 10 DAY <= $lake_end
 """
+GROUPED = LABELS.replace("SELECT machine,", "SELECT machine, 'hall ' || (ascii(right(machine, 1)) % 2) AS hall,", 1)
+"""The same with a column beside: in which hall a machine stands."""
+
 MODEL: dict[str, Any] = {
     "service": "standstill",
     "horizon": "10d",

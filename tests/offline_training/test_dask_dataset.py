@@ -24,7 +24,7 @@ from offline_training import dask_dataset
 from offline_training.dask_dataset import Sizes, read_dataset, write_dataset
 from offline_training.dataset import build_dataset
 from offline_training.training_set import training_set, write_training_set
-from tests.offline_training.small_domain import LABELS, SmallDomain, drop_oldest, small_domain, windowed_domain
+from tests.offline_training.small_domain import GROUPED, LABELS, SmallDomain, drop_oldest, small_domain, windowed_domain
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -52,16 +52,23 @@ def write(client: Client, small: SmallDomain, out: Path, knowledge: Knowledge = 
 @pytest.mark.parametrize("knowledge", ["as_true", "as_known"])
 def test_both_engines_make_the_same_rows(tmp_path: Path, cluster: Client, knowledge: Knowledge) -> None:
     """In several files, read by workers and written by them; some rows are refused by the policy."""
-    labels = LABELS.replace("1.0 * (day % 3)", "nullif(1.0 * (day % 3), 0)")
+    labels = GROUPED.replace("1.0 * (day % 3)", "nullif(1.0 * (day % 3), 0)")
     missing = {"features": {"rhythm:idle_share": "fail"}}
-    small = small_domain(tmp_path, arrive_within_s=5 * 86_400, labels=labels, missing=missing)
+    small = small_domain(
+        tmp_path, arrive_within_s=5 * 86_400, labels=labels, missing=missing, fairness={"columns": ["hall"]}
+    )
     written = write(cluster, small, tmp_path / "rows", knowledge)
     local = training_set(small.settings, small.plan, small.domain, "standstill", knowledge=knowledge, engine="local")
-    spread = read_dataset(tmp_path / "rows", written.left_out, knowledge)
+    spread = read_dataset(tmp_path / "rows", written, knowledge)
     assert spread.rows.tobytes() == local.rows.tobytes()
     assert spread.fingerprint == local.fingerprint
     assert (spread.names, spread.left_out) == (local.names, local.left_out)
     assert written.left_out.refused > 0
+    assert local.beside is not None
+    assert spread.beside is not None
+    assert spread.beside.units.tolist() == local.beside.units.tolist()
+    assert spread.column("", "hall").tolist() == local.column("", "hall").tolist()
+    assert "hall" not in pq.ParquetDataset(tmp_path / "rows").schema.names
     files = sorted(path.name for path in (tmp_path / "rows").iterdir())
     assert files == [f"part-{number:05}.parquet" for number in range(len(files))]
     assert len(files) > 1
@@ -98,7 +105,7 @@ def test_neither_engine_trains_on_rows_that_look_back_on_dropped_records(tmp_pat
     lake = open_lake(small.settings.lake_url("machines"))
     local = build_dataset(lake, small.plan, small.domain, "standstill", functions)
     assert (written.n_rows, written.left_out) == (len(local.rows), local.left_out)
-    assert read_dataset(out, written.left_out, "as_true").fingerprint == local.fingerprint
+    assert read_dataset(out, written, "as_true").fingerprint == local.fingerprint
     assert local.left_out.cut_off > 0
 
 
@@ -145,7 +152,7 @@ def test_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) 
     site = site_of(small.settings, "machines")
     local = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
     with open_cluster(DaskSettings(workers=2)) as client:
-        write_dataset(
+        written = write_dataset(
             client,
             site,
             small.plan,
@@ -156,7 +163,7 @@ def test_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) 
             sizes=SMALL,
         )
     assert killed.exists()
-    assert read_dataset(tmp_path / "rows", local.left_out, "as_true").fingerprint == local.fingerprint
+    assert read_dataset(tmp_path / "rows", written, "as_true").fingerprint == local.fingerprint
 
 
 def test_a_task_that_kills_all_workers_ends_the_run() -> None:

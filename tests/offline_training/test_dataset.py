@@ -23,6 +23,7 @@ from tests.offline_training.small_domain import (
     LABELS,
     N_DAYS,
     SOURCE,
+    START,
     VIEW,
     SmallDomain,
     drop_oldest,
@@ -122,7 +123,27 @@ def test_labels_that_are_no_observations_are_refused(tmp_path: Path, wrong: str)
 PROTECTED: dict[str, tuple[list[str], dict[str, Any]]] = {
     "a column of an aggregate": (["parts"], {}),
     "a column behind a request-time feature": (["shift"], {}),
+    "a column of groups": ([], {"fairness": {"columns": ["parts"]}}),
 }
+
+
+def test_what_rows_are_told_apart_by_is_no_input(tmp_path: Path) -> None:
+    """A column that the model file names travels beside the inputs, row by row, with whom each row is of."""
+    labels = LABELS.replace("SELECT machine,", "SELECT machine, right(machine, 1) AS tail, day % 2 = 0 AS even,", 1)
+    missing = {"features": {"rhythm:idle_share": "fail"}}
+    asked = {"segments": ["tail", "work:idle_s"]}
+    data = _dataset(
+        small_domain(tmp_path, labels=labels, missing=missing, evaluation=asked, fairness={"columns": ["even"]})
+    )
+    assert not {"tail", "even"} & set(data.names)
+    assert data.beside is not None
+    assert {len(column) for column in (*data.beside.columns.values(), data.beside.units)} == {len(data.rows)}
+    tails = {(unit, tail) for unit, tail in zip(data.beside.units.tolist(), data.column("", "tail"), strict=True)}
+    assert len(tails) == len(set(data.beside.units.tolist())) == 60
+    days = data.at_us // DAY_US - int(START.timestamp()) // 86_400
+    assert data.column("", "even").tolist() == [str(day % 2 == 0) for day in days.tolist()]
+    with pytest.raises(DomainError, match="is no input"):
+        data.column("evaluation.segments", "work:gone")
 
 
 @pytest.mark.parametrize("what", PROTECTED)

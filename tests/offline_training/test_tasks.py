@@ -22,8 +22,8 @@ from grpc_api.served_model import Declarations, ServedModel, load_model
 from offline_training.bundle_writer import write_bundle
 from offline_training.dataset import Dataset, build_dataset
 from offline_training.fitting import Fitted, fit
-from offline_training.plots import draw_importance, draw_scores
 from tests.offline_training.learners.tasks import SMALL
+from tests.offline_training.made_bundle import card_facts
 from tests.offline_training.small_domain import LABELS, small_domain
 
 AT = datetime(2024, 4, 1, tzinfo=UTC)
@@ -60,14 +60,13 @@ def _data(folder: Path, label: str, **model: Any) -> tuple[Any, Dataset]:
 def _make(folder: Path, label: str, **model: Any) -> Made:
     """Train, write the bundle, let model sync prove it, and load it as a scorer does."""
     small, data = _data(folder, label, **model)
-    spec = small.domain.models["standstill"]
-    fitted = fit(data, spec, lambda _: None)
-    bundle = write_bundle(folder / "bundle", "standstill", small.plan, spec, data, fitted, created_at=AT)
+    facts = card_facts(small, data)
+    bundle = write_bundle(folder / "bundle", facts)
     functions = functions_of(small.plan, small.settings.state_dir("machines"))
     declared = [Declarations(small.plan, AT, functions)]
     pointer = Pointer(model="standstill", version="1", path="bundle", digest=bundle.digest)
     prove_served(bundle.path, pointer, declared)
-    return Made(spec, data, fitted, bundle, load_model(bundle.path, pointer, declared))
+    return Made(facts.spec, data, facts.fitted, bundle, load_model(bundle.path, pointer, declared))
 
 
 @pytest.mark.parametrize("algorithm", ["lightgbm", "xgboost", "random_forest", "logistic_regression", "mlp"])
@@ -153,29 +152,3 @@ def test_a_class_that_history_lacks_is_refused(tmp_path: Path) -> None:
     spec = small.domain.models["standstill"]
     with pytest.raises(DomainError, match="training rows: has no row of class 1"):
         fit(data._replace(labels=np.where(data.labels == 1.0, 2.0, data.labels)), spec, lambda _: None)
-
-
-def test_each_task_is_drawn_as_it_should_be(tmp_path: Path) -> None:
-    """A matrix of confusion for classes, predictions against what happened for values."""
-    rng = np.random.default_rng(0)
-    binary = ModelSpec(service="s", horizon="1d", baseline_feature="v:f")
-    for spec, labels, scores, names in (
-        (binary, rng.integers(0, 2, 60), rng.random((60, 1)), {"roc", "precision_recall", "calibration"}),
-        (
-            ModelSpec(service="s", horizon="1d", baseline_feature="v:f", task="multiclass", classes=CLASSES),
-            rng.integers(0, 3, 60),
-            rng.dirichlet(np.ones(3), 60),
-            {"roc", "confusion"},
-        ),
-        (
-            ModelSpec(service="s", horizon="1d", baseline_feature="v:f", task="regression"),
-            rng.normal(size=60),
-            rng.normal(size=(60, 1)),
-            {"predicted_vs_actual"},
-        ),
-    ):
-        folder = tmp_path / spec.task
-        folder.mkdir()
-        draw_scores(folder, spec, labels.astype(np.float64), scores)
-        draw_importance(folder, ["v:f"], np.ones(1))
-        assert {file.stem for file in folder.glob("*.png")} == names | {"importance"}

@@ -26,9 +26,9 @@ from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
 from offline_training.audit import AuditLog
 from offline_training.proof import open_session, raw_scores
 from offline_training.registry import Registry
-from offline_training.report import TrainingReport
+from offline_training.report import TARGET_MISSED, TrainingReport
 from offline_training.training import AUDIT_FILE, train
-from tests.offline_training.small_domain import SmallDomain, drop_oldest, small_domain, windowed_domain
+from tests.offline_training.small_domain import GROUPED, SmallDomain, drop_oldest, small_domain, windowed_domain
 
 pytestmark = pytest.mark.servers
 
@@ -126,7 +126,10 @@ def test_its_raw_scores_are_explained(trained: Trained) -> None:
 def test_its_card_tells_the_story(trained: Trained) -> None:
     """Data, figures against both baselines, gates, every input and the limits stand in the card."""
     card = trained.bundle.file(MODEL_CARD).read_text(encoding="utf-8")
-    for heading in ("# standstill", "## Data", "## How good it is", "## Gates", "## Inputs", "## Limits"):
+    for heading in (
+        "# standstill", "## Details", "## Intended use", "## Data", "## Inputs", "## How good it is", "## Gates",
+        "## Limits", "## Ethics and fairness", "## Deployment", "## Maintenance", "## Environment and lineage",
+    ):  # fmt: skip
         assert heading in card
     assert f"{trained.report.test.rank:.4f}" in card
     assert f"{trained.report.linear.rank:.4f}" in card
@@ -144,8 +147,26 @@ def test_its_run_shows_metrics_params_and_plots(trained: Trained) -> None:
     assert run.data.params["num_iterations"] == str(trained.report.params["num_iterations"])
     assert run.data.params["knowledge"] == trained.bundle.manifest.window.knowledge == "as_true"
     assert run.data.params["num_leaves"] == "4"
-    plots = {artifact.path for artifact in client.list_artifacts(trained.report.run_id, "reports")}
-    assert plots == {f"reports/{name}.png" for name in ("roc", "precision_recall", "calibration", "importance")}
+    logged = {Path(artifact.path).name for artifact in client.list_artifacts(trained.report.run_id, "reports")}
+    assert logged == {path.name for path in Path(trained.report.reports).iterdir()}
+
+
+def test_its_reports_lie_in_the_state_folder(trained: Trained) -> None:
+    """Pictures under the names that are promised, the card as text and as a page, and all figures for programs."""
+    folder = Path(trained.report.reports)
+    assert folder.is_relative_to(trained.small.settings.state_dir("machines"))
+    names = {path.name for path in folder.iterdir()}
+    assert {
+        "roc_curve.png", "predicted_vs_actual.png", "feature_importance_model.png", "shap_summary.png",
+        "shap_waterfall_sample_0.png", "lime_explanation_sample_0.png", "confusion_matrix.png", "residual_plot.png",
+        "model_card.md", "model_card.html", "evaluation.json",
+    } <= names  # fmt: skip
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert evaluation["champion"] is None
+    assert evaluation["judgement"]["figures"]["roc_auc"]["value"] == pytest.approx(trained.report.test.roc_auc)
+    assert (folder / "model_card.md").read_text() == trained.bundle.file(MODEL_CARD).read_text()
+    page = (folder / "model_card.html").read_text()
+    assert page.count("<img ") == len([name for name in names if name.endswith(".png")])
 
 
 def test_its_events_are_in_the_audit_log(trained: Trained) -> None:
@@ -169,12 +190,19 @@ def test_its_summary_has_the_demos_keys(trained: Trained) -> None:
 
 
 def test_the_same_lake_trains_the_same_model(trained: Trained, tmp_path: Path) -> None:
-    """A second training on equal data gives the same bytes of model, golden rows and covers, as a new version."""
+    """A second training on equal data gives the same bytes of every file of the bundle, as a new version.
+
+    Its reports also hold it against the champion by then, which is the same model: nothing is gained.
+    """
     again = _train(small_domain(tmp_path), trained.uri)
     path = MlflowRegistry(trained.uri).download(again.model, again.version, tmp_path)
     theirs, ours = read_bundle(path).manifest.files, trained.bundle.manifest.files
     assert again.version != trained.report.version
     assert theirs == ours
+    champion = json.loads((Path(again.reports) / "evaluation.json").read_text())["champion"]
+    assert (champion["version"], champion["digest"]) == (trained.report.version, trained.report.digest)
+    assert champion["figures"]["roc_auc"]["gain"]["value"] < 1e-12 or champion["not_comparable"] == ""
+    assert "## Beside the champion" in (Path(again.reports) / "model_card.md").read_text()
 
 
 def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: MlflowServer, tmp_path: Path) -> None:
@@ -189,6 +217,45 @@ def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: Mlflo
     assert (newest.version, newest.aliases, newest.approval) == (report.version, (), "rejected")
     assert [entry.event for entry in AuditLog(small.settings.state_dir("machines") / AUDIT_FILE).read()] == ["publish"]
     assert any("against_single_feature not passed" in line for line in report.lines())
+
+
+def test_a_missed_target_is_told_and_stops_nothing(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """The model serves; the report names the target, and its exit code is one of its own."""
+    small = small_domain(tmp_path, targets={"accuracy": 1.0, "brier": 0.9})
+    report = _train(small, mlflow_server.uri, quick=True)
+    assert report.promoted
+    assert report.exit_code == TARGET_MISSED
+    assert [target.met for target in report.targets] == [False, True]
+    assert any(line.startswith("  target accuracy at least 1 missed") for line in report.lines())
+
+
+def test_groups_that_are_treated_differently_fail_the_gate(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """A protected column travels beside the inputs: it is in no bundle, and its gap decides."""
+    fairness = {"columns": ["hall"], "max_gap": 0.0}
+    small = small_domain(tmp_path, labels=GROUPED, fairness=fairness, evaluation={"segments": ["hall", "shift"]})
+    report = _train(small, mlflow_server.uri, quick=True)
+    (gate,) = [gate for gate in report.gates if gate.name == "alike_across_hall"]
+    assert not gate.passed
+    assert not report.promoted
+    assert report.exit_code == 1
+    path = MlflowRegistry(mlflow_server.uri).download(report.model, report.version, tmp_path)
+    bundle = read_bundle(path)
+    assert not any("hall" in feature for feature in bundle.manifest.features)
+    assert bundle.manifest.metrics["fairness_gap"] == pytest.approx(1 - gate.value)
+
+
+def test_a_champion_whose_bundle_is_lost_stops_no_training(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """It is told, and there is no comparison."""
+    small, said = small_domain(tmp_path), list[str]()
+    first = _train(small, mlflow_server.uri, quick=True)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(mlflow_server.uri, mlflow_server.uri)
+    version = client.create_model_version("standstill", source=f"runs:/{first.run_id}/nowhere", run_id=first.run_id)
+    client.set_registered_model_alias("standstill", "champion", version.version)
+    again = _train(small, mlflow_server.uri, quick=True, say=said.append)
+    assert any(line.startswith("the champion cannot be compared with") for line in said)
+    assert "## Beside the champion" not in (Path(again.reports) / "model_card.md").read_text()
 
 
 def test_asking_the_registry_does_not_load_feast(trained: Trained) -> None:

@@ -1,0 +1,67 @@
+"""What the model was fitted and tested on, and what it is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from features.nouns import Knowledge
+from features.plan import AggregatePlan
+from offline_training.card.facts import CardFacts
+from offline_training.card.markdown import table
+from offline_training.card.words import day, length
+
+_KNOWLEDGE: Mapping[Knowledge, str] = {
+    "as_true": "as true: of all events before the observation, whenever they arrived",
+    "as_known": "as known: of the events that had arrived before the observation",
+}
+
+
+def data(facts: CardFacts) -> str:
+    """The parts of the training set, and what is not in it."""
+    window, spec, split = facts.manifest.window, facts.spec, facts.fitted.split
+    rows = [
+        ("fitted for the test", *_part(facts, split.earlier)),
+        ("tested", *_part(facts, split.later)),
+        ("fitted for publication", *_part(facts, slice(None))),
+    ]
+    refused, cut_off = facts.data.left_out
+    left_out = f" {refused:,} observations were left out by the missing-value policy." if refused else ""
+    if cut_off:
+        left_out += f" {cut_off:,} were left out because they look back on records that the lake has dropped."
+    return (
+        table(("part", "from", "to", "observations", "labels"), rows)
+        + f"\n\nBetween the last row fitted for the test and the first tested lie at least {length(spec.gap_us)}, so "
+        f"that no outcome was known too early. The published model is fitted again on all {window.rows:,} labelled "
+        f"observations, with the parameters fixed before.{left_out} Features are {_KNOWLEDGE[window.knowledge]}."
+    )
+
+
+def inputs(facts: CardFacts) -> str:
+    """Each input: what it is, how often it is missing, how much the model goes by it."""
+    meanings = {f"{view.name}:{f.name}": _meaning(f) for view in facts.plan.views for f in view.features}
+    missing = np.isnan(facts.data.rows).mean(axis=0).tolist()
+    importance = facts.fitted.learned.importance.tolist()
+    rows = [
+        (f"`{name}`", meanings.get(name, "computed at request time"), f"{share:.1%}", f"{weight:.1%}")
+        for name, share, weight in zip(facts.data.names, missing, importance, strict=True)
+    ]
+    return table(("input", "what it is", "null", "importance"), rows)
+
+
+def _part(facts: CardFacts, rows: np.ndarray | slice) -> tuple[str, str, str, str]:
+    at_us, labels = facts.data.at_us[rows], facts.data.labels[rows]
+    return day(at_us.min()), day(at_us.max()), f"{len(labels):,}", _labels(facts, labels)
+
+
+def _labels(facts: CardFacts, labels: np.ndarray) -> str:
+    """What the labels are, in a few words."""
+    if facts.spec.task == "multiclass":
+        return ", ".join(f"{name} {(labels == i).mean():.1%}" for i, name in enumerate(facts.spec.classes))
+    return f"{labels.mean():.4f} are 1" if facts.spec.task == "binary" else f"mean {labels.mean():.6g}"
+
+
+def _meaning(feature: AggregatePlan) -> str:
+    window = "since ever" if feature.window_us is None else f"over {length(feature.window_us)}"
+    return f"{feature.function} of {feature.column} {window}"

@@ -1,0 +1,46 @@
+"""What the model does not know and cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from features.shapley import TreeTables
+from offline_training.card.facts import CardFacts
+from offline_training.card.markdown import bullets
+from offline_training.card.words import day, stated
+
+_EXTRAPOLATION: Final[Mapping[bool, str]] = {
+    True: "Trees do not extrapolate: an input beyond its range in training is read as the nearest value seen there.",
+    False: "It extrapolates no further than its inputs' range in training and half as much again on either side.",
+}
+"""What trees, and other models, make of an input beyond its range in training."""
+
+
+def limits(facts: CardFacts) -> str:
+    """In the model file's words, then those that follow from how it was made."""
+    return f"{stated(facts.spec.card.limitations, 'limitations')}\n\n{bullets(_of_the_run(facts))}"
+
+
+def _of_the_run(facts: CardFacts) -> Iterator[str]:
+    at_us = facts.data.at_us
+    yield (
+        f"It knows outcomes of {day(at_us.min())} to {day(at_us.max())} only; where behaviour or the mix of entities "
+        "changes, watch drift."
+    )
+    yield "It was tested once, on the last period of that history; how it does over the seasons is not known from that."
+    yield _EXTRAPOLATION[isinstance(facts.fitted.exported.explanation, TreeTables)]
+    if facts.fitted.exported.explanation is not None:
+        yield "Contributions (Explain, Shapley values) say what moved the score, not what causes the outcome."
+    else:
+        yield "No exact contributions of its inputs are known; the local surrogates are approximations."
+    if facts.manifest.task != "regression":
+        yield "Scores are probabilities only as far as the calibration plot says."
+    yield f"Missing inputs (entity unknown, stale, not supplied): {_policy(facts)}."
+
+
+def _policy(facts: CardFacts) -> str:
+    words = {"nan": "given to the model as missing", "fail": "the request is refused"}
+    missing = facts.spec.missing
+    remedies = {"default": missing.default, **missing.features}
+    return "; ".join(f"{name}: {words.get(str(remedy), f'read as {remedy}')}" for name, remedy in remedies.items())
