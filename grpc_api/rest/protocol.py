@@ -18,7 +18,10 @@ from grpc_api.http2.patience import LEAST_BYTES_PER_S
 from grpc_api.http2.tls import name_on
 
 HEAD_S: Final = 10.0
-"""Time for the head of a request, from its first byte on, and on a new connection from its beginning."""
+"""Time for the head of a request, from its first byte on, and on a new connection from its beginning.
+
+Also for the rest of a short body that was still to come when its call was refused.
+"""
 STALL_S: Final = 30.0
 """Time for a peer to take an answer; a long one has more, by the rate."""
 MOST_HEAD_BYTES: Final = 64 * 1_024
@@ -53,10 +56,16 @@ class GatewayProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Part of a request, or several."""
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._await_head()
-        else:
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering or self._is_between_requests():
             self._have_head()
+        else:
+            self._await_head()
+        if not is_answering and self.timeout_keep_alive_task is None and self._is_between_requests():
+            # uvicorn takes the rest of a body that nobody read for the next request
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as it is answered."""
@@ -82,6 +91,10 @@ class GatewayProtocol(H11Protocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Uvicorn's, for each such request; whoever offers another protocol is answered in this one."""
+
+    def _is_between_requests(self) -> bool:
+        """Whether nothing of the next request is here, nor anything left to come of the one before."""
+        return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     def _await_head(self) -> None:
         if self._head_timer is None:

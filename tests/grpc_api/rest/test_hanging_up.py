@@ -78,7 +78,7 @@ def test_neighbours_of_callers_that_are_gone_are_answered(shop: tuple[Shop, Clie
     here, client = shop
     with ThreadPoolExecutor(2) as callers, closing(RestClient(here.rest_address)) as rest:
         by_rest = callers.submit(rest.post, "/predict", QUESTION)
-        by_grpc = callers.submit(client.score, {"buyer": "ann"}, request={"basket": 30.0})
+        by_grpc = callers.submit(client.score, {"buyer": "ann"}, request={"basket": 30.0}, deadline_s=60.0)
         wait_until(lambda: here.sample("millstream_scorer_in_flight") == 2)
         for _ in range(5):
             hang_up_in_the_middle(here)

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from grpc_api.http2.listener import open_listener
 from grpc_api.http2.patience import LEAST_BYTES_PER_S
 from grpc_api.rest.protocol import HEAD_S, STALL_S, GatewayProtocol
-from grpc_api.rest.server import RestServer
+from grpc_api.rest.server import KEEP_ALIVE_S, RestServer
 
 DEADLINE_S = 20.0
 REFUSED = {"error": "request: cannot be read; send HTTP/1.1, with a head of at most 65536 bytes"}
@@ -87,6 +87,12 @@ class Line(asyncio.Transport):
 
     is_up = True
 
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Nobody reads it."""
+
+    def resume_reading(self) -> None:
+        """There is nothing to read."""
+
     def is_closing(self) -> bool:
         return not self.is_up
 
@@ -100,7 +106,7 @@ class Line(asyncio.Transport):
 def connected() -> tuple[GatewayProtocol, Timers, Line]:
     """One side of a connection, what it waits for, and the connection."""
     timers, line = Timers(), Line()
-    config = Config(FastAPI(), log_config=None, lifespan="off")
+    config = Config(FastAPI(), log_config=None, lifespan="off", timeout_keep_alive=KEEP_ALIVE_S)
     protocol = GatewayProtocol(config, ServerState(), {}, timers)
     protocol.connection_made(line)
     return protocol, timers, line
@@ -128,6 +134,32 @@ async def test_a_request_whose_head_is_there_has_its_own_time() -> None:
     protocol.data_received(b"12345")
     assert timers.waiting == []
     assert line.is_up
+
+
+async def refuse(protocol: GatewayProtocol) -> None:
+    """Answer a request whose body is still to come."""
+    await protocol.cycle.send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+    await protocol.cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def test_the_rest_of_a_refused_body_is_not_waited_for_for_ever() -> None:
+    """It has the time of a head; once it is there the connection is one that waits for a request."""
+    protocol, timers, line = connected()
+    for _ in range(2):
+        protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n")
+        assert timers.waiting == []
+        await refuse(protocol)
+        assert [timer.delay_s for timer in timers.waiting] == [KEEP_ALIVE_S]
+        for part in (b"123", b"456"):
+            protocol.data_received(part)
+            assert [timer.delay_s for timer in timers.waiting] == [HEAD_S]
+        protocol.data_received(b"7890")
+        assert [timer.delay_s for timer in timers.waiting] == [KEEP_ALIVE_S]
+    protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n")
+    await refuse(protocol)
+    protocol.data_received(b"1")
+    timers.waiting[0].action()
+    assert not line.is_up
 
 
 async def test_an_answer_that_nobody_takes_is_not_kept() -> None:
