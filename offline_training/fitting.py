@@ -20,6 +20,7 @@ from offline_training.evaluation import AnyEvaluation, evaluate_model
 from offline_training.gates import Gate, judge
 from offline_training.learners import Learned, Learner, Params, Validation, learner_of
 from offline_training.loss import mean_loss
+from offline_training.preparation import prepared
 from offline_training.proof import Proof, prove
 from offline_training.split import Split, outcomes_problem, require_outcomes, split_by_time
 
@@ -55,7 +56,7 @@ class _Chosen(NamedTuple):
 
 def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
-    learner = learner_of(spec.algorithm, spec.task)
+    learner = prepared(learner_of(spec.algorithm, spec.task), spec, data.names)
     learner.check(spec.params)
     fit_rows = partial(_fit_rows, learner, spec)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)

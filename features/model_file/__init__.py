@@ -3,6 +3,7 @@
 `features.model_file.spec` holds the types, `features.model_file.reading` the refusals of what types cannot exclude.
 """
 
+from features.model_file.preparation import CategorySpec, PreparationSpec, RatioSpec, TimePart, TimePartsSpec
 from features.model_file.reading import MODEL_FILE, read_model_file
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.spec import (
@@ -20,6 +21,7 @@ __all__ = [
     "MODEL_FILE",
     "CalibrationMethod",
     "ClassWeights",
+    "CategorySpec",
     "DecisionSpec",
     "DemoSpec",
     "GateSpec",
@@ -27,7 +29,11 @@ __all__ = [
     "ModelSpec",
     "ModelStruct",
     "SearchSpec",
+    "PreparationSpec",
+    "RatioSpec",
     "SplitSpec",
+    "TimePart",
+    "TimePartsSpec",
     "TrainedTask",
     "read_model_file",
 ]

@@ -1,7 +1,7 @@
 """What each feature contributed to a raw score: exact Shapley values, of trees by their covers and of linear models."""
 
+from features.shapley.column_shap import Explainer
 from features.shapley.explanation_file import (
-    Explainer,
     Explanation,
     can_explain,
     open_explainer,
