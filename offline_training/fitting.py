@@ -56,7 +56,7 @@ class _Chosen(NamedTuple):
 
 def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
-    learner = prepared(learner_of(spec.algorithm, spec.task), spec, data.names)
+    learner = prepared(learner_of(spec.algorithm, spec.task), spec.preparation, data.names)
     learner.check(spec.params)
     fit_rows = partial(_fit_rows, learner, spec)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)
@@ -69,7 +69,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
     chosen = _choose(fit_rows, rows, labels, inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
-    tested = calibrated(fit_rows(rows, labels, chosen.params), spec, rows, labels, data.at_us[earlier])
+    tested = calibrated(fit_rows(rows, labels, chosen.params), learner, spec, rows, labels, data.at_us[earlier])
     test_scores = to_scores(tested.link, tested.raw(data.rows[later]))
     test = evaluate_model(spec, test_labels, test_scores)
     linear = evaluate_linear(spec, rows, labels, data.rows[later], test_labels)
@@ -79,7 +79,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
 
     say(f"refitting on all {len(data.labels):,} rows")
     final = fit_rows(data.rows, data.labels, chosen.params)
-    learned = calibrated(final, spec, data.rows, data.labels, data.at_us)
+    learned = calibrated(final, learner, spec, data.rows, data.labels, data.at_us)
     exported = learned.export()
     say("proving the ONNX model bit for bit")
     proof = prove(exported, learned.raw, data.rows[later])

@@ -10,7 +10,7 @@ import onnx
 
 from features.bundle import MODEL_COLUMNS, MODEL_INPUT
 from features.head import Link, Task
-from features.model_file import ModelSpec, PreparationSpec
+from features.model_file import PreparationSpec
 from offline_training.conversion.exported import Exported, Probes
 from offline_training.conversion.model_bytes import model_bytes
 from offline_training.learners import Learned, Learner, Params, Trial, Validation
@@ -19,11 +19,11 @@ from offline_training.preparation.kept import Kept
 from offline_training.preparation.steps import Steps, fit_steps, require_inputs
 
 
-def prepared(learner: Learner, spec: ModelSpec, names: tuple[str, ...]) -> Learner:
-    """The learner behind the steps of a model with these inputs, or as it is where there are none."""
-    if spec.preparation == PreparationSpec():
+def prepared(learner: Learner, spec: PreparationSpec, names: tuple[str, ...]) -> Learner:
+    """The learner behind the steps that a model with these inputs asks for, or as it is where there are none."""
+    if spec == PreparationSpec():
         return learner
-    require_inputs(spec.preparation, names)
+    require_inputs(spec, names)
     return PreparedLearner(learner, spec, names)
 
 
@@ -32,7 +32,7 @@ class PreparedLearner:
     """A `Learner` whose every fit begins with that of the steps, so that a fold's steps know nothing of other rows."""
 
     of: Learner
-    spec: ModelSpec
+    spec: PreparationSpec
     inputs: tuple[str, ...]
 
     @property
@@ -71,7 +71,7 @@ class PreparedLearner:
         validation: Validation | None = None,
     ) -> Prepared:
         """Fit the steps, and the learner on what they make of the rows; the validation's are encoded as if scored."""
-        steps, columns = fit_steps(self.spec, self.inputs, rows, labels, seed)
+        steps, columns = fit_steps(self.spec, self.inputs, rows, labels, n_classes=n_classes, seed=seed)
         watched = None if validation is None else validation._replace(rows=steps.apply(validation.rows))
         model = self.of.fit(
             columns,

@@ -9,13 +9,19 @@ import numpy as np
 
 from features.bundle import MODEL_COLUMNS
 from features.errors import DomainError
-from features.model_file import ModelSpec, PreparationSpec
+from features.model_file import PreparationSpec
 from offline_training.preparation.graph import Graph
 from offline_training.preparation.kept import Kept
 from offline_training.preparation.one_hot import OneHot
 from offline_training.preparation.ratio import Ratio
 from offline_training.preparation.step import Step
-from offline_training.preparation.target_encoding import TargetEncoding, cross_encode, fit_target_encoding
+from offline_training.preparation.target_encoding import (
+    TargetEncoding,
+    blank_encoding,
+    cross_encode,
+    fit_target_encoding,
+    targets_of,
+)
 from offline_training.preparation.time_parts import TimeParts
 
 ONE_HOT_BELOW: Final = 20
@@ -73,9 +79,10 @@ def require_inputs(spec: PreparationSpec, names: Sequence[str]) -> None:
             )
 
 
-def fit_steps(spec: ModelSpec, names: tuple[str, ...], rows: np.ndarray, labels: np.ndarray, seed: int) -> FittedSteps:
-    """Fit the steps of a model on training rows ``[n, k]`` and their labels."""
-    told = spec.preparation
+def fit_steps(
+    told: PreparationSpec, names: tuple[str, ...], rows: np.ndarray, labels: np.ndarray, *, n_classes: int, seed: int
+) -> FittedSteps:
+    """Fit the steps of a model on training rows ``[n, k]`` and their labels, of more than two classes by number."""
     replaced = told.time_parts.keys() | told.categories.keys()
     kept = tuple(number for number, name in enumerate(names) if name not in replaced)
     steps: list[Step] = [Kept(tuple(names[number] for number in kept), kept)] if kept else []
@@ -88,33 +95,21 @@ def fit_steps(spec: ModelSpec, names: tuple[str, ...], rows: np.ndarray, labels:
         steps.append(Ratio(name, names.index(ratio.numerator), names.index(ratio.denominator), otherwise + 0.0))
     columns = [step.apply(rows) for step in steps]
     for name, category in told.categories.items():
-        step, own = _fit_category(spec, name, names, rows, labels, category.smoothing, seed)
+        blank = blank_encoding(name, names.index(name), len(names), n_classes)
+        step, own = _fit_category(blank, rows, targets_of(labels, n_classes), category.smoothing, seed)
         steps.append(step)
         columns.append(own)
     return FittedSteps(Steps(len(names), tuple(steps)), np.ascontiguousarray(np.concatenate(columns, axis=1)))
 
 
 def _fit_category(
-    spec: ModelSpec,
-    name: str,
-    names: tuple[str, ...],
-    rows: np.ndarray,
-    labels: np.ndarray,
-    smoothing: float,
-    seed: int,
+    blank: TargetEncoding, rows: np.ndarray, targets: np.ndarray, smoothing: float, seed: int
 ) -> tuple[Step, np.ndarray]:
     """How a category is encoded, and the codes of the rows."""
-    column = names.index(name)
-    found = rows[:, column]
+    found = rows[:, blank.column]
     values = np.unique(found[np.isfinite(found)])
     if len(values) < ONE_HOT_BELOW:
-        one_hot = OneHot(name, column, tuple(values.tolist()))
+        one_hot = OneHot(blank.name, blank.column, tuple(values.tolist()))
         return one_hot, one_hot.apply(rows)
-    several = spec.task == "multiclass"
-    ends = tuple(f"target={each}" for each in spec.classes) if several else ("target",)
-    targets = labels[:, np.newaxis] == np.arange(len(ends)) if several else labels[:, np.newaxis]
-    nothing = np.empty(0)
-    blank = TargetEncoding(name, column, ends, len(names), nothing, nothing, nothing, nothing)
-    numbers = targets.astype(np.float64)
-    codes = cross_encode(blank, found, numbers, smoothing, seed)
-    return fit_target_encoding(blank, found, numbers, smoothing), codes
+    codes = cross_encode(blank, found, targets, smoothing, seed)
+    return fit_target_encoding(blank, found, targets, smoothing), codes

@@ -96,6 +96,19 @@ class TargetEncoding(NamedTuple):
         return Tree(tuple(splits), values, (0.0,) * len(values), end)
 
 
+def blank_encoding(name: str, column: int, n_inputs: int, n_classes: int) -> TargetEncoding:
+    """The encoding of an input that nothing is known of yet."""
+    ends = tuple(f"target={number}" for number in range(n_classes)) if n_classes > 2 else ("target",)
+    nothing = np.empty(0)
+    return TargetEncoding(name, column, ends, n_inputs, nothing, nothing, nothing, nothing)
+
+
+def targets_of(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """What is averaged ``[n, ends]``: labels, or of more than two classes whether it is each."""
+    column = labels[:, np.newaxis]
+    return (column == np.arange(n_classes) if n_classes > 2 else column).astype(np.float64)
+
+
 def fit_target_encoding(
     blank: TargetEncoding, found: np.ndarray, targets: np.ndarray, smoothing: float
 ) -> TargetEncoding:

@@ -17,7 +17,7 @@ MODEL: dict[str, Any] = {
     "baseline_feature": "v:f",
     "decision": {"positive": "yes", "negative": "no"},
 }
-DEMO = {"model": "m", "train_at": "2024-01-01", "score_at": ["2024-01-02"]}
+DEMO = {"model": "m", "train_at": "2024-01-01T00:00:00Z", "score_at": ["2024-01-02T00:00:00Z"]}
 
 
 def _read(folder: Path, preparation: Any) -> PreparationSpec:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from features.head import Task
-from features.model_file import CategorySpec, ModelSpec, PreparationSpec, RatioSpec, TimePartsSpec
+from features.model_file import CategorySpec, PreparationSpec, RatioSpec, TimePartsSpec
 
 NAMES: Final = ("v:at_s", "v:orders", "v:visits", "v:channel", "v:city", "v:plain")
-CLASSES: Final = ("low", "mid", "high")
 PREPARATION: Final = PreparationSpec(
     time_parts={"v:at_s": TimePartsSpec(offset_minutes=-150)},
     ratios={"conversion_rate": RatioSpec(numerator="v:orders", denominator="v:visits")},
@@ -33,13 +32,6 @@ HARD: Final = (
     1e308,
     -1e308,
 )
-
-
-def shop_spec(task: Task = "binary", **change: Any) -> ModelSpec:
-    """All steps of these inputs."""
-    classes = CLASSES if task == "multiclass" else ()
-    told = {"task": task, "classes": classes, "preparation": PREPARATION, **change}
-    return ModelSpec(service="s", horizon="5d", baseline_feature="v:plain", **told)
 
 
 def shop_rows(n: int = 1_200, seed: int = 0) -> tuple[np.ndarray, dict[Task, np.ndarray]]:

@@ -10,21 +10,26 @@ import pytest
 from features.bundle import MODEL_COLUMNS, MODEL_INPUT
 from features.errors import BundleCorruptError, DomainError
 from features.head import Task, to_scores
-from features.model_file import PreparationSpec
+from features.model_file import CategorySpec, PreparationSpec, RatioSpec, SplitSpec
 from features.shapley import open_explainer, write_explanation
+from offline_training.fitting import fit
 from offline_training.learners import LEARNERS, Validation
 from offline_training.loss import mean_loss
 from offline_training.preparation import Prepared, prepared
 from offline_training.proof import open_session, prove
+from offline_training.search.problem import Candidate
+from offline_training.search.trial import SCORE, run_trial
 from tests.offline_training.learners.tasks import PAIRS, SMALL, TREES
-from tests.offline_training.preparation.shop_rows import NAMES, shop_rows, shop_spec
+from tests.offline_training.preparation.shop_rows import NAMES, PREPARATION, shop_rows
+from tests.offline_training.search.problems import small_problem
+from tests.offline_training.test_fitting import _dataset, _quiet, _spec
 
 every = pytest.mark.parametrize(("name", "task"), PAIRS)
 
 
 def _fit(name: str, task: Task, seed: int = 3) -> Prepared:
     rows, labels = shop_rows()
-    learner = prepared(LEARNERS[name], shop_spec(task), NAMES)
+    learner = prepared(LEARNERS[name], PREPARATION, NAMES)
     n_classes = 3 if task == "multiclass" else 2
     params = SMALL.get(name, {})
     model = learner.fit(rows, labels[task], task=task, n_classes=n_classes, params=params, seed=seed)
@@ -94,7 +99,7 @@ def test_steps_help_where_categories_decide(name: str) -> None:
 def test_the_rows_of_a_validation_teach_the_steps_nothing() -> None:
     """They are encoded as if scored: their labels only say when to stop."""
     (rows, labels), (later, later_labels) = shop_rows(600), shop_rows(300, seed=5)
-    learner = prepared(LEARNERS["lightgbm"], shop_spec(), NAMES)
+    learner = prepared(LEARNERS["lightgbm"], PREPARATION, NAMES)
     told = {"task": "binary", "n_classes": 2, "seed": 3}
     validation = Validation(later, later_labels["binary"])
     stopped = learner.fit(rows, labels["binary"], params={"num_iterations": 300}, validation=validation, **told)  # type: ignore[arg-type]
@@ -103,9 +108,45 @@ def test_the_rows_of_a_validation_teach_the_steps_nothing() -> None:
     assert 1 <= int(stopped.params["num_iterations"]) < 300
 
 
+def test_a_calibrated_model_behind_steps_is_one_model(tmp_path: Path) -> None:
+    """Steps, trees and map in a row: proven, and explained by inputs; the map's folds fit steps of their own."""
+    steps = PreparationSpec(
+        ratios={"r": RatioSpec(numerator="v:strong", denominator="v:weak")}, categories={"v:noise": CategorySpec()}
+    )
+    data = _dataset()
+    fitted = fit(data, _spec(preparation=steps, calibration="platt", split=SplitSpec(test_span="10d")), _quiet)
+    exported, golden = fitted.exported, fitted.proof.golden
+    session, path = open_session(exported.onnx), tmp_path / "explain.npz"
+    write_explanation(path, exported.explanation, exported.shares)
+    explainer = open_explainer(
+        path, 3, 1, lambda row: session.run([MODEL_COLUMNS], {MODEL_INPUT: row[np.newaxis]})[0][0]
+    )
+    assert explainer is not None
+    assert fitted.learned.importance.shape == (3,)
+    for row, (raw,) in zip(golden.features[::60], golden.raw_scores[::60].tolist(), strict=True):
+        assert explainer.base(0) + explainer.contributions(row, 0).sum() == pytest.approx(raw, abs=1e-9)
+
+
+def test_a_search_tries_learners_behind_the_steps() -> None:
+    """What a ratio decides, a linear model can only say where it is given the ratio."""
+    problem = small_problem(
+        algorithms=("logistic_regression",), given=Candidate("logistic_regression", {}), metric="roc_auc"
+    )
+    labels = (problem.rows[:, 0] / problem.rows[:, 1] > 0).astype(np.float64)
+    steps = PreparationSpec(ratios={"r": RatioSpec(numerator="strong", denominator="weak")})
+    plain, behind = (
+        run_trial(problem._replace(labels=labels, preparation=told), 0, [], is_over=lambda: False)
+        for told in (PreparationSpec(), steps)
+    )
+    assert plain is not None
+    assert behind is not None
+    assert plain.user_attrs[SCORE] < 0.7
+    assert behind.user_attrs[SCORE] > 0.95
+
+
 def test_without_steps_a_learner_is_as_it_is() -> None:
     """No step is taken that is not declared; a step of no input is refused."""
     learner = LEARNERS["lightgbm"]
-    assert prepared(learner, shop_spec(preparation=PreparationSpec()), NAMES) is learner
+    assert prepared(learner, PreparationSpec(), NAMES) is learner
     with pytest.raises(DomainError, match="v:at_s is no input"):
-        prepared(learner, shop_spec(), NAMES[1:])
+        prepared(learner, PREPARATION, NAMES[1:])

@@ -18,7 +18,7 @@ from offline_training.conversion.model_bytes import model_bytes
 from offline_training.preparation.graph import Graph
 from offline_training.preparation.steps import Steps, fit_steps, require_inputs
 from offline_training.proof import open_session
-from tests.offline_training.preparation.shop_rows import CLASSES, NAMES, hard_rows, shop_rows, shop_spec
+from tests.offline_training.preparation.shop_rows import NAMES, PREPARATION, hard_rows, shop_rows
 
 doubles = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 70).map(float)
 
@@ -40,7 +40,7 @@ def _run(session: Any, rows: np.ndarray) -> np.ndarray:
 
 def _fitted(task: Any = "binary") -> Steps:
     rows, labels = shop_rows()
-    return fit_steps(shop_spec(task), NAMES, rows, labels[task], 3).steps
+    return fit_steps(PREPARATION, NAMES, rows, labels[task], n_classes=3 if task == "multiclass" else 2, seed=3).steps
 
 
 FITTED = {task: _fitted(task) for task in ("binary", "multiclass", "regression")}
@@ -79,7 +79,7 @@ def test_at_each_telling_value_too() -> None:
 def test_the_columns_are_named_and_divided_among_the_inputs() -> None:
     """A ratio is half of either input; every other column is of one."""
     steps = FITTED["multiclass"]
-    cities = tuple(f"v:city.target={name}" for name in CLASSES)
+    cities = tuple(f"v:city.target={each}" for each in range(3))
     channels = tuple(f"v:channel={each}" for each in ("null", 0, 1, 2, 3, 4))
     times = ("v:at_s.hour", "v:at_s.day_of_week", "v:at_s.is_weekend")
     assert steps.names == ("v:orders", "v:visits", "v:plain", *times, "conversion_rate", *channels, *cities)
@@ -98,7 +98,7 @@ def test_the_parts_of_an_instant_are_the_calendars(at: datetime, unit: Any, offs
     told = PreparationSpec(time_parts={"v:at": TimePartsSpec(unit=unit, offset_minutes=offset_minutes)})
     instant_us = (at.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     value = float(instant_us) if unit == "microseconds" else instant_us / 1e6
-    steps = fit_steps(shop_spec(preparation=told), ("v:at",), np.array([[value]]), np.zeros(1), 0).steps
+    steps = fit_steps(told, ("v:at",), np.array([[value]]), np.zeros(1), n_classes=2, seed=0).steps
     exact_us = int(value) if unit == "microseconds" else math.floor(value) * 1_000_000
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=exact_us, minutes=offset_minutes)
     assert steps.apply(np.array([[value]])).tolist() == [[local.hour, local.weekday(), float(local.weekday() >= 5)]]
@@ -108,7 +108,7 @@ def test_what_is_no_instant_has_no_parts() -> None:
     """Null, infinite, and so large that one unit is not told from the next."""
     told = PreparationSpec(time_parts={"v:at": TimePartsSpec(parts=("hour",))})
     rows = np.array([[np.nan], [np.inf], [-np.inf], [2.0**53], [2.0**53 - 1]])
-    found = fit_steps(shop_spec(preparation=told), ("v:at",), rows, np.zeros(5), 0).columns
+    found = fit_steps(told, ("v:at",), rows, np.zeros(5), n_classes=2, seed=0).columns
     assert np.isnan(found[:, 0]).tolist() == [True, True, True, True, False]
 
 
@@ -126,7 +126,7 @@ def test_a_ratio_of_nothing_is_what_is_said(otherwise: float | None) -> None:
         (1.0, np.inf),
         (-0.0, 3.0),
     ]
-    found = fit_steps(shop_spec(preparation=told), ("a", "b"), np.array(pairs), np.zeros(8), 0).columns[:, 2]
+    found = fit_steps(told, ("a", "b"), np.array(pairs), np.zeros(8), n_classes=2, seed=0).columns[:, 2]
     nothing = np.nan if otherwise is None else otherwise
     assert np.array_equal(found, [0.25, *[nothing] * 6, 0.0], equal_nan=True)
     assert not np.signbit(found[-1])
@@ -135,21 +135,20 @@ def test_a_ratio_of_nothing_is_what_is_said(otherwise: float | None) -> None:
 def test_categories_are_one_hot_below_twenty() -> None:
     """Null has a column of its own, an unseen value none; of twenty categories, labels stand for them."""
     told = PreparationSpec(categories={"c": CategorySpec()})
-    spec = shop_spec(preparation=told)
     few, many = (np.arange(n, dtype=np.float64)[:, np.newaxis] for n in (19, 20))
-    steps = fit_steps(spec, ("c",), few, np.zeros(19), 0).steps
+    steps = fit_steps(told, ("c",), few, np.zeros(19), n_classes=2, seed=0).steps
     assert len(steps.names) == 20
     assert steps.apply(np.array([[3.0]]))[0].nonzero()[0].tolist() == [4]
     assert steps.apply(np.array([[np.nan]]))[0].nonzero()[0].tolist() == [0]
     assert not steps.apply(np.array([[19.0], [3.5], [np.inf], [-1.0]])).any()
-    assert fit_steps(spec, ("c",), many, np.zeros(20), 0).steps.names == ("c.target",)
+    assert fit_steps(told, ("c",), many, np.zeros(20), n_classes=2, seed=0).steps.names == ("c.target",)
 
 
 def test_a_category_that_was_always_null_is_one_column() -> None:
     """There is nothing else to tell."""
-    spec = shop_spec(preparation=PreparationSpec(categories={"v:plain": CategorySpec()}))
+    told = PreparationSpec(categories={"v:plain": CategorySpec()})
     rows = np.full((4, len(NAMES)), np.nan)
-    steps = fit_steps(spec, NAMES, rows, np.zeros(4), 0).steps
+    steps = fit_steps(told, NAMES, rows, np.zeros(4), n_classes=2, seed=0).steps
     assert steps.names[-1] == "v:plain=null"
     assert _run(_session(steps), rows).tobytes() == steps.apply(rows).tobytes()
 

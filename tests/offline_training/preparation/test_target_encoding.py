@@ -7,19 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.head import Task
 from features.model_file import CategorySpec, PreparationSpec
 from offline_training.preparation.steps import fit_steps
 from offline_training.preparation.target_encoding import FOLDS
-from tests.offline_training.preparation.shop_rows import shop_spec
 
 SPEC = PreparationSpec(categories={"c": CategorySpec(smoothing=2.0)})
 CITIES = np.array([*range(20), *range(20), *[7.0] * 8, *[np.nan] * 4], dtype=np.float64)[:, np.newaxis]
 N = len(CITIES)
 
 
-def _codes(labels: np.ndarray, task: Task = "regression", seed: int = 0) -> np.ndarray:
-    return fit_steps(shop_spec(task, preparation=SPEC), ("c",), CITIES, labels, seed).columns
+def _codes(labels: np.ndarray, n_classes: int = 0, seed: int = 0) -> np.ndarray:
+    return fit_steps(SPEC, ("c",), CITIES, labels, n_classes=n_classes, seed=seed).columns
 
 
 @settings(deadline=None, max_examples=60)
@@ -42,7 +40,7 @@ def test_nor_its_own_class(row: int, label: int) -> None:
     labels = np.arange(N) % 3.0
     altered = labels.copy()
     altered[row] = label
-    before, after = _codes(labels, "multiclass"), _codes(altered, "multiclass")
+    before, after = _codes(labels, 3), _codes(altered, 3)
     assert before.shape == (N, 3)
     assert before[row].tobytes() == after[row].tobytes()
 
@@ -51,7 +49,7 @@ def test_noise_does_not_look_like_knowledge() -> None:
     """Codes of a fit's own rows do not correlate with labels that know nothing, as those of one table would."""
     rng = np.random.default_rng(4)
     cities, labels = rng.integers(0, 1_000, (4_000, 1)).astype(np.float64), rng.normal(size=4_000)
-    steps, codes = fit_steps(shop_spec("regression", preparation=SPEC), ("c",), cities, labels, 0)
+    steps, codes = fit_steps(SPEC, ("c",), cities, labels, n_classes=0, seed=0)
     assert abs(np.corrcoef(codes[:, 0], labels)[0, 1]) < 0.1
     assert np.corrcoef(steps.apply(cities)[:, 0], labels)[0, 1] > 0.3
 
@@ -59,7 +57,7 @@ def test_noise_does_not_look_like_knowledge() -> None:
 def test_scoring_reads_the_table_of_all_rows() -> None:
     """The mean label of a category, drawn towards the mean of all; null is a category, an unseen one the mean."""
     labels = np.arange(N, dtype=np.float64)
-    steps = fit_steps(shop_spec("regression", preparation=SPEC), ("c",), CITIES, labels, 0).steps
+    steps = fit_steps(SPEC, ("c",), CITIES, labels, n_classes=0, seed=0).steps
     found = steps.apply(np.array([[7.0], [3.0], [np.nan], [99.0], [3.5], [-1.0], [np.inf], [-np.inf]]))[:, 0]
     mean, sevens, nulls = labels.mean(), labels[CITIES[:, 0] == 7], labels[-4:]
     assert found[0] == pytest.approx((sevens.sum() + 2 * mean) / (len(sevens) + 2))
@@ -71,6 +69,6 @@ def test_scoring_reads_the_table_of_all_rows() -> None:
 def test_where_no_null_was_seen_null_reads_as_unseen() -> None:
     """There is nothing to say of it."""
     labels = np.arange(40, dtype=np.float64)
-    steps = fit_steps(shop_spec("regression", preparation=SPEC), ("c",), CITIES[:40], labels, 0).steps
+    steps = fit_steps(SPEC, ("c",), CITIES[:40], labels, n_classes=0, seed=0).steps
     null, unseen = steps.apply(np.array([[np.nan], [99.0]]))[:, 0]
     assert null == pytest.approx(unseen) == pytest.approx(labels.mean())
