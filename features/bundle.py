@@ -30,6 +30,8 @@ FILES: tuple[str, ...] = (EXPLAIN, GOLDEN, MODEL, MODEL_CARD, REFERENCE)
 
 MODEL_INPUT = "features"
 MODEL_OUTPUT = "raw_score"
+MODEL_COLUMNS = "columns"
+"""A second output of a model that prepares its inputs: what it then computes its raw scores from ``[n, p]``."""
 
 
 class ManifestStruct(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import numpy as np
 
 from features.bundle import EXPLAIN, Bundle
 from features.shapley import Explainer, can_explain, open_explainer
+from grpc_api.session import RawScorer
 from grpc_api.status import NotExplainableError
 
 
@@ -21,9 +22,10 @@ class Explained(NamedTuple):
 
 
 class ModelExplainer:
-    """The explainer of one bundle. ``can_explain`` says whether there is one."""
+    """The explainer of one bundle, whose scorer prepares its rows. ``can_explain`` says whether there is one."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, scorer: RawScorer) -> None:
+        self._columns_of = scorer.columns
         manifest = bundle.manifest
         self._path = bundle.file(EXPLAIN)
         self._model = manifest.model
@@ -40,7 +42,7 @@ class ModelExplainer:
 
     def _explain(self, vector: Sequence[float], output: int) -> Explained:
         if self._opened is None:
-            self._opened = open_explainer(self._path, *self._shape)
+            self._opened = open_explainer(self._path, *self._shape, self._columns_of)
         if self._opened is None:
             raise NotExplainableError(self._model)
         return Explained(self._opened.base(output), self._opened.contributions(np.array(vector), output).tolist())

@@ -18,7 +18,7 @@ from features.golden import GoldenRows, first_difference, read_golden
 from features.shapley import open_explainer
 from grpc_api.pointer import Pointer
 from grpc_api.served_model import Declarations, fitting
-from grpc_api.session import open_scorer
+from grpc_api.session import RawScorer, open_scorer
 
 SINGLE_ROWS: Final = 100
 """Golden rows that are also replayed one at a time, as `Score` runs them."""
@@ -45,13 +45,13 @@ def prove(path: Path, pointer: Pointer, declared: Sequence[Declarations]) -> Non
             raise BundleCorruptError(
                 str(path), f"golden row {row}, run {way}, gives {found[row].tolist()} and not {wanted[row].tolist()}"
             )
-    _prove_explanation(bundle, golden)
+    _prove_explanation(bundle, golden, scorer)
 
 
-def _prove_explanation(bundle: Bundle, golden: GoldenRows) -> None:
+def _prove_explanation(bundle: Bundle, golden: GoldenRows, scorer: RawScorer) -> None:
     """Base and contributions must sum to the raw scores."""
     n_outputs = bundle.manifest.head.n_outputs
-    explainer = open_explainer(bundle.file(EXPLAIN), len(bundle.manifest.features), n_outputs)
+    explainer = open_explainer(bundle.file(EXPLAIN), scorer.n_features, n_outputs, scorer.columns)
     if explainer is None:
         return
     for number, (row, raws) in enumerate(zip(golden.features[:SINGLE_ROWS], golden.raw_scores, strict=False)):

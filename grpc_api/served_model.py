@@ -125,6 +125,7 @@ def load_model(
     declarations = fitting(manifest, bundle.digest, pointer, declared)
     inputs = Inputs(declarations, manifest.service, manifest.missing)
     names = inputs.assembler.names
+    scorer = open_scorer(bundle)
     view_hashes = {view.name: view.hash for view in inputs.views}
     loaded = ServedModel(
         name=pointer.model,
@@ -137,8 +138,8 @@ def load_model(
         bare=Inputs(declarations, manifest.service, MissingPolicy()),
         features=names,
         head=manifest.head,
-        scorer=open_scorer(bundle),
-        explainer=ModelExplainer(bundle),
+        scorer=scorer,
+        explainer=ModelExplainer(bundle, scorer),
         view_hashes=view_hashes,
         signature=b"",
         record_fields=b"",

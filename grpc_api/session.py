@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from features.bundle import MODEL, MODEL_INPUT, MODEL_OUTPUT, Bundle
+from features.bundle import MODEL, MODEL_COLUMNS, MODEL_INPUT, MODEL_OUTPUT, Bundle
 from features.errors import BundleCorruptError
 
 Doubles = npt.NDArray[np.float64]
 _OUTPUTS: Final = (MODEL_OUTPUT,)
+_COLUMNS: Final = (MODEL_COLUMNS,)
 
 
 class RawScorer:
@@ -42,6 +43,11 @@ class RawScorer:
         """Raw scores ``[n, c]`` of rows ``[n, k]``."""
         (raw,) = self._run(_OUTPUTS, {MODEL_INPUT: rows}, None)
         return raw  # type: ignore[no-any-return]  # onnxruntime ships no types
+
+    def columns(self, row: Doubles) -> Doubles:
+        """Prepared columns ``[p]`` of a row ``[k]``, of a model that prepares its inputs."""
+        (columns,) = self._run(_COLUMNS, {MODEL_INPUT: row[np.newaxis]}, None)
+        return columns[0]  # type: ignore[no-any-return]  # onnxruntime ships no types
 
 
 def open_scorer(bundle: Bundle) -> RawScorer:

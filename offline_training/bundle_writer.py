@@ -44,7 +44,7 @@ def write_bundle(folder: Path, facts: CardFacts) -> Bundle:
     (folder / MODEL).write_bytes(fitted.exported.onnx)
     write_golden(folder / GOLDEN, data.names, fitted.proof.golden, spec.classes)
     _write_reference(folder / REFERENCE, data, fitted, spec.seed)
-    write_explanation(folder / EXPLAIN, fitted.exported.explanation)
+    write_explanation(folder / EXPLAIN, fitted.exported.explanation, fitted.exported.shares)
     (folder / MODEL_CARD).write_text(write_card(facts), encoding="utf-8")
     return write_manifest(folder, manifest)
 

@@ -20,6 +20,7 @@ from offline_training.evaluation.threshold import decide_by, require_stated
 from offline_training.gates import Gate, judge
 from offline_training.learners import Learned, Learner, Params, Validation, learner_of
 from offline_training.loss import mean_loss
+from offline_training.preparation import prepared
 from offline_training.proof import Proof, prove
 from offline_training.split import Split, outcomes_problem, require_outcomes, split_by_time
 
@@ -60,7 +61,7 @@ class _Chosen(NamedTuple):
 
 def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
     """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
-    learner = learner_of(spec.algorithm, spec.task)
+    learner = prepared(learner_of(spec.algorithm, spec.task), spec.preparation, data.names)
     learner.check(spec.params)
     fit_rows = partial(_fit_rows, learner, spec)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)
@@ -71,9 +72,9 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
 
     say(f"choosing when to stop on {len(earlier):,} rows")
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
-    chosen = _choose(fit_rows, rows, labels, data.at_us[earlier], inner, spec)
+    chosen = _choose(learner, rows, labels, data.at_us[earlier], inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
-    tested = calibrated(fit_rows(rows, labels, chosen.params), spec, rows, labels, data.at_us[earlier])
+    tested = calibrated(fit_rows(rows, labels, chosen.params), learner, spec, rows, labels, data.at_us[earlier])
     test_scores = to_scores(tested.link, tested.raw(data.rows[later]))
     spec = chosen.spec
     test = evaluate_model(spec, test_labels, test_scores)
@@ -84,7 +85,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
 
     say(f"refitting on all {len(data.labels):,} rows")
     final = fit_rows(data.rows, data.labels, chosen.params)
-    learned = calibrated(final, spec, data.rows, data.labels, data.at_us)
+    learned = calibrated(final, learner, spec, data.rows, data.labels, data.at_us)
     exported = learned.export()
     say("proving the ONNX model bit for bit")
     proof = prove(exported, learned.raw, data.rows[later])
@@ -105,7 +106,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
 
 
 def _choose(
-    fit_rows: Callable[..., Learned],
+    learner: Learner,
     rows: np.ndarray,
     labels: np.ndarray,
     at_us: np.ndarray,
@@ -121,11 +122,11 @@ def _choose(
         return _Chosen(spec.params, None, spec)
     weights = row_weights(spec.class_weights, labels[split.later], spec.class_names)
     validation = Validation(rows[split.later], labels[split.later], weights)
-    found = fit_rows(rows[split.earlier], labels[split.earlier], spec.params, validation)
+    found = _fit_rows(learner, spec, rows[split.earlier], labels[split.earlier], spec.params, validation)
     scores = to_scores(found.link, found.raw(validation.rows))
     loss = mean_loss(spec.task, validation.labels, scores, weights)
     if spec.evaluation.threshold is not None:  # it is compared with what will be served
-        served = calibrated(found, spec, rows[split.earlier], labels[split.earlier], at_us[split.earlier])
+        served = calibrated(found, learner, spec, rows[split.earlier], labels[split.earlier], at_us[split.earlier])
         scores = to_scores(served.link, served.raw(validation.rows))
     return _Chosen(found.params, loss, decide_by(spec, validation.labels, scores[:, 0]))
 

@@ -46,12 +46,11 @@ def write_reports(
 
 def _explained(facts: CardFacts) -> Explained:
     """The published model on the tested rows."""
-    learned, n_features = facts.fitted.learned, len(facts.data.names)
-    explanation = facts.fitted.exported.explanation
-    n_outputs = facts.manifest.head.n_outputs
+    learned, exported = facts.fitted.learned, facts.fitted.exported
+    explanation, shape = exported.explanation, (len(facts.data.names), facts.manifest.head.n_outputs)
     return Explained(
         facts.data.names,
         facts.data.rows[facts.fitted.split.later],
         lambda rows: to_scores(learned.link, learned.raw(rows)),
-        None if explanation is None else explainer_of(explanation, n_features, n_outputs),
+        None if explanation is None else explainer_of(explanation, *shape, exported.shares, exported.columns_of),
     )

@@ -12,6 +12,7 @@ from features.model_file.judging import (
     FairnessSpec,
     ThresholdSpec,
 )
+from features.model_file.preparation import CategorySpec, PreparationSpec, RatioSpec, TimePart, TimePartsSpec
 from features.model_file.reading import MODEL_FILE, read_model_file
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.spec import (
@@ -31,6 +32,7 @@ __all__ = [
     "TARGETS",
     "CalibrationMethod",
     "CardSpec",
+    "CategorySpec",
     "ClassWeights",
     "CostSpec",
     "DecisionSpec",
@@ -41,9 +43,13 @@ __all__ = [
     "ModelFile",
     "ModelSpec",
     "ModelStruct",
+    "PreparationSpec",
+    "RatioSpec",
     "SearchSpec",
     "SplitSpec",
     "ThresholdSpec",
+    "TimePart",
+    "TimePartsSpec",
     "TrainedTask",
     "read_model_file",
 ]

@@ -12,6 +12,7 @@ import yaml
 from features.durations import parse_duration_us
 from features.errors import DomainError
 from features.model_file.judging import check_judging
+from features.model_file.preparation import check_preparation
 from features.model_file.search import check_calibration, check_class_weights, check_search
 from features.model_file.spec import ModelFile, ModelSpec
 
@@ -94,6 +95,7 @@ def _check_model(where: str, model: ModelSpec) -> None:
     if model.horizon_us == 0:
         raise DomainError(f"{where}.horizon", "is zero", "say how long after an observation its label is known")
     _check_outcomes(where, model)
+    check_preparation(f"{where}.preparation", model.preparation)
     if not 0 <= model.seed < 2**31:
         raise DomainError(f"{where}.seed", "is out of range", "choose a whole number from 0 to 2147483647")
     if model.search is not None:

@@ -10,6 +10,7 @@ import msgspec
 from features.durations import parse_duration_us
 from features.model_file.card import CardSpec
 from features.model_file.judging import EvaluationSpec, FairnessSpec
+from features.model_file.preparation import PreparationSpec
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.struct import ModelStruct
 from features.vector import MissingPolicy
@@ -49,9 +50,9 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
 
     ``classes`` names those of a multiclass model, in the order of their numbers. ``baseline_feature``
     (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are those of the
-    ``algorithm``; with a ``search`` both are but its first trial. ``protected`` names columns that no feature of the
-    model may be computed from. ``targets`` are wanted values of figures on the tested rows: they gate nothing, and are
-    told.
+    ``algorithm``, which learns from what the ``preparation`` makes of the inputs; with a ``search`` both are but its
+    first trial. ``protected`` names columns that no feature of the model may be computed from. ``targets`` are wanted
+    values of figures on the tested rows: they gate nothing, and are told.
     """
 
     service: str
@@ -64,6 +65,7 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     gates: GateSpec = GateSpec()
     algorithm: str = "lightgbm"
     params: dict[str, bool | int | float | str] = msgspec.field(default_factory=dict)
+    preparation: PreparationSpec = PreparationSpec()
     search: SearchSpec | None = None
     class_weights: ClassWeights = "none"
     calibration: CalibrationMethod | None = None

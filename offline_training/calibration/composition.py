@@ -22,6 +22,7 @@ def chain(model: bytes, calibrator: bytes) -> bytes:
         [*first.initializer, *second.initializer],
         n_features=first.input[0].type.tensor_type.shape.dim[1].dim_value,
         n_outputs=1,
+        n_columns=sum(each.type.tensor_type.shape.dim[1].dim_value for each in first.output[1:]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from offline_training.calibration.isotonic import fit_isotonic
 from offline_training.calibration.platt import fit_platt
 from offline_training.class_weights import row_weights
 from offline_training.folds import expanding_folds, fit_for_use
-from offline_training.learners import LEARNERS, Learned
+from offline_training.learners import Learned, Learner
 from offline_training.split import Split
 
 FOLDS: Final = 3
@@ -27,8 +28,10 @@ _FIT: dict[CalibrationMethod, Callable[[np.ndarray, np.ndarray], Calibrator]] = 
 }
 
 
-def calibrated(learned: Learned, spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray) -> Learned:
-    """A model with the map that its statement asks for, if any, fitted on no rows but the model's own.
+def calibrated(
+    learned: Learned, learner: Learner, spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray
+) -> Learned:
+    """A learner's model with the map that its statement asks for, if any, fitted on no rows but the model's own.
 
     DomainError where these hold no fold: their history is too short to calibrate on.
     """
@@ -42,12 +45,14 @@ def calibrated(learned: Learned, spec: ModelSpec, rows: np.ndarray, labels: np.n
             "has no rows that lie a label horizon after others",
             "observe longer, or leave it out",
         )
-    return Calibrated(learned, _fit_map(spec.calibration, learned, spec, rows, labels, folds))
+    return Calibrated(
+        learned, _fit_map(spec.calibration, partial(learner.fit, params=learned.params), spec, rows, labels, folds)
+    )
 
 
 def _fit_map(
     method: CalibrationMethod,
-    learned: Learned,
+    fit: Callable[..., Learned],
     spec: ModelSpec,
     rows: np.ndarray,
     labels: np.ndarray,
@@ -57,12 +62,11 @@ def _fit_map(
 
     def raw(fold: Split) -> np.ndarray:
         earlier = labels[fold.earlier]
-        fitted = LEARNERS[learned.learner].fit(
+        fitted = fit(
             rows[fold.earlier],
             earlier,
             task=spec.task,
             n_classes=spec.n_classes,
-            params=learned.params,
             seed=spec.seed,
             weights=row_weights(spec.class_weights, earlier, spec.class_names),
         )

@@ -76,6 +76,8 @@ def problem_of(data: Dataset, spec: ModelSpec, wanted: SearchSpec) -> Problem:
     return Problem(
         rows=data.rows[earlier],
         labels=labels,
+        names=data.names,
+        preparation=spec.preparation,
         weights=row_weights(spec.class_weights, labels, spec.class_names),
         folds=fit_for_use(folds, labels, spec.n_classes),
         task=spec.task,

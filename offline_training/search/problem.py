@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.head import Task
+from features.model_file import PreparationSpec
 from offline_training.learners import Params
 from offline_training.split import Split
 
@@ -19,7 +20,7 @@ class Candidate(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Rows with labels, folds of them, and what may be fitted to them.
+    """Rows with labels, folds of them, and what may be fitted to them, behind the ``preparation`` of inputs by name.
 
     ``given`` is what ``model.yaml`` states: the first trial, so that a search never ends below it on the same rows.
     ``in_flight`` is how many trials may run at once.
@@ -27,6 +28,8 @@ class Problem(NamedTuple):
 
     rows: np.ndarray
     labels: np.ndarray
+    names: tuple[str, ...]
+    preparation: PreparationSpec
     weights: np.ndarray | None
     folds: tuple[Split, ...]
     task: Task

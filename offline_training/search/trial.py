@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from features.head import to_scores
 from offline_training.learners import LEARNERS, Learner, Trial, Validation
+from offline_training.preparation import prepared
 from offline_training.search.metrics import metric_of
 from offline_training.search.problem import Candidate, Problem
 from offline_training.search.pruner import ALGORITHM, LikeWithLike, after_fold, within_first_fold
@@ -83,9 +84,10 @@ def run_trial(
     trial.set_user_attr(NUMBER, number)
     trial.set_user_attr(ALGORITHM, candidate.algorithm)
     trial.set_user_attr(PARAMS, dict(candidate.params))
+    learner = prepared(learners[candidate.algorithm], problem.preparation, problem.names)
     try:
         with threadpool_limits(limits=1):  # for the bits, and because the cores have trials of their own
-            score = _cross_validate(trial, problem, candidate, learners[candidate.algorithm], is_over)
+            score = _cross_validate(trial, problem, candidate, learner, is_over)
     except OutOfTimeError:
         return None
     except optuna.TrialPruned:

@@ -13,6 +13,7 @@ from features.model_file import CalibrationMethod, ModelSpec, SplitSpec
 from features.shapley import open_explainer, write_explanation
 from offline_training.calibration import Calibrated, Platt, calibrated
 from offline_training.fitting import fit
+from offline_training.learners.lightgbm_learner import LightGbm
 from offline_training.proof import open_session, prove, raw_scores
 from tests.offline_training.test_fitting import DAY_US, _dataset, _quiet, _spec
 
@@ -87,7 +88,7 @@ def test_nothing_is_calibrated_unless_asked() -> None:
     """The model itself is given back."""
     data = _dataset()
     learned = fit(data, shifted(), _quiet).learned
-    assert calibrated(learned, shifted(), data.rows, data.labels, data.at_us) is learned
+    assert calibrated(learned, LightGbm(), shifted(), data.rows, data.labels, data.at_us) is learned
 
 
 def test_a_history_without_folds_is_refused() -> None:

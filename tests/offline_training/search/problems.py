@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from features.head import Link, Task
+from features.model_file import PreparationSpec
 from offline_training.folds import expanding_folds
 from offline_training.learners import Exported, Learner, Params, Trial, Validation
 from offline_training.search.problem import Candidate, Problem
@@ -27,6 +28,8 @@ def small_problem(**change: Any) -> Problem:
     problem = Problem(
         rows=rows,
         labels=labels,
+        names=("strong", "weak", "noise"),
+        preparation=PreparationSpec(),
         weights=None,
         folds=expanding_folds(at_us, 3, gap_us=DAY_US, span_us=4 * DAY_US),
         task="binary",
