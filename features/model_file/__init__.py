@@ -24,6 +24,7 @@ from features.model_file.spec import (
     TrainedTask,
 )
 from features.model_file.struct import ModelStruct
+from features.model_file.validation import Check, ValidationSpec, Waiver
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -31,6 +32,7 @@ __all__ = [
     "TARGETS",
     "CalibrationMethod",
     "CardSpec",
+    "Check",
     "ClassWeights",
     "CostSpec",
     "DecisionSpec",
@@ -45,5 +47,7 @@ __all__ = [
     "SplitSpec",
     "ThresholdSpec",
     "TrainedTask",
+    "ValidationSpec",
+    "Waiver",
     "read_model_file",
 ]
