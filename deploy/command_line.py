@@ -6,6 +6,7 @@ import typer
 
 from deploy.invocation import AS_JSON, REPO, GlobalOptions, register
 from deploy.verbs.bench import bench
+from deploy.verbs.data_quality import validate
 from deploy.verbs.domain import adopt, apply, init, replay
 from deploy.verbs.forgetting import forget
 from deploy.verbs.keys import key
@@ -49,6 +50,7 @@ def make_app() -> typer.Typer:
     register(app, "score", score, context_settings=OPEN)
     register(app, "features", features, context_settings=OPEN)
     register(app, "backfill", backfill)
+    register(app, "validate", validate)
     register(app, "rollout", rollout)
     register(app, "verify", verify)
     register(app, "dead-letters", dead_letters)

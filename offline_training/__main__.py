@@ -24,7 +24,8 @@ def train_command(
     ] = False,
     engine: Annotated[str, typer.Option(help="local: features are computed here. dask: on a Dask cluster.")] = "local",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the search, most pictures, explanations, robustness.")
+        bool,
+        typer.Option("--quick", help="Leave out search, exploration, most pictures, explanations, robustness."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:

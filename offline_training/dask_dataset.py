@@ -44,7 +44,7 @@ from offline_training.dataset import (
 )
 from offline_training.observations import Observations, observe
 from offline_training.scratch import scratch_folder
-from offline_training.training_table import LABEL, TIME, training_table
+from offline_training.training_table import LABEL, TIME, feature_names, training_table
 from offline_training.vectors import assemble_vectors
 
 if TYPE_CHECKING:
@@ -165,12 +165,16 @@ def write_dataset(
 def read_dataset(folder: Path, written: Written, knowledge: Knowledge) -> Dataset:
     """A training set that a cluster wrote, for a fit in this process."""
     table = pq.ParquetDataset(folder).read()
-    names = tuple(name for name in table.column_names if name not in {TIME, LABEL})
+    names = feature_names(table)
+    keys: dict[str, Any] = {
+        name: table[name].combine_chunks() for name in table.column_names if name not in {TIME, LABEL, *names}
+    }
     rows = np.empty((len(table), len(names)), np.float64)
     for i, name in enumerate(names):
         rows[:, i] = table[name].to_numpy()
     at_us = table[TIME].cast(pa.int64()).to_numpy()
-    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, written.left_out, knowledge, written.beside)
+    left_out, beside = written.left_out, written.beside
+    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge, beside, keys)
 
 
 def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: Path) -> int:
@@ -245,7 +249,9 @@ def write_part(
     n, assembler = len(observations.at_us), recipe.assembler()
     columns = join_folded(views, folded, begin, begin + n)
     rows, kept = assemble_vectors(assembler, observations.at_us, observations.request, columns)
-    table = training_table(assembler.names, rows, observations.labels[kept], observations.at_us[kept], knowledge)
+    keys = {name: column.take(kept) for name, column in observations.keys.items()}
+    at_us, labels = observations.at_us[kept], observations.labels[kept]
+    table = training_table(assembler.names, rows, labels, at_us, keys, knowledge)
     pq.write_table(table, path)
     known = any(bool((part.newest_us != UNKNOWN).any()) for part in columns.values())
     return Part(begin + kept, n - len(kept), known)

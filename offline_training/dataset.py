@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +40,7 @@ class Dataset(NamedTuple):
     """``rows`` is ``[n, k]`` in the order of ``names``, NaN for null; ordered by time.
 
     ``beside`` is what else is known of them; None: nothing, and each row is taken for one of its own.
+    ``keys`` say of whom each row is, by join key. A fit never sees them, so they are not in the fingerprint.
     """
 
     names: tuple[str, ...]
@@ -49,6 +51,7 @@ class Dataset(NamedTuple):
     fingerprint: str
     knowledge: Knowledge
     beside: Beside | None = None
+    keys: Mapping[str, pa.Array[Any]] = MappingProxyType({})
 
     def column(self, key: str, name: str) -> np.ndarray:
         """An input, or a column beside them; DomainError where a key of the model file names neither."""
@@ -108,7 +111,9 @@ def build_dataset(
         refuse_unknown(any((columns.newest_us != UNKNOWN).any() for columns in views.values()))
     rows, kept = assemble_vectors(assembler, at_us, observations.request, views)
     left_out, beside = LeftOut(len(at_us) - len(kept), n_cut_off), observations.beside.take(kept)
-    return dataset_of(assembler.names, rows, observations.labels[kept], at_us[kept], left_out, knowledge, beside)
+    keys = {name: column.take(kept) for name, column in observations.keys.items()}
+    labels = observations.labels[kept]
+    return dataset_of(assembler.names, rows, labels, at_us[kept], left_out, knowledge, beside, keys)
 
 
 def dataset_of(
@@ -119,10 +124,12 @@ def dataset_of(
     left_out: LeftOut,
     knowledge: Knowledge,
     beside: Beside | None,
+    keys: Mapping[str, pa.Array[Any]],
 ) -> Dataset:
     """A training set with its fingerprint; DomainError where it has no row."""
     refuse_empty(len(rows))
-    return Dataset(names, rows, labels, at_us, left_out, fingerprint(names, rows, labels, at_us), knowledge, beside)
+    digest = fingerprint(names, rows, labels, at_us)
+    return Dataset(names, rows, labels, at_us, left_out, digest, knowledge, beside, keys)
 
 
 def count_cut_off(lake: Dropping, views: Iterable[ViewPlan], observations: Observations) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +15,9 @@ from features.model_file import ModelSpec
 from features.nouns import KeyValue
 from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
 from offline_training.beside import Beside, beside_of
+from offline_training.label_query import label_query
 from offline_training.training_table import LABEL, TIME
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 _REQUEST_TYPES: Mapping[ColumnType, pa.DataType] = {
@@ -82,16 +80,10 @@ def observe(
     ``lake_end_us`` is the newest event time that the lake holds; ``request_fields`` are the columns beside keys, time
     and label that the model's request-time features need, with their declared types.
     """
-    where = str(domain.repo / domain.models[model].labels)
-    keys = _key_names(plan.views_of_service(domain.models[model].service))
-    sql = domain.labels_sql(model).strip().rstrip(";")
-    order = ", ".join([*(f'"{name}"' for name in (TIME, *keys)), "COLUMNS(*)"])  # ties would fall as threads have it
-    query = f"SELECT * FROM (\n{sql}\n) ORDER BY {order}"  # noqa: S608 - the domain's own SQL
+    query = label_query(plan, domain, model, lake_end_us)
+    where, keys = query.where, query.keys
     with tables.sql(plan.sources) as connection:
-        try:
-            table = connection.sql(query, params={"lake_end": _instant(lake_end_us)}).to_arrow_table()
-        except duckdb.Error as error:
-            raise DomainError(where, f"does not run ({error})", "correct the SQL") from error
+        table = query.run(connection)
     beside = domain.models[model].beside
     _require_rows(where, table, never_null=(TIME, LABEL, *keys), others=[*request_fields, *beside])
     at_us = pc.cast(table[TIME], _INSTANT).cast(pa.int64()).to_numpy()
@@ -105,15 +97,6 @@ def observe(
         request={name: _request_column(where, table[name], name, kind) for name, kind in request_fields.items()},
         beside=beside_of(where, table, beside, keys),
     )
-
-
-def _instant(at_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at_us)
-
-
-def _key_names(views: Sequence[ViewPlan]) -> list[str]:
-    """Join keys of all views of a service, each once."""
-    return list(dict.fromkeys(key.name for view in views for key in view.keys))
 
 
 def _require_rows(where: str, table: pa.Table, *, never_null: Sequence[str], others: Sequence[str]) -> None:

@@ -60,6 +60,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     onnx_max_abs_diff: float
     proven_rows: int
     data_fingerprint: str
+    data_quality: str
     seconds: dict[str, float]
 
     @property
@@ -98,6 +99,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  trained on {self.rows:,} observations{' as known' if self.knowledge == 'as_known' else ''} from "
             f"{self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
             f"tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}",
+            f"  {self.data_quality}",
             f"  {self.ranked_by} {self.test.rank:.4f} ({self.linear_algorithm.replace('_', ' ')} "
             f"{self.linear.rank:.4f}, {self.single_feature} alone {self.single_rank:.4f})",
             f"  {_others(self.test)}",

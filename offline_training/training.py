@@ -38,6 +38,7 @@ from offline_training.evaluation import (
     require_columns,
     to_outcomes,
 )
+from offline_training.exploration import explore
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.learners import LEARNERS
 from offline_training.lineage import trace
@@ -49,6 +50,7 @@ from offline_training.run_folder import open_run
 from offline_training.search.choosing import choose
 from offline_training.search.outcome import SearchReport
 from offline_training.training_set import training_set
+from offline_training.validation import require_valid
 
 
 class _Laps:
@@ -81,8 +83,9 @@ def train(
 ) -> TrainingReport:
     """Train a model of the domain (None: its only one), register it, and let it serve as an arm if its gates pass.
 
-    A quick training leaves out the search, and what takes long and decides nothing: most pictures, explanations,
-    robustness. The same training started again after a kill goes on from its run folder.
+    A quick training leaves out the search, the exploration, and what takes long and decides nothing: most pictures,
+    explanations, robustness. DomainError where the training set does not pass its validation. The same training
+    started again after a kill goes on from its run folder.
     """
     name, spec = domain.model(model)
     state_dir = settings.state_dir(plan.project)
@@ -100,6 +103,12 @@ def train(
         open_run(state_dir, name, identity) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
+        say("validating the training set")
+        verdict = require_valid(settings, plan, domain, name, data, run.reports, engine=engine)
+        laps.lap("validation")
+        if not quick:
+            explore(name, spec, data, run.reports, say)
+            laps.lap("exploration")
         search = None
         if spec.search is not None and not quick:
             spec, search = choose(data, spec, spec.search, run.search_journal, say=say, progress=progress)
@@ -111,7 +120,7 @@ def train(
         judgement = judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=quick)
         at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
         manifest = manifest_of(name, plan, data, fitted, judgement, created_at=at)
-        facts = CardFacts(manifest, plan, fitted.spec, data, fitted, judgement, lineage)
+        facts = CardFacts(manifest, plan, fitted.spec, data, fitted, judgement, lineage, verdict)
         versus = _beside_champion(registry, Path(scratch), facts, outcomes, say)
         laps.lap("judgement")
         bundle = write_bundle(Path(scratch) / "bundle", facts)
@@ -225,5 +234,6 @@ def _report(
         onnx_max_abs_diff=fitted.proof.max_abs_diff,
         proven_rows=fitted.proof.n_rows,
         data_fingerprint=data.fingerprint,
+        data_quality=facts.verdict.line(),
         seconds=dict(seconds),
     )

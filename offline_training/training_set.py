@@ -44,7 +44,8 @@ def write_training_set(
     data = training_set(settings, plan, domain, model, knowledge=knowledge, engine=engine)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_suffix(".tmp")
-    pq.write_table(training_table(data.names, data.rows, data.labels, data.at_us, knowledge), fresh)
+    table = training_table(data.names, data.rows, data.labels, data.at_us, data.keys, knowledge)
+    pq.write_table(table, fresh)
     fresh.replace(out)
     return Written(len(data.labels), data.left_out, data.beside)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,24 @@ LABEL: Final = "label"
 
 
 def training_table(
-    names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray, knowledge: Knowledge
+    names: Sequence[str],
+    rows: np.ndarray,
+    labels: np.ndarray,
+    at_us: np.ndarray,
+    keys: Mapping[str, pa.Array[Any]],
+    knowledge: Knowledge,
 ) -> pa.Table:
-    """Observations with their features as of then, and what happened."""
+    """Observations: of whom and when, their features as of then, and what happened."""
     columns = {
+        **keys,
         TIME: pa.array(at_us, pa.timestamp("us", "UTC")),
         **{feature: pa.array(rows[:, i]) for i, feature in enumerate(names)},
         LABEL: pa.array(labels),
     }
     return pa.table(columns, metadata={b"millstream.knowledge": knowledge.encode()})
+
+
+def feature_names(table: pa.Table) -> tuple[str, ...]:
+    """Those of its columns that are features: what stands between time and label."""
+    names = table.column_names
+    return tuple(names[names.index(TIME) + 1 : names.index(LABEL)])

@@ -67,7 +67,7 @@ def made_up_table(n_rows: int = N_ROWS, n_features: int = N_FEATURES, seed: int 
         decision=DecisionSpec(positive="yes", negative="no"),
         seed=seed,
     )
-    return Table(dataset_of(names, rows, labels, at_us, LeftOut(0, 0), "as_true", None), spec)
+    return Table(dataset_of(names, rows, labels, at_us, LeftOut(0, 0), "as_true", None, {}), spec)
 
 
 def recorded_table(repo: Path) -> Table:

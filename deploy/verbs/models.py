@@ -30,7 +30,10 @@ ENGINE = Annotated[
     str,
     typer.Option("--engine", help="local: features are computed here. dask: on a Dask cluster."),
 ]
-QUICK = Annotated[bool, typer.Option("--quick", help="Leave out the search, most pictures, explanations, robustness.")]
+QUICK = Annotated[
+    bool,
+    typer.Option("--quick", help="Leave out search, exploration, most pictures, explanations, robustness."),
+]
 ARM = Annotated[str, typer.Option("--arm", help="Serve as champion, challenger or shadow.")]
 ACTION = Annotated[
     str,

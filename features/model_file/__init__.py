@@ -25,6 +25,7 @@ from features.model_file.spec import (
     TrainedTask,
 )
 from features.model_file.struct import ModelStruct
+from features.model_file.validation import Check, ValidationSpec, Waiver
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -33,6 +34,7 @@ __all__ = [
     "CalibrationMethod",
     "CardSpec",
     "CategorySpec",
+    "Check",
     "ClassWeights",
     "CostSpec",
     "DecisionSpec",
@@ -51,5 +53,7 @@ __all__ = [
     "TimePart",
     "TimePartsSpec",
     "TrainedTask",
+    "ValidationSpec",
+    "Waiver",
     "read_model_file",
 ]

@@ -15,6 +15,7 @@ from features.model_file.judging import check_judging
 from features.model_file.preparation import check_preparation
 from features.model_file.search import check_calibration, check_class_weights, check_search
 from features.model_file.spec import ModelFile, ModelSpec
+from features.model_file.validation import check_validation
 
 MODEL_FILE = "model.yaml"
 
@@ -103,6 +104,7 @@ def _check_model(where: str, model: ModelSpec) -> None:
     check_class_weights(f"{where}.class_weights", model.class_weights, model.class_names)
     check_calibration(f"{where}.calibration", model.calibration, model.task)
     check_judging(where, model.task, model.targets, model.evaluation, model.fairness)
+    check_validation(f"{where}.validation", model.validation)
 
 
 def _check_outcomes(where: str, model: ModelSpec) -> None:

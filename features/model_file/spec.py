@@ -13,6 +13,7 @@ from features.model_file.judging import EvaluationSpec, FairnessSpec
 from features.model_file.preparation import PreparationSpec
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.struct import ModelStruct
+from features.model_file.validation import ValidationSpec
 from features.vector import MissingPolicy
 
 TrainedTask: TypeAlias = Literal["binary", "multiclass", "regression"]
@@ -73,6 +74,7 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     missing: MissingPolicy = MissingPolicy()
     decision: DecisionSpec | None = None
     protected: tuple[str, ...] = ()
+    validation: ValidationSpec = ValidationSpec()
     targets: dict[str, float] = msgspec.field(default_factory=dict)
     evaluation: EvaluationSpec = EvaluationSpec()
     fairness: FairnessSpec = FairnessSpec()

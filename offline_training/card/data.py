@@ -11,6 +11,7 @@ from features.plan import AggregatePlan
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import table
 from offline_training.card.words import day, length
+from offline_training.validation import quality_part
 
 _KNOWLEDGE: Mapping[Knowledge, str] = {
     "as_true": "as true: of all events before the observation, whenever they arrived",
@@ -36,6 +37,11 @@ def data(facts: CardFacts) -> str:
         f"that no outcome was known too early. The published model is fitted again on all {window.rows:,} labelled "
         f"observations, with the parameters fixed before.{left_out} Features are {_KNOWLEDGE[window.knowledge]}."
     )
+
+
+def quality(facts: CardFacts) -> str:
+    """What the training set was held to, and what of it was waived."""
+    return quality_part(facts.verdict)
 
 
 def inputs(facts: CardFacts) -> str:

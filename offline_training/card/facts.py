@@ -11,6 +11,7 @@ from offline_training.dataset import Dataset
 from offline_training.evaluation import Judgement
 from offline_training.fitting import Fitted
 from offline_training.lineage import Lineage
+from offline_training.validation import Verdict
 
 
 class CardFacts(NamedTuple):
@@ -27,3 +28,4 @@ class CardFacts(NamedTuple):
     fitted: Fitted
     judgement: Judgement
     lineage: Lineage
+    verdict: Verdict

@@ -21,7 +21,7 @@ def write_page(title: str, markdown: str, pictures: Sequence[Path]) -> str:
     section = f'<h2>Pictures</h2><div class="pictures">{gallery}</div>' if gallery else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="viewport" content="initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><main>{body}{section}</main></body></html>\n"
     )

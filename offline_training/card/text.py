@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from offline_training.card.completeness import completeness
-from offline_training.card.data import data, inputs
+from offline_training.card.data import data, inputs, quality
 from offline_training.card.details import details, intended_use
 from offline_training.card.facts import CardFacts
 from offline_training.card.fairness import ethics
@@ -19,6 +19,7 @@ _PARTS: Final[tuple[tuple[str, Callable[[CardFacts], str]], ...]] = (
     ("Details", details),
     ("Intended use", intended_use),
     ("Data", data),
+    ("Data quality", quality),
     ("Inputs", inputs),
     ("How good it is", performance),
     ("Gates", gates),

@@ -13,6 +13,7 @@ from offline_training.dataset import Dataset
 from offline_training.evaluation import judge_model, to_outcomes
 from offline_training.fitting import fit
 from offline_training.lineage import trace
+from offline_training.validation import validate
 from tests.offline_training.small_domain import SmallDomain
 
 
@@ -24,8 +25,9 @@ def card_facts(small: SmallDomain, data: Dataset, *, quick: bool = True) -> Card
     judgement = judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=quick)
     at = datetime(2024, 4, 1, tzinfo=UTC)
     manifest = manifest_of("standstill", small.plan, data, fitted, judgement, created_at=at)
+    verdict = validate(small.plan, small.domain, "standstill", data, None)
     lineage = trace(open_lake(small.settings.lake_url("machines")), ["jobs"])
-    return CardFacts(manifest, small.plan, fitted.spec, data, fitted, judgement, lineage)
+    return CardFacts(manifest, small.plan, fitted.spec, data, fitted, judgement, lineage, verdict)
 
 
 def bundle_of(small: SmallDomain, data: Dataset, folder: Path) -> Bundle:

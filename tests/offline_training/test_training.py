@@ -28,7 +28,7 @@ from offline_training.proof import open_session, raw_scores
 from offline_training.registry import Registry
 from offline_training.report import TARGET_MISSED, TrainingReport
 from offline_training.training import AUDIT_FILE, train
-from tests.offline_training.small_domain import GROUPED, SmallDomain, drop_oldest, small_domain, windowed_domain
+from tests.offline_training.small_domain import GROUPED, LABELS, SmallDomain, drop_oldest, small_domain, windowed_domain
 
 pytestmark = pytest.mark.servers
 
@@ -45,7 +45,8 @@ class Trained(NamedTuple):
 
 
 def _train(small: SmallDomain, uri: str, **options: Any) -> TrainingReport:
-    return train(small.settings, small.plan, small.domain, registry_uri=uri, clock=FrozenClock(NOW_US), **options)
+    asked = {"quick": True, "registry_uri": uri, "clock": FrozenClock(NOW_US)} | options
+    return train(small.settings, small.plan, small.domain, **asked)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def trained(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactor
     small, registry = small_domain(folder), Registry(mlflow_server.uri)
     if any("champion" in version.aliases for version in registry.list_models("machines")):
         registry.retire("standstill", CHAMPION)  # of other modules' tests: this one is compared with nobody
-    report = _train(small, mlflow_server.uri)
+    report = _train(small, mlflow_server.uri, quick=False)
     download = folder / "download"
     download.mkdir()
     path = MlflowRegistry(mlflow_server.uri).download(report.model, report.version, download)
@@ -129,8 +130,9 @@ def test_its_card_tells_the_story(trained: Trained) -> None:
     """Data, figures against both baselines, gates, every input and the limits stand in the card."""
     card = trained.bundle.file(MODEL_CARD).read_text(encoding="utf-8")
     for heading in (
-        "# standstill", "## Details", "## Intended use", "## Data", "## Inputs", "## How good it is", "## Gates",
-        "## Limits", "## Ethics and fairness", "## Deployment", "## Maintenance", "## Environment and lineage",
+        "# standstill", "## Details", "## Intended use", "## Data", "## Data quality", "## Inputs",
+        "## How good it is", "## Gates", "## Limits", "## Ethics and fairness",
+        "## Deployment", "## Maintenance", "## Environment and lineage",
     ):  # fmt: skip
         assert heading in card
     assert f"{trained.report.test.rank:.4f}" in card
@@ -139,7 +141,7 @@ def test_its_card_tells_the_story(trained: Trained) -> None:
     assert "| `rhythm:idle_share` | computed at request time |" in card
 
 
-def test_its_run_shows_metrics_params_and_plots(trained: Trained) -> None:
+def test_its_run_shows_metrics_params_and_reports(trained: Trained) -> None:
     """MLflow's own pages show how the model came about."""
     from mlflow import MlflowClient
 
@@ -168,7 +170,9 @@ def test_its_reports_lie_in_the_state_folder(trained: Trained) -> None:
     assert evaluation["judgement"]["figures"]["roc_auc"]["value"] == pytest.approx(trained.report.test.roc_auc)
     assert (folder / "model_card.md").read_text() == trained.bundle.file(MODEL_CARD).read_text()
     page = (folder / "model_card.html").read_text()
-    assert page.count("<img ") == len([name for name in names if name.endswith(".png")])
+    of_data = {"target_analysis.png", "feature_importance.png"}
+    assert of_data | {"eda_report.html", "exploration.json", "data_quality.html", "data_quality.json"} <= names
+    assert page.count("<img ") == len([name for name in names - of_data if name.endswith(".png")])
 
 
 def test_its_events_are_in_the_audit_log(trained: Trained) -> None:
@@ -196,7 +200,7 @@ def test_the_same_lake_trains_the_same_model(trained: Trained, tmp_path: Path) -
 
     Its reports also hold it against the champion by then, which is the same model: nothing is gained.
     """
-    again = _train(small_domain(tmp_path), trained.uri)
+    again = _train(small_domain(tmp_path), trained.uri, quick=False)
     path = MlflowRegistry(trained.uri).download(again.model, again.version, tmp_path)
     theirs, ours = read_bundle(path).manifest.files, trained.bundle.manifest.files
     assert again.version != trained.report.version
@@ -283,6 +287,19 @@ def test_a_registry_that_is_down_is_told_before_the_training(tmp_path: Path) -> 
     assert said == []
 
 
+def test_a_training_set_that_knows_the_label_ends_the_training(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    """Nothing is registered; the page that tells why is there."""
+    honest = LABELS.replace("1.0 * (day % 3) AS shift,", "")
+    leaking = f"SELECT *, 5000.0 * label::INTEGER AS shift FROM ({honest})"
+    small = small_domain(tmp_path, labels=leaking)
+    before = Registry(mlflow_server.uri).list_models("machines")
+    with pytest.raises(DomainError, match=r"leakage_future: shift[\s\S]*: rhythm:idle_share") as raised:
+        _train(small, mlflow_server.uri)
+    (page,) = small.settings.state_dir("machines").glob("runs/standstill/*/reports/data_quality.html")
+    assert str(page) in str(raised.value)
+    assert Registry(mlflow_server.uri).list_models("machines") == before
+
+
 def test_an_unknown_model_is_a_bad_input(tmp_path: Path, mlflow_server: MlflowServer) -> None:
     """The domain's models are named in the refusal."""
     with pytest.raises(DomainError, match="standstill"):
@@ -302,7 +319,7 @@ def test_the_command_prints_one_json_object_last(
     app = typer.Typer()
     app.command()(train_command)
     options = ["--repo", str(small.settings.repo), "--var", str(small.settings.var)]
-    result = CliRunner().invoke(app, [*options, "--json"])
+    result = CliRunner().invoke(app, [*options, "--quick", "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout.splitlines()[-1])["model"] == "standstill"
     assert "proving" in result.stderr
