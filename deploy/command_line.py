@@ -9,7 +9,7 @@ from deploy.verbs.bench import bench
 from deploy.verbs.data_quality import validate
 from deploy.verbs.domain import adopt, apply, init, replay
 from deploy.verbs.forgetting import forget
-from deploy.verbs.keys import key
+from deploy.verbs.keys import key, signer
 from deploy.verbs.letters import dead_letters
 from deploy.verbs.models import models, promote, rollback, train
 from deploy.verbs.processes import monitor, scorer, worker
@@ -56,6 +56,7 @@ def make_app() -> typer.Typer:
     register(app, "dead-letters", dead_letters)
     register(app, "forget", forget)
     register(app, "key", key)
+    register(app, "signer", signer)
     register(app, "monitor", monitor)
     register(app, "bench", bench)
     return app

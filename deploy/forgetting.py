@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ import msgspec
 
 from deploy.log_ends import read_ends
 from deploy.only_one import only_one
+from features.approval.identity import user_name
 from features.clock import SystemClock
 from features.erasure import Erasure
 from features.erasure_key import make_erasure_key
@@ -66,7 +66,7 @@ def enter(settings: Settings, plan: Plan, forgotten: Forgotten) -> None:
             "forget",
             at=datetime.now(UTC),
             project=plan.project,
-            by=getpass.getuser(),
+            by=user_name(),
             detail={
                 "erasure": erasure.id,
                 "keys": ",".join(erasure.keys),

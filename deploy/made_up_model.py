@@ -1,18 +1,25 @@
-"""A model for benches and fault runs: trained on labels that were made up, published as model sync would."""
+"""A model for benches and fault runs: trained on labels that were made up, published as model sync would.
+
+By policy: its bundle passes the automatic checks, against a bound that made-up labels can be asked for.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from features.approval.rules import Rules
 from features.bundle import (
     EXPLAIN,
     GOLDEN,
     MODEL,
     MODEL_CARD,
+    MODEL_OUTPUT,
     REFERENCE,
     Bundle,
     Manifest,
@@ -21,18 +28,31 @@ from features.bundle import (
 )
 from features.golden import GoldenRows, write_golden
 from features.head import Decision
+from features.model_file import ChecksSpec, DecisionSpec, ModelSpec
 from features.plan import Plan
 from features.shapley import write_explanation
 from features.vector import MissingPolicy
 from grpc_api.pointer import Pointer, models_dir, pointer_file, write_pointer
 
 if TYPE_CHECKING:
-    from offline_training.learners import Learned
     from offline_training.learners.lightgbm_learner import LearnedLightGbm
 
 FIRST_VERSION: Final = "1"
 LEAVES: Final = 31
 N_GOLDEN: Final = 100
+DOCUMENTATION: Final = {
+    "description": "Made up for a bench or a fault run.",
+    "limitations": "Its labels are drawn at random around a line.",
+    "ethics": "It is asked about nobody.",
+}
+
+
+class _Made(NamedTuple):
+    """A model, the rows that it was fitted on, and how often it is right about them."""
+
+    learned: LearnedLightGbm
+    rows: np.ndarray
+    accuracy: float
 
 
 def publish_made_up_model(
@@ -42,9 +62,9 @@ def publish_made_up_model(
 
     Returns it as LightGBM writes it.
     """
-    models, learned = models_dir(state_dir), _fit(rows, generator, trees)
-    write_pointer(pointer_file(models, service), _write(models, plan, service, rows, learned, FIRST_VERSION))
-    text: str = learned.booster.model_to_string()
+    models, made = models_dir(state_dir), _fit(rows, generator, trees)
+    write_pointer(pointer_file(models, service), _write(models, plan, service, made, FIRST_VERSION))
+    text: str = made.learned.booster.model_to_string()
     return text
 
 
@@ -59,10 +79,24 @@ def make_made_up_model(
     trees: int,
 ) -> Pointer:
     """Train on vectors of a service, and write the bundle where scorers look for this version; a pointer to it."""
-    return _write(models, plan, service, rows, _fit(rows, generator, trees), version)
+    return _write(models, plan, service, _fit(rows, generator, trees), version)
 
 
-def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> LearnedLightGbm:
+def require_sound(bundle: Bundle) -> None:
+    """Hold a bundle against the policy of a made-up model, as model sync does before it points at one."""
+    manifest = bundle.manifest
+    spec = ModelSpec(
+        service=manifest.service,
+        horizon="1d",
+        baseline_feature=manifest.features[0],
+        decision=DecisionSpec(positive="yes", negative="no"),
+        approval="policy",
+        checks=ChecksSpec(min_accuracy=0.5),
+    )
+    Rules(manifest.project, manifest.model, spec, {}).require_sound(bundle)
+
+
+def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> _Made:
     """A model on labels that were made up."""
     from offline_training.learners.lightgbm_learner import LightGbm
 
@@ -70,27 +104,29 @@ def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> Learne
     raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
     params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05, "num_iterations": trees}
     labels = (raw > 0).astype(np.float64)
-    return LightGbm().fit(rows, labels, task="binary", n_classes=2, params=params, seed=0)
+    learned = LightGbm().fit(rows, labels, task="binary", n_classes=2, params=params, seed=0)
+    return _Made(learned, rows, float(((learned.raw(rows)[:, 0] > 0) == labels).mean()))
 
 
-def _write(models: Path, plan: Plan, service: str, rows: np.ndarray, learned: Learned, version: str) -> Pointer:
+def _write(models: Path, plan: Plan, service: str, made: _Made, version: str) -> Pointer:
     """The bundle of a model, and a pointer to it."""
-    folder = models / service / version
+    folder, rows, names = models / service / version, made.rows, plan.service(service).feature_names
     folder.mkdir(parents=True)
-    exported = learned.export()
+    exported, raws = made.learned.export(), made.learned.raw(rows[:N_GOLDEN])
     (folder / MODEL).write_bytes(exported.onnx)
     write_explanation(folder / EXPLAIN, exported.explanation)
-    golden = GoldenRows(rows[:N_GOLDEN], learned.raw(rows[:N_GOLDEN]))
-    write_golden(folder / GOLDEN, plan.service(service).feature_names, golden)
-    bundle = _seal(folder, plan, service, len(rows))
+    write_golden(folder / GOLDEN, names, GoldenRows(rows[:N_GOLDEN], raws))
+    sample = {name: rows[:N_GOLDEN, column] for column, name in enumerate(names)} | {MODEL_OUTPUT: raws[:, 0]}
+    pq.write_table(pa.table({name: pa.array(values) for name, values in sample.items()}), folder / REFERENCE)
+    (folder / MODEL_CARD).write_text("\n\n".join(DOCUMENTATION.values()))
+    bundle = _seal(folder, plan, service, made)
+    require_sound(bundle)
     return Pointer(model=service, version=version, path=version, digest=bundle.digest)
 
 
-def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> Bundle:
+def _seal(folder: Path, plan: Plan, service: str, made: _Made) -> Bundle:
     """Write the manifest."""
-    for name in (MODEL_CARD, REFERENCE):
-        (folder / name).write_bytes(b"")
-    made_at = datetime.now(UTC)
+    made_at, n_rows = datetime.now(UTC), len(made.rows)
     return write_manifest(
         folder,
         Manifest(
@@ -107,7 +143,9 @@ def _seal(folder: Path, plan: Plan, service: str, n_rows: int) -> Bundle:
             decision=Decision(thresholds=(0.5,), names=("no", "yes")),
             window=TrainingWindow(first_at=made_at, last_at=made_at, rows=n_rows, positives=n_rows // 2),
             data_fingerprint="made up",
-            metrics={},
+            metrics={"accuracy": made.accuracy},
+            gates={},
+            documentation=DOCUMENTATION,
             code_version="bench",
             files={},
         ),

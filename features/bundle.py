@@ -56,7 +56,9 @@ class Manifest(ManifestStruct, frozen=True, kw_only=True):
 
     ``features`` is the order of the input vector (``view:feature``); ``classes`` are those of a multiclass model, in
     the order of its outputs; without a ``decision`` the score of any other decides nothing; ``metrics`` are those of
-    the test date, before the refit; ``files`` maps each file's name to its SHA-256 in hexadecimal digits.
+    the test date, before the refit; ``gates`` is by how much each was passed, None where there is no word of any;
+    ``documentation`` holds what people said of the model; ``files`` maps each file's name to its SHA-256 in hexadecimal
+    digits.
     """
 
     format: Literal[1] = 1
@@ -76,6 +78,8 @@ class Manifest(ManifestStruct, frozen=True, kw_only=True):
     window: TrainingWindow
     data_fingerprint: str
     metrics: dict[str, float]
+    gates: dict[str, float] | None = None
+    documentation: dict[str, str] = {}
     code_version: str
     files: dict[str, str]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import yaml
@@ -21,13 +22,15 @@ _PROJECT = re.compile(r"[a-z][a-z0-9_]*")
 class Domain(NamedTuple):
     """A domain folder, read and checked.
 
-    ``repo`` is absolute; ``models`` are by name; ``demo`` is what ``millstream demo`` does with it.
+    ``repo`` is absolute; ``models`` are by name; ``demo`` is what ``millstream demo`` does with it; ``people`` are the
+    public keys of who publishes and approves, by name.
     """
 
     repo: Path
     project: str
     models: Mapping[str, ModelSpec]
     demo: DemoSpec
+    people: Mapping[str, str] = MappingProxyType({})
 
     def model(self, name: str | None) -> tuple[str, ModelSpec]:
         """Name and specification of a model; None means the only one.
@@ -129,4 +132,4 @@ def load_domain(repo: Path) -> Domain:
     """
     repo = repo.resolve()
     file = read_model_file(repo / MODEL_FILE)
-    return Domain(repo=repo, project=project_name(repo), models=file.models, demo=file.demo)
+    return Domain(repo=repo, project=project_name(repo), models=file.models, demo=file.demo, people=file.people)

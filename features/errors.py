@@ -17,6 +17,7 @@
         ├── StateCorruptError
         ├── LakeCorruptError
         ├── BundleCorruptError
+        ├── NotApprovedError   a version was to serve that nobody has approved, or that its checks do not let through
         ├── LogNotAdoptedError a topic was made anew: its log must be adopted before it is read
         ├── BirthMissingError  a store shard does not carry the certificate of the view that is written
         └── PlanMismatchError  two sides were built from different declarations
@@ -123,6 +124,10 @@ class LakeCorruptError(CorruptError):
 
 class BundleCorruptError(CorruptError):
     """A model bundle whose digest, form or golden rows do not hold."""
+
+
+class NotApprovedError(CorruptError):
+    """A version of a model that may not serve: nobody has approved it, or its bundle does not pass the checks."""
 
 
 class BirthMissingError(CorruptError):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
+from features.approval import tags
+from features.approval.rules import Papers
 from features.errors import RegistryUnavailableError
 from features.mlflow_client import open_client
 from features.routing import ARMS, ROUTING_TAG, Arm
@@ -15,10 +17,11 @@ _ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"
 
 
 class Registered(NamedTuple):
-    """A version of a model; ``digest`` is what its publisher wrote down, empty where it did not."""
+    """A version of a model; ``digest`` is what its publisher wrote down, ``papers`` what people signed of it."""
 
     version: str
     digest: str
+    papers: Papers = Papers()
 
 
 class Listing(NamedTuple):
@@ -71,7 +74,8 @@ class MlflowRegistry:
 
     def _registered(self, model: str, version: str) -> Registered:
         found = self._client.get_model_version(model, version)
-        return Registered(str(found.version), found.tags.get("digest", ""))
+        papers = Papers(found.tags.get(tags.PUBLISHED, ""), found.tags.get(tags.APPROVED, ""))
+        return Registered(str(found.version), found.tags.get(tags.DIGEST, ""), papers)
 
     @contextmanager
     def _calls(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Follows the registry: what becomes an arm of a model there is downloaded, proven, and only then pointed at.
 
-How requests are shared out among the arms is followed too. A version that does not prove itself is refused, logged and
-counted, and what serves goes on serving. A registry that is down changes nothing.
+The registry may name what it likes: what was not approved as the domain asks is refused, as is what does not prove
+itself; that is logged and counted, and what serves goes on serving. How requests are shared out among the arms is
+followed too. A registry that is down changes nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Final
 import msgspec
 import structlog
 
+from features.approval.rules import Rules, rules_of
+from features.bundle import read_bundle
 from features.domain import load_domain
 from features.errors import BundleCorruptError, MillstreamError, RegistryUnavailableError
 from features.plan import Plan
@@ -58,6 +61,8 @@ class ModelSync:
         Where bundles and pointers go.
     declared
         Gives the declarations of which a bundle has to fit one.
+    rules
+        Gives what the domain asks now of a version of a model before it may serve.
     now_s
         A monotonic clock.
 
@@ -70,11 +75,13 @@ class ModelSync:
         models: Iterable[str],
         folder: Path,
         declared: Callable[[], Sequence[Declarations]],
+        rules: Callable[[str], Rules],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
         self._folder = folder
         self._declared = declared
+        self._rules = rules
         self._now_s = now_s
         self._status = {model: SyncStatus(registry_up=True) for model in models}
         self._refused: dict[tuple[str, Arm], tuple[tuple[Registered, list[str]], float]] = {}
@@ -141,7 +148,7 @@ class ModelSync:
             pointer = read_pointer(pointer_file(self._folder, model, arm))
         except BundleCorruptError:
             return False
-        return pointer is not None and (pointer.version, pointer.digest) == registered
+        return pointer is not None and (pointer.version, pointer.digest) == (registered.version, registered.digest)
 
     def _adopt(self, model: str, arm: Arm, registered: Registered) -> None:
         """Download, prove and point; or refuse."""
@@ -162,23 +169,25 @@ class ModelSync:
         self._say(model, refused=self._status[model].refused + 1, last_refusal=problem)
 
     def _point(self, model: str, arm: Arm, registered: Registered) -> None:
-        version, digest = registered
+        version, digest, papers = registered
         if not digest:
             raise BundleCorruptError(f"version {version} of {model}", "the registry holds no digest to check it by")
         # The digest is in the path because a registry made anew counts its versions from 1 again.
         path = Path(version) / digest[:16]
         pointer = Pointer(model=model, version=version, path=str(path), digest=digest)
         target = self._folder / model / path
-        if not self._holds(target, pointer):
-            self._download(pointer, target)
+        rules = self._rules(model)
+        rules.require_signed(papers, rules.subject(version, digest), arm)
+        if not self._holds(target, pointer, rules):
+            self._download(pointer, target, rules)
         write_pointer(pointer_file(self._folder, model, arm), pointer)
 
-    def _holds(self, target: Path, pointer: Pointer) -> bool:
+    def _holds(self, target: Path, pointer: Pointer, rules: Rules) -> bool:
         """Whether an earlier download is here and still proves itself: a rollback then needs no registry's files."""
         if not target.exists():
             return False
         try:
-            prove(target, pointer, self._declared())
+            self._prove(target, pointer, rules)
         except BundleCorruptError:
             shutil.rmtree(target)
             return False
@@ -188,13 +197,18 @@ class ModelSync:
         """Hashes of the plans in force: what fits none of them may fit the next."""
         return [declarations.plan.hash for declarations in self._declared()]
 
-    def _download(self, pointer: Pointer, target: Path) -> None:
+    def _prove(self, folder: Path, pointer: Pointer, rules: Rules) -> None:
+        """Hold a bundle against the domain's checks, before its model is run at all, and then against itself."""
+        rules.require_sound(read_bundle(folder))
+        prove(folder, pointer, self._declared())
+
+    def _download(self, pointer: Pointer, target: Path, rules: Rules) -> None:
         """Fetch a bundle, and put it in its place once it has proven itself."""
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=_DOWNLOAD, dir=self._folder / pointer.model))
         try:
             downloaded = self._registry.download(pointer.model, pointer.version, scratch)
-            prove(downloaded, pointer, self._declared())
+            self._prove(downloaded, pointer, rules)
             downloaded.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -226,6 +240,7 @@ def run_model_sync(settings: Settings, plan: Plan) -> None:
         models=load_domain(settings.repo).models,
         folder=models_dir(state_dir),
         declared=PlanFollower(state_dir).look,
+        rules=lambda model: rules_of(load_domain(settings.repo), model),
     )
     while not stopping.is_set():
         sync.look()

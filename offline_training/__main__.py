@@ -29,10 +29,10 @@ def train_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Train a model from the lake, prove it, register it; make it champion if its gates pass.
+    """Train a model from the lake, prove it, register it; make it champion if the domain's policy approves it.
 
-    Exit code 0: champion. 1: registered, but a gate did not pass. 5: champion, but a target of the model file is
-    missed. Not trained: 2 bad input, 3 a neighbour does not answer, 4 an artefact is corrupt.
+    Exit code 0: champion, or waits for review. 1: registered, but a check did not pass. 5: registered, but a target of
+    the model file is missed. Not trained: 2 bad input, 3 a neighbour does not answer, 4 an artefact is corrupt.
     """
     # Heavy imports here, so that --help is quick.
     from features.domain import load_domain, project_name

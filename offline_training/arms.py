@@ -1,21 +1,26 @@
 """Who serves a model as what: promotion, rollback, retirement and routing, each in the audit log.
 
-The registry holds the outcome, and every scorer follows it there.
+The log is written first, then the registry, where every scorer follows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from secrets import token_hex
 from typing import Any, Protocol
 
 import msgspec
 
+from features.approval import tags
+from features.approval.rules import Rules
+from features.approval.stages import Stage, may_serve, require_move
 from features.errors import RequestError
 from features.routing import ARMS, CHALLENGER, CHAMPION, Arm, Routing
 from offline_training.audit import AuditLog, Event
-from offline_training.registry import REJECTED, ModelVersion, Standing
+from offline_training.model_version import ModelVersion
+from offline_training.notification import Notify
+from offline_training.standing import Standing
 
 
 class ArmsRegistry(Protocol):
@@ -29,8 +34,12 @@ class ArmsRegistry(Protocol):
         """One version of a model; RequestError where there is none of that number."""
         ...
 
-    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> str | None:
-        """Let a version serve as an arm; returns the version that did before."""
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        """Every version of a model; RequestError where there is no such model."""
+        ...
+
+    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> None:
+        """Let a version serve as an arm."""
         ...
 
     def roll_back(self, model: str, champions: tuple[str, ...]) -> None:
@@ -45,8 +54,8 @@ class ArmsRegistry(Protocol):
         """Share out a model's requests anew."""
         ...
 
-    def approve(self, model: str, version: str, *, by: str) -> None:
-        """Write down that somebody approves a version."""
+    def tag(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags of a version."""
         ...
 
 
@@ -58,36 +67,48 @@ class Arms:
     registry
         Holds the outcome.
     audit
-        Told of each change once it has been made.
-    project, by, at
-        Whose models they are, who changes them, and when.
+        Told of each change before it is made.
+    rules
+        What the domain asks of the versions of a model.
+    by, at
+        Who changes something, and when.
+    notify
+        Tells people of each new champion.
 
     """
 
-    def __init__(self, registry: ArmsRegistry, audit: AuditLog, *, project: str, by: str, at: datetime) -> None:
+    def __init__(
+        self,
+        registry: ArmsRegistry,
+        audit: AuditLog,
+        rules: Callable[[str], Rules],
+        *,
+        by: str,
+        at: datetime,
+        notify: Notify,
+    ) -> None:
         self._registry = registry
         self._audit = audit
-        self._project = project
+        self._rules = rules
         self._by = by
         self._at = at
+        self._notify = notify
 
-    def promote(self, model: str, version: str | None, arm: Arm, *, approve: bool = False) -> Standing:
+    def promote(self, model: str, version: str | None, arm: Arm) -> Standing:
         """Let a version serve as an arm; None: the challenger as champion.
 
         A version that becomes champion leaves the arms that it had, and the next challenger begins with no share.
-        RequestError for one that its gates rejected, unless it is approved now.
+        RequestError for one that has not come so far, NotApprovedError where the signatures to that are missing.
         """
         standing = self._registry.standing(model)
         if version is None:
             version = _challenger(standing, arm)
         found = self._registry.version(model, version)
-        if found.approval == REJECTED and arm in (CHAMPION, CHALLENGER):
-            if not approve:
-                raise RequestError("VERSION", f"{model} {version} was rejected by its gates", "approve it by --approve")
-            self._registry.approve(model, version, by=self._by)
-        before = self._registry.promote(model, version, arm)
-        self._log("promote", model, found, arm=arm, before=before or "", approved=str(approve))
+        self._require(found, arm)
+        self._log("promote", model, found, arm=arm, before=standing.arms.get(arm, ""))
+        self._registry.promote(model, version, arm)
         if arm == CHAMPION:
+            self._enter_production(found)
             for other in ARMS[1:]:
                 if standing.arms.get(other) == version:
                     self.retire(model, other)
@@ -102,8 +123,10 @@ class Arms:
         if not champions:
             raise RequestError("MODEL", f"{model} had no champion before {serving}", "name one: millstream promote")
         found = self._registry.version(model, champions[-1])
-        self._registry.roll_back(model, tuple(champions))
+        self._require(found, CHAMPION)
         self._log("rollback", model, found, before=serving or "")
+        self._registry.roll_back(model, tuple(champions))
+        self._enter_production(found)
         return self._registry.standing(model)
 
     def retire(self, model: str, arm: Arm) -> Standing:
@@ -116,8 +139,8 @@ class Arms:
             raise RequestError("--arm", f"{model} has no {arm}", "see `millstream models`")
         if arm == CHALLENGER and standing.routing.challenger:
             self._registry.route(model, msgspec.structs.replace(standing.routing, challenger=0.0))
-        self._registry.retire(model, arm)
         self._log("retire", model, self._registry.version(model, version), arm=arm)
+        self._registry.retire(model, arm)
         return self._registry.standing(model)
 
     def route(
@@ -146,16 +169,40 @@ class Arms:
             )
         except ValueError as error:
             raise RequestError("models route", str(error), "say a share from 0% to 100%") from error
-        self._registry.route(model, routing)
         detail = {name: str(value) for name, value in msgspec.to_builtins(routing).items()}
-        self._audit.append("route", at=self._at, project=self._project, by=self._by, model=model, detail=detail)
+        project = self._rules(model).project
+        self._audit.append("route", at=self._at, project=project, by=self._by, model=model, detail=detail)
+        self._registry.route(model, routing)
         return self._registry.standing(model)
+
+    def _require(self, found: ModelVersion, arm: Arm) -> None:
+        """Refuse a version that may not be this arm, by its stage and by what people have signed."""
+        if not may_serve(found.stage, arm):
+            remedy = (
+                f"millstream models approve {found}" if found.stage == "pending_review" else "train another version"
+            )
+            raise RequestError("VERSION", f"{found} is {found.stage}, so it is no {arm}", remedy)
+        rules = self._rules(found.model)
+        rules.require_signed(found.papers, rules.subject(found.version, found.digest), arm)
+
+    def _enter_production(self, found: ModelVersion) -> None:
+        """Move a new champion into production, and whatever was there to the archive."""
+        for other in self._registry.versions(found.model):
+            if other.approval_status == "production" and other.version != found.version:
+                self._move(other, "archived")
+        if found.stage != "production":
+            self._move(found, "production")
+        self._notify(f"{found} is in production, by {self._by}")
+
+    def _move(self, version: ModelVersion, then: Stage) -> None:
+        require_move(str(version), version.stage, then)
+        self._registry.tag(version.model, version.version, {tags.STAGE: then})
 
     def _log(self, event: Event, model: str, version: ModelVersion, **detail: str) -> None:
         self._audit.append(
             event,
             at=self._at,
-            project=self._project,
+            project=self._rules(model).project,
             model=model,
             version=version.version,
             digest=version.digest,

@@ -1,6 +1,7 @@
-"""The audit log of models published, who serves as what, and entities forgotten.
+"""The audit log of models published, judged, approved and let serve, and of entities forgotten.
 
-Append-only JSON lines, each bound to all before it by a hash chain.
+Append-only JSON lines, each bound to all before it by a hash chain. How far the log has come is written down elsewhere
+too (`Anchor`), so that a log that was cut at its end, or made anew as a whole, is found out.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import socket
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
+from features.approval.statements import Statement
 from features.errors import CorruptError
 
 AUDIT_FILE = "audit.jsonl"
@@ -21,13 +25,14 @@ AUDIT_FILE = "audit.jsonl"
 
 FIRST = "0" * 64
 
-Event = Literal["publish", "promote", "rollback", "retire", "route", "forget"]
+Event = Literal["publish", "validate", "approve", "reject", "promote", "rollback", "retire", "route", "forget"]
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One event, of a model version unless these fields are empty.
 
-    ``hash`` is the SHA-256 of the entry's JSON with an empty hash, ``previous`` the hash before it.
+    ``statement`` is what the person of ``by`` signed, where this had to be signed. ``hash`` is the SHA-256 of the
+    entry's JSON with an empty hash, ``previous`` the hash before it.
     """
 
     at: datetime
@@ -38,6 +43,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digest: str
     by: str
     detail: dict[str, str]
+    statement: Statement | None = None
     previous: str
     hash: str = ""
 
@@ -47,11 +53,36 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return msgspec.structs.replace(self, hash=hashlib.sha256(bare).hexdigest())
 
 
-class AuditLog:
-    """The log in one file."""
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a log has come: its name (the hash of its first entry), how many entries, the hash of the last.
 
-    def __init__(self, path: Path) -> None:
+    ``kept`` is where: host and path.
+    """
+
+    log: str
+    entries: int
+    hash: str
+    kept: str
+
+
+class Anchor(Protocol):
+    """Keeps the heads of logs, out of reach of who edits their files."""
+
+    def read(self) -> Sequence[Head]:
+        """Of all logs of a project."""
+        ...
+
+    def write(self, head: Head) -> None:
+        """Replace that of one log."""
+        ...
+
+
+class AuditLog:
+    """The log in one file; without an anchor it vouches for the middle of the file, and not for its end."""
+
+    def __init__(self, path: Path, anchor: Anchor | None = None) -> None:
         self.path = path
+        self._anchor = anchor
 
     def append(
         self,
@@ -64,13 +95,18 @@ class AuditLog:
         version: str = "",
         digest: str = "",
         detail: dict[str, str],
+        sign: Callable[[str], Statement | None] = lambda _log_head: None,
     ) -> AuditEntry:
-        """Add an event at the end, durably; CorruptError where the log so far does not hold together."""
+        """Add an event at the end, durably; CorruptError where the log so far does not hold together.
+
+        ``sign`` is given the hash of the entry before, which the statement names; None: this needs no signature.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            entries = _checked(self.path, file.read())
+            entries = self._checked(file.read())
+            previous = entries[-1].hash if entries else FIRST
             entry = AuditEntry(
                 at=at,
                 event=event,
@@ -80,19 +116,38 @@ class AuditLog:
                 digest=digest,
                 by=by,
                 detail=detail,
-                previous=entries[-1].hash if entries else FIRST,
+                statement=sign(previous),
+                previous=previous,
             ).sealed()
             file.write(msgspec.json.encode(entry) + b"\n")
             file.flush()
             os.fsync(file.fileno())
+            if self._anchor is not None:
+                self._anchor.write(self._head([*entries, entry]))
             return entry
 
     def read(self) -> list[AuditEntry]:
-        """All entries, oldest first; CorruptError at the first that was altered, removed or put in between."""
-        return _checked(self.path, self.path.read_bytes()) if self.path.exists() else []
+        """All entries, oldest first; CorruptError where one was altered, removed, moved or put in between."""
+        return self._checked(self.path.read_bytes() if self.path.exists() else b"")
+
+    def _checked(self, data: bytes) -> list[AuditEntry]:
+        entries = _chained(self.path, data)
+        for head in self._anchor.read() if self._anchor is not None else ():
+            if entries and head.log == entries[0].hash:
+                if len(entries) < head.entries or entries[head.entries - 1].hash != head.hash:
+                    raise CorruptError(str(self.path), f"lacks some of the {head.entries} entries that it had")
+            elif head.kept == self._kept():
+                raise CorruptError(str(self.path), f"is not the log of {head.entries} entries that was kept here")
+        return entries
+
+    def _head(self, entries: Sequence[AuditEntry]) -> Head:
+        return Head(log=entries[0].hash, entries=len(entries), hash=entries[-1].hash, kept=self._kept())
+
+    def _kept(self) -> str:
+        return f"{socket.gethostname()}:{self.path.resolve()}"
 
 
-def _checked(path: Path, data: bytes) -> list[AuditEntry]:
+def _chained(path: Path, data: bytes) -> list[AuditEntry]:
     entries: list[AuditEntry] = []
     previous = FIRST
     for number, line in enumerate(data.splitlines(), start=1):

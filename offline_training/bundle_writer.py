@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.approval.documentation import documentation_of
 from features.bundle import (
     EXPLAIN,
     GOLDEN,
@@ -77,6 +78,8 @@ def manifest_of(
         ),
         data_fingerprint=data.fingerprint,
         metrics=judgement.metrics | metrics_of(fitted),
+        gates={gate.name: gate.value - gate.least for gate in (*fitted.gates, *judgement.gates)},
+        documentation=documentation_of(fitted.spec.card),
         code_version=code_version(),
         files={},
     )

@@ -1,73 +1,64 @@
-"""Publishing a bundle: registered whatever the gates say, serving only if they pass, each step in the audit log."""
+"""Publishing a bundle: registered whatever its checks say, and let serve at once as far as it may."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from features.approval.checks import Check
+from features.approval.identity import Identity
+from features.approval.rules import Rules
+from features.approval.stages import Stage, may_serve
 from features.bundle import Bundle
 from features.routing import CHAMPION, Arm
-from offline_training.audit import AuditLog, Event
-from offline_training.gates import Gate
+from offline_training.arms import Arms, ArmsRegistry
+from offline_training.audit import AuditLog
+from offline_training.notification import Notify
 from offline_training.registry import Published
+from offline_training.review import Review, ReviewRegistry
 
-BY_GATES = "gates"
 
-
-class ModelRegistry(Protocol):
+class PublishingRegistry(ReviewRegistry, ArmsRegistry, Protocol):
     """What publishing needs of a registry."""
 
-    def publish(
-        self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], approved: bool, approved_by: str
-    ) -> Published:
-        """Register a new version."""
-        ...
-
-    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> str | None:
-        """Let a version serve as an arm; returns the version that did before."""
+    def publish(self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], developer: str) -> Published:
+        """Register a new version, in staging."""
         ...
 
 
 class Release(NamedTuple):
-    """A registered version, and whether it is to serve."""
+    """A registered version, where it is now and why, and whether it is to serve."""
 
     published: Published
+    stage: Stage
+    checks: tuple[Check, ...]
     promoted: bool
 
 
 def publish(
-    registry: ModelRegistry,
+    registry: PublishingRegistry,
     audit: AuditLog,
+    rules: Rules,
     bundle: Bundle,
     reports: Path,
     *,
     params: Mapping[str, Any],
-    gates: Sequence[Gate],
+    who: Identity,
     at: datetime,
+    notify: Notify,
     arm: Arm = CHAMPION,
 ) -> Release:
-    """Register the bundle; let it serve as an arm if every gate passes."""
-    approved = all(gate.passed for gate in gates)
+    """Register the bundle and have it reviewed; let it serve as an arm if it has come so far."""
     manifest = bundle.manifest
-
-    def log(event: Event, version: str, **detail: str) -> None:
-        audit.append(
-            event,
-            at=at,
-            project=manifest.project,
-            model=manifest.model,
-            version=version,
-            digest=bundle.digest,
-            by=BY_GATES,
-            detail=detail,
-        )
-
-    published = registry.publish(bundle, reports, params=params, approved=approved, approved_by=BY_GATES)
-    verdicts = {gate.name: f"{gate.value:.6f} >= {gate.least:.6f} is {gate.passed}" for gate in gates}
-    log("publish", published.version, plan_hash=manifest.plan_hash, run_id=published.run_id, **verdicts)
-    if approved:
-        before = registry.promote(manifest.model, published.version, arm)
-        log("promote", published.version, arm=arm, before=before or "")
-    return Release(published, approved)
+    published = registry.publish(bundle, reports, params=params, developer=who.name)
+    review = Review(registry, audit, rules, who, at=at, notify=notify)
+    detail = {"plan_hash": manifest.plan_hash, "run_id": published.run_id}
+    reviewed = review.submit(published.version, bundle, detail)
+    stage, promoted = reviewed.stage, may_serve(reviewed.stage, arm)
+    if promoted:
+        arms = Arms(registry, audit, lambda _model: rules, by=who.name, at=at, notify=notify)
+        arms.promote(manifest.model, published.version, arm)
+        stage = registry.version(manifest.model, published.version).stage
+    return Release(published, stage, tuple(reviewed.checks), promoted)

@@ -1,7 +1,8 @@
-"""The model registry: MLflow, behind the few verbs that training needs."""
+"""The model registry: MLflow, behind the few verbs that training and approval need."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from features.bundle import Bundle, Manifest, read_bundle
+from features.approval.stages import FIRST
+from features.bundle import Bundle, read_bundle
 from features.errors import CorruptError, RegistryUnavailableError, RequestError
 from features.mlflow_client import open_client
-from features.routing import ARMS, CHALLENGER, CHAMPION, ROUTING_TAG, SHADOW, Arm, Routing
+from features.routing import CHAMPION, ROUTING_TAG, Arm, Routing
+from offline_training.audit import Head
+from offline_training.model_version import ModelVersion, tags_of, version_of
 from offline_training.search.outcome import SearchReport
 from offline_training.search.tracking import log_search
+from offline_training.standing import CHAMPIONS_TAG, Standing, standing_of
 
 KEPT_CHAMPIONS = 20
 """So many steps can a model be rolled back."""
@@ -22,11 +27,8 @@ KEPT_CHAMPIONS = 20
 BUNDLE_FOLDER = "bundle"
 REPORTS_FOLDER = "reports"
 
-APPROVED = "approved"
-REJECTED = "rejected"
-
-_CHAMPIONS_TAG = "champions"
-"""The tag of a registered model that names its champions so far, the newest last."""
+_AUDIT_TAG = "audit_log."
+"""Begins the tags of a project's experiment that say how far an audit log has come."""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,39 +36,6 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     run_id: str
-
-
-class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a model, as the registry lists it; tags are empty where another tool made the version."""
-
-    model: str
-    version: str
-    aliases: tuple[str, ...]
-    digest: str
-    plan_hash: str
-    approval: str
-    roc_auc: float | None
-    created_us: int
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Who serves a model as what: the version of each arm that has one, the routing, and the champions so far."""
-
-    model: str
-    arms: dict[Arm, str]
-    routing: Routing
-    champions: tuple[str, ...] = ()
-
-    def lines(self) -> Iterator[str]:
-        """For people."""
-        for arm, version in self.arms.items():
-            yield f"{self.model} {version:>3} serves as {arm}{self._share(arm)}"
-
-    def _share(self, arm: Arm) -> str:
-        shares = {CHALLENGER: self.routing.challenger, SHADOW: self.routing.shadow}
-        if CHALLENGER in self.arms:
-            shares[CHAMPION] = 1 - self.routing.challenger
-        return f", {shares[arm]:.4g} of all by {', '.join(self.routing.by) or 'entity'}" if arm in shares else ""
 
 
 class Champion(NamedTuple):
@@ -87,27 +56,22 @@ class Registry:
         with self._client() as client:
             client.search_experiments(max_results=1)
 
-    def publish(
-        self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], approved: bool, approved_by: str
-    ) -> Published:
-        """Log a run with metrics, reports and card, and register the bundle as a new version of its model."""
+    def publish(self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], developer: str) -> Published:
+        """Log a run with figures, reports and card, and register the bundle as a version of its model, in staging."""
         manifest = bundle.manifest
         with self._client() as client:
             run = client.create_run(self._experiment(client, manifest.project), run_name=manifest.model)
             run_id = str(run.info.run_id)
-            for name, value in params.items():
-                client.log_param(run_id, name, value)
-            for name, metric in manifest.metrics.items():
-                client.log_metric(run_id, name, metric)
+            _log_figures(client, run_id, params, manifest.metrics)
             client.log_artifacts(run_id, str(bundle.path), BUNDLE_FOLDER)
             client.log_artifacts(run_id, str(reports), REPORTS_FOLDER)
             client.set_terminated(run_id)
-            self._ensure_model(client, manifest)
+            self._ensure_model(client, manifest.model, manifest.project)
             version = client.create_model_version(
                 manifest.model,
                 source=f"{run.info.artifact_uri}/{BUNDLE_FOLDER}",
                 run_id=run_id,
-                tags=_version_tags(bundle, approved=approved, approved_by=approved_by),
+                tags=tags_of(bundle, developer, FIRST),
                 await_creation_for=0,
             )
             return Published(version=str(version.version), run_id=run_id)
@@ -117,14 +81,27 @@ class Registry:
         with self._client() as client:
             log_search(client, run_id, search)
 
-    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> str | None:
-        """Let a version serve as an arm; returns the version that did before."""
+    def download(self, model: str, version: str, folder: Path) -> Path:
+        """Fetch a version's bundle below a folder, and where it is then."""
         with self._client() as client:
-            standing = _standing(client.get_registered_model(model))
+            from mlflow.artifacts import download_artifacts
+
+            uri = client.get_model_version_download_uri(model, version)
+            return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri))
+
+    def tag(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags of a version."""
+        with self._client() as client:
+            for name, value in tags.items():
+                client.set_model_version_tag(model, version, name, value)
+
+    def promote(self, model: str, version: str, arm: Arm = CHAMPION) -> None:
+        """Let a version serve as an arm."""
+        with self._client() as client:
+            standing = standing_of(client.get_registered_model(model))
             client.set_registered_model_alias(model, arm, version)
             if arm == CHAMPION:
                 self._remember(client, model, (*standing.champions, version))
-            return standing.arms.get(arm)
 
     def roll_back(self, model: str, champions: tuple[str, ...]) -> None:
         """Let the last of these serve again, and forget whatever came after it."""
@@ -142,61 +119,62 @@ class Registry:
         with self._client() as client:
             client.set_registered_model_tag(model, ROUTING_TAG, msgspec.json.encode(routing).decode())
 
-    def approve(self, model: str, version: str, *, by: str) -> None:
-        """Write down that somebody approves a version."""
-        with self._client() as client:
-            client.set_model_version_tag(model, version, "approval", APPROVED)
-            client.set_model_version_tag(model, version, "approved_by", by)
-
     def champion(self, model: str, folder: Path) -> Champion | None:
         """The version that serves, downloaded below a folder; None where none does."""
         with self._client() as client:
             if not client.search_registered_models(f"name = '{model}'"):
                 return None
-            version = _standing(client.get_registered_model(model)).arms.get(CHAMPION)
-            if version is None:
-                return None
-            from mlflow.artifacts import download_artifacts
-
-            uri = client.get_model_version_download_uri(model, version)
-            path = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri))
-        return Champion(version, read_bundle(path))
+            version = standing_of(client.get_registered_model(model)).arms.get(CHAMPION)
+        return None if version is None else Champion(version, read_bundle(self.download(model, version, folder)))
 
     def standing(self, model: str) -> Standing:
         """Who serves a model as what; RequestError where there is no such model."""
         with self._client() as client:
-            if not client.search_registered_models(f"name = '{model}'"):
-                raise RequestError("MODEL", f"{model!r} is not in the registry", "train it first: millstream train")
-            return _standing(client.get_registered_model(model))
+            return standing_of(self._model(client, model))
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """Every version of a model, newest first; RequestError where there is no such model."""
+        with self._client() as client:
+            return self._versions(client, self._model(client, model))
 
     def version(self, model: str, version: str) -> ModelVersion:
         """One version of a model; RequestError where there is none of that number."""
-        with self._client() as client:
-            found = client.search_model_versions(f"name = '{model}'")
-            for each in found:
-                if str(each.version) == version:
-                    aliases = client.get_registered_model(model).aliases
-                    return _listed(each, models_aliases=aliases, metrics=self._metrics(client, each.run_id))
-        there = ", ".join(sorted((str(each.version) for each in found), key=int)) or "none"
+        found = self.versions(model)
+        for each in found:
+            if each.version == version:
+                return each
+        there = ", ".join(each.version for each in reversed(found)) or "none"
         raise RequestError("VERSION", f"{model} has no version {version!r}", f"there are {there}")
 
     def standings(self, project: str) -> list[Standing]:
         """Who serves as what, of all models of a project."""
         with self._client() as client:
-            models = [m for m in client.search_registered_models() if m.tags.get("project") == project]
-            return [_standing(client.get_registered_model(name)) for name in sorted(str(m.name) for m in models)]
+            return [standing_of(client.get_registered_model(str(m.name))) for m in self._models(client, project)]
 
     def list_models(self, project: str) -> list[ModelVersion]:
         """Every version of the project's models, newest first within a model."""
         with self._client() as client:
-            models = [m for m in client.search_registered_models() if m.tags.get("project") == project]
+            return [version for model in self._models(client, project) for version in self._versions(client, model)]
+
+    def read_heads(self, project: str) -> list[Head]:
+        """How far each audit log of a project has come, as far as the registry was told."""
+        with self._client() as client:
+            experiment = client.get_experiment_by_name(project)
+            written = {} if experiment is None else experiment.tags
+        try:
             return [
-                _listed(found, models_aliases=model.aliases, metrics=self._metrics(client, found.run_id))
-                for model in sorted(models, key=lambda m: str(m.name))
-                for found in sorted(
-                    client.search_model_versions(f"name = '{model.name}'"), key=lambda v: -int(v.version)
-                )
+                msgspec.json.decode(text, type=Head) for name, text in written.items() if name.startswith(_AUDIT_TAG)
             ]
+        except msgspec.MsgspecError as error:
+            raise CorruptError(
+                f"experiment {project}", f"has a tag {_AUDIT_TAG}… that does not read ({error})"
+            ) from error
+
+    def write_head(self, project: str, head: Head) -> None:
+        """Write down how far an audit log has come."""
+        with self._client() as client:
+            experiment = self._experiment(client, project)
+            client.set_experiment_tag(experiment, f"{_AUDIT_TAG}{head.log}", msgspec.json.encode(head).decode())
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
@@ -212,7 +190,7 @@ class Registry:
     @staticmethod
     def _remember(client: Any, model: str, champions: tuple[str, ...]) -> None:
         kept = champions[-KEPT_CHAMPIONS:]
-        client.set_registered_model_tag(model, _CHAMPIONS_TAG, msgspec.json.encode(kept).decode())
+        client.set_registered_model_tag(model, CHAMPIONS_TAG, msgspec.json.encode(kept).decode())
 
     @staticmethod
     def _experiment(client: Any, project: str) -> str:
@@ -220,47 +198,34 @@ class Registry:
         return str(found.experiment_id if found is not None else client.create_experiment(project))
 
     @staticmethod
-    def _ensure_model(client: Any, manifest: Manifest) -> None:
-        if not client.search_registered_models(f"name = '{manifest.model}'"):
-            client.create_registered_model(manifest.model, tags={"project": manifest.project})
+    def _ensure_model(client: Any, model: str, project: str) -> None:
+        if not client.search_registered_models(f"name = '{model}'"):
+            client.create_registered_model(model, tags={"project": project})
 
     @staticmethod
-    def _metrics(client: Any, run_id: str | None) -> Mapping[str, float]:
-        return dict(client.get_run(run_id).data.metrics) if run_id else {}
+    def _model(client: Any, model: str) -> Any:
+        if not client.search_registered_models(f"name = '{model}'"):
+            raise RequestError("MODEL", f"{model!r} is not in the registry", "train it first: millstream train")
+        return client.get_registered_model(model)
+
+    @staticmethod
+    def _models(client: Any, project: str) -> list[Any]:
+        found = [model for model in client.search_registered_models() if model.tags.get("project") == project]
+        return sorted(found, key=lambda model: str(model.name))
+
+    @staticmethod
+    def _versions(client: Any, model: Any) -> list[ModelVersion]:
+        found = client.search_model_versions(f"name = '{model.name}'")
+        return [version_of(each, model.aliases) for each in sorted(found, key=lambda each: -int(each.version))]
 
 
-def _standing(found: Any) -> Standing:
-    """What a registered model's aliases and tags say."""
-    name, aliases, tags = str(found.name), found.aliases, found.tags
-    try:
-        routing = msgspec.json.decode(tags[ROUTING_TAG], type=Routing) if ROUTING_TAG in tags else Routing()
-        champions = msgspec.json.decode(tags.get(_CHAMPIONS_TAG, "[]"), type=tuple[str, ...])
-    except msgspec.MsgspecError as error:
-        raise CorruptError(f"registered model {name}", f"has tags that do not read ({error})") from error
-    arms = {arm: str(aliases[arm]) for arm in ARMS if arm in aliases}
-    return Standing(model=name, arms=arms, routing=routing, champions=champions)
+def _log_figures(client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """All of a run's, in one call: one a figure would be dozens."""
+    from mlflow.entities import Metric, Param  # loaded by now
 
-
-def _version_tags(bundle: Bundle, *, approved: bool, approved_by: str) -> dict[str, str]:
-    manifest = bundle.manifest
-    return {
-        "digest": bundle.digest,
-        "plan_hash": manifest.plan_hash,
-        "approval": APPROVED if approved else REJECTED,
-        "approved_by": approved_by,
-        **{f"view_hash.{view}": digest for view, digest in manifest.view_hashes.items()},
-    }
-
-
-def _listed(found: Any, *, models_aliases: Mapping[str, str], metrics: Mapping[str, float]) -> ModelVersion:
-    version = str(found.version)
-    return ModelVersion(
-        model=str(found.name),
-        version=version,
-        aliases=tuple(sorted(alias for alias, aliased in models_aliases.items() if str(aliased) == version)),
-        digest=found.tags.get("digest", ""),
-        plan_hash=found.tags.get("plan_hash", ""),
-        approval=found.tags.get("approval", ""),
-        roc_auc=metrics.get("roc_auc"),
-        created_us=int(found.creation_timestamp) * 1_000,
+    now_ms = time.time_ns() // 1_000_000
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, now_ms, 0) for name, value in metrics.items()],
+        params=[Param(name, str(value)) for name, value in params.items()],
     )

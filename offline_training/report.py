@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from features.approval.checks import Check
+from features.approval.stages import Stage
 from features.nouns import Knowledge
 from features.routing import Arm
 from offline_training.evaluation import AnyEvaluation, ClassesEvaluation, Evaluation, Target, figures_of
@@ -15,14 +17,15 @@ from offline_training.proof import closeness
 from offline_training.search.outcome import SearchSummary
 
 TARGET_MISSED = 5
-"""Exit code of a training whose model serves and misses a target."""
+"""Exit code of a training whose model passes every check and misses a target."""
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     """One training, from the lake to the registry.
 
     ``rows`` and ``positives`` are of the part that the tested model was fitted on, from ``first_at`` to
-    ``last_at``; ``refit_rows`` of all that the published one was fitted on. ``version`` is the registry's.
+    ``last_at``; ``refit_rows`` of all that the published one was fitted on. ``version`` is the registry's, ``stage``
+    where that is now, and ``promoted`` whether it serves as ``arm``.
     ``positives`` are None where labels are classes or values; ``single_rank`` is what gates compare, of one feature.
     ``threshold`` is where a binary decision is positive; ``reports`` is the folder of pictures, figures and model card.
     """
@@ -33,6 +36,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     plan_hash: str
     knowledge: Knowledge
+    stage: Stage
+    checks: tuple[Check, ...]
     promoted: bool
     arm: Arm
     rows: int
@@ -65,8 +70,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """Of `train`: 1 where it does not serve, `TARGET_MISSED` where it does and a target is missed."""
-        if not self.promoted:
+        """Of `train`: 1 where a check did not pass, `TARGET_MISSED` where all did and a target is missed."""
+        if self.stage == "failed_validation":
             return 1
         return 0 if all(target.met for target in self.targets) else TARGET_MISSED
 
@@ -93,9 +98,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self) -> list[str]:
         """The same for a reader."""
         failed = [gate for gate in self.gates if not gate.passed]
-        verdict = f"published as {self.arm}" if self.promoted else "registered, not promoted"
         return [
-            f"{self.model} version {self.version}: {verdict}",
+            f"{self.model} version {self.version}: {self._verdict()}",
             f"  trained on {self.rows:,} observations{' as known' if self.knowledge == 'as_known' else ''} from "
             f"{self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
             f"tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}",
@@ -114,7 +118,15 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             *(f"  gate {gate.name} not passed: {gate.value:.4f} is below {gate.least:.4f}" for gate in failed),
             *(f"  {target.line()}" for target in self.targets),
             f"  reports: {self.reports}",
+            *(f"  check {check}" for check in self.checks if not check.passed and check.name != "gates"),
         ]
+
+    def _verdict(self) -> str:
+        if self.promoted:
+            return f"published as {self.arm}"
+        if self.stage == "pending_review":
+            return f"waits for review: millstream models approve {self.model} {self.version}"
+        return f"registered as {self.stage}, not promoted"
 
 
 def _others(test: AnyEvaluation) -> str:

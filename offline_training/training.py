@@ -13,10 +13,13 @@ from typing import Any
 import msgspec
 import onnxruntime
 
+from features.approval.identity import Identity, identity
+from features.approval.rules import Rules, rules_of
+from features.approval.signing import KEY_SETTING
 from features.bundle import Bundle
 from features.clock import Clock, SystemClock
 from features.domain import Domain
-from features.errors import BundleCorruptError, RegistryUnavailableError
+from features.errors import BundleCorruptError, NotApprovedError, RegistryUnavailableError, SettingsError
 from features.lake import open_site_lake
 from features.model_file import ModelSpec
 from features.nouns import Engine, Knowledge
@@ -42,8 +45,10 @@ from offline_training.exploration import explore
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.learners import LEARNERS
 from offline_training.lineage import trace
+from offline_training.notification import open_notify
 from offline_training.publishing import Release, publish
 from offline_training.registry import Registry
+from offline_training.registry_anchor import RegistryAnchor
 from offline_training.report import TrainingReport
 from offline_training.reporting import write_reports
 from offline_training.run_folder import open_run
@@ -81,26 +86,28 @@ def train(
     progress: Progress = no_progress,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
 ) -> TrainingReport:
-    """Train a model of the domain (None: its only one), register it, and let it serve as an arm if its gates pass.
+    """Train a model of the domain (None: its only one), register it, and let it serve as an arm if it may.
 
     A quick training leaves out the search, the exploration, and what takes long and decides nothing: most pictures,
     explanations, robustness. DomainError where the training set does not pass its validation. The same training
     started again after a kill goes on from its run folder.
     """
     name, spec = domain.model(model)
-    state_dir = settings.state_dir(plan.project)
+    rules, who = rules_of(domain, name), identity(settings.approval.key, domain.people)
+    _require_signature(rules, who)
     laps = _Laps()
     registry = Registry(registry_uri or settings.registry.uri)
-    registry.require_answer()
+    audit = AuditLog(settings.state_dir(plan.project) / AUDIT_FILE, RegistryAnchor(registry, plan.project))
+    audit.read()
     laps.lap("start")
     say("computing the features of every labelled observation from the lake")
     lineage = trace(open_site_lake(settings, plan.project), (source.topic for source in plan.sources))
     data = training_set(settings, plan, domain, name, knowledge=knowledge, engine=engine)
     require_columns(data, spec)
     laps.lap("dataset")
-    identity = _identity(name, plan, spec, data, quick=quick)
+    run_identity = _run_identity(name, plan, spec, data, quick=quick)
     with (
-        open_run(state_dir, name, identity) as run,
+        open_run(settings.state_dir(plan.project), name, run_identity) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
         say("validating the training set")
@@ -121,7 +128,7 @@ def train(
         at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
         manifest = manifest_of(name, plan, data, fitted, judgement, created_at=at)
         facts = CardFacts(manifest, plan, fitted.spec, data, fitted, judgement, lineage, verdict)
-        versus = _beside_champion(registry, Path(scratch), facts, outcomes, say)
+        versus = _beside_champion(registry, rules, Path(scratch), facts, outcomes, say)
         laps.lap("judgement")
         bundle = write_bundle(Path(scratch) / "bundle", facts)
         laps.lap("bundle")
@@ -131,12 +138,14 @@ def train(
         say("registering the bundle")
         release = publish(
             registry,
-            AuditLog(state_dir / AUDIT_FILE),
+            audit,
+            rules,
             bundle,
             run.reports,
             params=_params(spec, data, fitted),
-            gates=(*fitted.gates, *judgement.gates),
+            who=who,
             at=at,
+            notify=open_notify(settings.approval),
             arm=arm,
         )
         if search is not None:
@@ -145,7 +154,7 @@ def train(
     return _report(arm, facts, search, bundle, release, run.reports, laps.seconds)
 
 
-def _identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: bool) -> Mapping[str, Any]:
+def _run_identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: bool) -> Mapping[str, Any]:
     """All that decides what comes out of a training."""
     return {
         "model": model,
@@ -159,17 +168,26 @@ def _identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: 
 
 
 def _beside_champion(
-    registry: Registry, scratch: Path, facts: CardFacts, outcomes: Outcomes, say: Say
+    registry: Registry, rules: Rules, scratch: Path, facts: CardFacts, outcomes: Outcomes, say: Say
 ) -> ChampionReport | None:
     """The comparison with what serves now; an old champion whose bundle is lost stops no training."""
     try:
         champion = registry.champion(facts.manifest.model, scratch)
-    except (BundleCorruptError, RegistryUnavailableError) as error:
+        if champion is not None:
+            rules.require_sound(champion.bundle)  # it is run here
+    except (BundleCorruptError, NotApprovedError, RegistryUnavailableError) as error:
         say(f"the champion cannot be compared with: {error}")
         return None
     if champion is None:
         return None
     return compare_with(champion, facts.plan, facts.spec, facts.data, facts.fitted.split, outcomes)
+
+
+def _require_signature(rules: Rules, who: Identity) -> None:
+    """Refuse, before any work, to train what could never be approved: the domain's people sign what they publish."""
+    if rules.people and who.key is None:
+        names = ", ".join(rules.people)
+        raise SettingsError(KEY_SETTING, f"names no key, and {names} of model.yaml sign what they train", "set it")
 
 
 def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]:
@@ -207,6 +225,8 @@ def _report(
         digest=bundle.digest,
         plan_hash=manifest.plan_hash,
         knowledge=data.knowledge,
+        stage=release.stage,
+        checks=release.checks,
         promoted=release.promoted,
         arm=arm,
         rows=len(earlier),

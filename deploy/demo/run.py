@@ -27,6 +27,7 @@ from features.domain import Domain, load_domain
 from features.errors import DomainError
 from features.judge import judge_of
 from features.lake import open_site_lake
+from features.model_file import MODEL_FILE
 from features.nouns import SCORES_TOPIC
 from features.plan import Plan
 from features.plan_shelf import serving_plan
@@ -69,7 +70,7 @@ class Laps:
 def run_demo(call: Invocation, *, keep_up: bool) -> Story:
     """Start the stack on an empty state folder, tell the story, and stop it again."""
     settings, project, laps = call.base_settings, call.project, Laps()
-    load_domain(call.repo)  # refuse a broken domain before anything is moved
+    require_policy(load_domain(call.repo))  # refuse what cannot be told to its end before anything is moved
     stop_stack(settings, project)
     state_dir = settings.state_dir(project)
     aside = make_room(state_dir, datetime.now(UTC))
@@ -86,6 +87,13 @@ def run_demo(call: Invocation, *, keep_up: bool) -> Story:
         if not keep_up:
             call.note("stopping the stack")
             stop_stack(settings, project)
+
+
+def require_policy(domain: Domain) -> None:
+    """Refuse a demo in which somebody would have to approve the model: nobody is there to do it."""
+    if domain.models[domain.demo.model].approval != "policy":
+        where = f"{domain.repo / MODEL_FILE}: models.{domain.demo.model}.approval"
+        raise DomainError(where, "is human, and a demo waits for nobody", "say policy, or train and approve by hand")
 
 
 class Demo:

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from deploy.made_up_model import require_sound
 from features.bundle import MODEL, MODEL_INPUT, MODEL_OUTPUT, read_bundle, write_manifest
 from grpc_api.pointer import models_dir, pointer_file, read_pointer, write_pointer
 from grpc_api.session import RawScorer
@@ -35,6 +36,7 @@ def make_heavy(state_dir: Path, model: str, score_s: float) -> float:
     n = max(1, round((score_s - few) / (many - few) * (PRODUCTS[1] - PRODUCTS[0]) + PRODUCTS[0]))
     took_s = _timed(light, n, file, len(manifest.features))
     bundle = write_manifest(folder, manifest)
+    require_sound(bundle)
     write_pointer(pointer_path, msgspec.structs.replace(pointer, digest=bundle.digest))
     return took_s
 

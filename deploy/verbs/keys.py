@@ -1,4 +1,4 @@
-"""API keys of the scorer: key."""
+"""Keys: of the scorer's callers (key), of people who publish and approve models (signer)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import typer
 from deploy.invocation import Invocation, Outcome
 
 CLIENT = Annotated[str, typer.Argument(help="Name of the client that is to call: letters, digits, - and _.")]
+NAME = Annotated[str, typer.Argument(help="Name of the person, as the audit log will have it.")]
+KEY_FILE = Annotated[Path, typer.Option("--key", help="File to make for the private key; MILLSTREAM_APPROVAL__KEY.")]
 GROUP = Annotated[
     list[str] | None,
     typer.Option("--group", help="Methods that it may call, score or admin; once for each. Default: score."),
@@ -30,6 +32,15 @@ def key(call: Invocation, client: CLIENT, group: GROUP = None) -> Outcome:
         append(file, line)
         call.note(f"added to {file}; scorers that follow it take it up within a second or two")
     return Outcome({"key": made, "line": line}, made)
+
+
+def signer(call: Invocation, name: NAME, file: KEY_FILE) -> Outcome:  # noqa: ARG001 - every verb takes the call
+    """Make a key pair for a person: the private key into a file of theirs, the public one for people in model.yaml."""
+    from features.approval.signing import make_key
+
+    public = make_key(file).public
+    text = f"{file} holds the private key; keep it to yourself. Under people in model.yaml:\n  {name}: {public}"
+    return Outcome({"name": name, "key": public, "file": str(file)}, text)
 
 
 def append(file: Path, line: str) -> None:

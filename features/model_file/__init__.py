@@ -3,6 +3,7 @@
 `features.model_file.spec` holds the types, `features.model_file.reading` the refusals of what types cannot exclude.
 """
 
+from features.model_file.approval import KEY_PREFIX, Approval, ChecksSpec
 from features.model_file.card import CardSpec
 from features.model_file.judging import (
     LOWER_IS_BETTER,
@@ -28,13 +29,16 @@ from features.model_file.struct import ModelStruct
 from features.model_file.validation import Check, ValidationSpec, Waiver
 
 __all__ = [
+    "KEY_PREFIX",
     "LOWER_IS_BETTER",
     "MODEL_FILE",
     "TARGETS",
+    "Approval",
     "CalibrationMethod",
     "CardSpec",
     "CategorySpec",
     "Check",
+    "ChecksSpec",
     "ClassWeights",
     "CostSpec",
     "DecisionSpec",

@@ -11,6 +11,7 @@ import yaml
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
+from features.model_file.approval import check_approval, check_people
 from features.model_file.judging import check_judging
 from features.model_file.preparation import check_preparation
 from features.model_file.search import check_calibration, check_class_weights, check_search
@@ -72,8 +73,10 @@ def _check(path: Path, file: ModelFile) -> None:
     """Refuse values that types cannot exclude."""
     if not file.models:
         raise DomainError(f"{path}: models", "is empty", "name at least one model")
+    check_people(f"{path}: people", file.people)
     for name, model in file.models.items():
         _check_model(f"{path}: models.{name}", model)
+        check_approval(f"{path}: models.{name}", model.approval, model.approvers, model.checks, file.people)
     if file.demo.model not in file.models:
         raise DomainError(
             f"{path}: demo.model", f"{file.demo.model!r} is no model", f"name one of {sorted(file.models)}"

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from features.durations import parse_duration_us
+from features.model_file.approval import Approval, ChecksSpec
 from features.model_file.card import CardSpec
 from features.model_file.judging import EvaluationSpec, FairnessSpec
 from features.model_file.preparation import PreparationSpec
@@ -54,6 +55,7 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     ``algorithm``, which learns from what the ``preparation`` makes of the inputs; with a ``search`` both are but its
     first trial. ``protected`` names columns that no feature of the model may be computed from. ``targets`` are wanted
     values of figures on the tested rows: they gate nothing, and are told.
+    ``approvers`` are those of the file's ``people`` whose signature lets a version serve, where ``approval`` is human.
     """
 
     service: str
@@ -79,6 +81,9 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     evaluation: EvaluationSpec = EvaluationSpec()
     fairness: FairnessSpec = FairnessSpec()
     card: CardSpec = CardSpec()
+    approval: Approval = "human"
+    approvers: tuple[str, ...] = ()
+    checks: ChecksSpec = ChecksSpec()
 
     @property
     def not_for_inputs(self) -> frozenset[str]:
@@ -141,7 +146,8 @@ class DemoSpec(ModelStruct, frozen=True, kw_only=True):
 
 
 class ModelFile(ModelStruct, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole file. ``people`` are the public keys of who publishes and approves, by name."""
 
+    people: dict[str, str] = msgspec.field(default_factory=dict)
     models: dict[str, ModelSpec]
     demo: DemoSpec

@@ -5,6 +5,7 @@ Sources, strongest first: environment (``MILLSTREAM_`` with ``__`` between level
 ``millstream up``), the defaults here.
 """
 
+from features.settings.approval import ApprovalSettings
 from features.settings.auth import AuthSettings
 from features.settings.dask import DaskSettings
 from features.settings.kafka import KafkaSettings
@@ -25,6 +26,7 @@ from features.settings.worker import WorkerSettings
 
 __all__ = [
     "PREFIX",
+    "ApprovalSettings",
     "AuthSettings",
     "DaskSettings",
     "KafkaSettings",

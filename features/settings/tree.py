@@ -13,6 +13,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from features.settings.approval import ApprovalSettings
 from features.settings.dask import DaskSettings
 from features.settings.kafka import KafkaSettings
 from features.settings.lake import LakeSettings
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     lake: LakeSettings = LakeSettings()
     registry: RegistrySettings = RegistrySettings()
+    approval: ApprovalSettings = ApprovalSettings()
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     worker: WorkerSettings = WorkerSettings()
     scorer: ScorerSettings = ScorerSettings()

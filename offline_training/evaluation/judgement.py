@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
+from features.approval.checks import bias_metric
 from features.head import Task, to_scores
 from features.model_file import ModelSpec
 from offline_training.dataset import Dataset
@@ -42,11 +43,9 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Figures by name, and the widest gap between groups where some were compared."""
-        gaps = [found.gap for found in self.fairness]
-        return {name: found.value for name, found in self.figures.items()} | (
-            {"fairness_gap": max(gaps)} if gaps else {}
-        )
+        """Figures by name, and the widest gap between the groups of each column that some were compared by."""
+        gaps = {bias_metric(found.column): found.gap for found in self.fairness}
+        return {name: found.value for name, found in self.figures.items()} | gaps
 
 
 def require_columns(data: Dataset, spec: ModelSpec) -> None:

@@ -33,7 +33,7 @@ def run(mlflow_server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     client.create_registered_model("standstill", tags={"project": "machines"})
     mlflow_run = client.create_run("0")
     for _ in range(3):
-        tags = {"digest": "d", "approval": "approved"}
+        tags = {"digest": "d", "approval_status": "approved"}
         client.create_model_version("standstill", mlflow_run.info.artifact_uri, mlflow_run.info.run_id, tags=tags)
     records = [record(f"m{number}", 24, "champion" if number % 2 else "challenger") for number in range(60)]
     write(small, [msgspec.json.encode(each) for each in records])

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import onnx
+import pyarrow as pa
+import pyarrow.parquet as pq
 from onnx import TensorProto, helper, numpy_helper
 
 from features.bundle import (
@@ -32,6 +34,7 @@ from features.golden import GoldenRows, write_golden
 from features.head import Decision, Head, Task
 from features.kernels import open_kernel
 from features.memory_store import MemoryStore
+from features.model_file import DecisionSpec, ModelSpec
 from features.nouns import KeyValue, ScoreRecord
 from features.plan import (
     AggregatePlan,
@@ -190,6 +193,14 @@ def linear_model(weights: np.ndarray, biases: np.ndarray) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
+POLICY_SPEC = ModelSpec(
+    service="buyers",
+    horizon="1d",
+    baseline_feature="spend:n_day",
+    decision=DecisionSpec(positive="buys", negative="leaves"),
+    approval="policy",
+)
+DOCUMENTATION = {"description": "Who buys.", "limitations": "Made up.", "ethics": "Of nobody."}
 BUYS = Head("sigmoid", (), Decision(thresholds=(0.9,), names=("leaves", "buys")))
 
 
@@ -206,8 +217,11 @@ def write_bundle(
     plan: Plan = PLAN,
     golden_error: float = 0.0,
     explained: bool = True,
+    accuracy: float = 0.9,
 ) -> Bundle:
     """A bundle of a linear model (default weights exact in binary); ``golden_error`` makes its golden rows wrong.
+
+    ``accuracy`` is what its manifest says of it.
 
     ``weights`` are one row for each class of the head.
     """
@@ -222,8 +236,8 @@ def write_bundle(
     ones, zeros = np.ones(len(names)), np.zeros(len(names))
     tables = LinearTables(weights=table, biases=biases, means=ones, fills=zeros)
     write_explanation(folder / EXPLAIN, tables if explained else None)
-    for name in (MODEL_CARD, REFERENCE):
-        (folder / name).write_bytes(b"")
+    pq.write_table(pa.table({MODEL_OUTPUT: raws[:, 0]}), folder / REFERENCE)
+    (folder / MODEL_CARD).write_text("\n\n".join(DOCUMENTATION.values()))
     now = datetime(2026, 1, 2, tzinfo=UTC)
     return write_manifest(
         folder,
@@ -243,7 +257,9 @@ def write_bundle(
             decision=head.decision,
             window=TrainingWindow(first_at=now, last_at=now, rows=1, positives=1),
             data_fingerprint="none",
-            metrics={},
+            metrics={"accuracy": accuracy},
+            gates={},
+            documentation=DOCUMENTATION,
             code_version="test",
             files={},
         ),

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from deploy.servers import MlflowServer
+from features.approval.rules import Rules
 from features.errors import RegistryUnavailableError
 from features.plan import Plan
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
@@ -19,9 +20,10 @@ from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
 from grpc_api.model_sync import ModelSync
 from grpc_api.pointer import pointer_file, read_pointer, read_routing, routing_file
 from grpc_api.sync_status import STATUS_FILE, SyncCollector, SyncStatus, read_status
-from tests.grpc_api.shop import DECLARATIONS, PLAN, open_shop, write_bundle
+from tests.grpc_api.shop import DECLARATIONS, PLAN, POLICY_SPEC, open_shop, write_bundle
 from tests.waiting import wait_until
 
+POLICY = Rules("shop", "buys", POLICY_SPEC, {})
 DOWN = RegistryUnavailableError("registry", "is down")
 
 
@@ -62,11 +64,13 @@ class Bench:
         self.registry = FolderRegistry(folder / "registry")
         self.models = folder / "models"
         self.now_s = 0.0
+        self.rules = POLICY
         self.sync = ModelSync(
             registry=self.registry,
             models=["buys"],
             folder=self.models,
             declared=lambda: (DECLARATIONS,),
+            rules=lambda _model: self.rules,
             now_s=lambda: self.now_s,
         )
 
@@ -126,6 +130,7 @@ def other_declarations() -> Plan:
         ("its pointer says", {"digest": "0" * 64}),
         ("holds no digest", {"digest": ""}),
         ("is one of model sells", {"model": "sells"}),
+        ("accuracy NOT passed", {"accuracy": 0.2}),
     ],
 )
 def test_what_does_not_prove_itself_is_refused(bench: Bench, problem: str, bundle: dict[str, Any]) -> None:
@@ -309,7 +314,11 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
     mlflow.set_registered_model_alias("grpc_api_sync", "champion", "1")
     mlflow.set_registered_model_tag("grpc_api_sync", "routing", '{"shadow":0.5}')
     sync = ModelSync(
-        registry=registry, models=["grpc_api_sync"], folder=tmp_path / "models", declared=lambda: (DECLARATIONS,)
+        registry=registry,
+        models=["grpc_api_sync"],
+        folder=tmp_path / "models",
+        declared=lambda: (DECLARATIONS,),
+        rules=lambda model: POLICY._replace(model=model),
     )
     sync.look()
 

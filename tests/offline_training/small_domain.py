@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -85,6 +87,13 @@ MODEL: dict[str, Any] = {
     "params": {"num_leaves": 4, "learning_rate": 0.1, "num_iterations": 30},
     "seed": 7,
     "decision": {"positive": "stands", "negative": "runs"},
+    "card": {
+        "description": "Tells which machines will stand still for ten days.",
+        "limitations": "They are made up.",
+        "ethics": "They do not mind.",
+    },
+    "approval": "policy",
+    "checks": {"min_accuracy": 0.5},
 }
 
 
@@ -96,15 +105,24 @@ class SmallDomain(NamedTuple):
     settings: Settings
 
 
-def small_domain(folder: Path, *, labels: str = LABELS, arrive_within_s: int = 0, **model: Any) -> SmallDomain:
-    """Write the domain, with parts of its model or its labels replaced, and fill its lake."""
+def small_domain(
+    folder: Path,
+    *,
+    labels: str = LABELS,
+    arrive_within_s: int = 0,
+    people: Mapping[str, str] = MappingProxyType({}),
+    **model: Any,
+) -> SmallDomain:
+    """Write the domain, with parts of its model, its labels or its people replaced, and fill its lake."""
     repo = folder / "repo"
     repo.mkdir()
     (repo / "feature_store.yaml").write_text("project: machines\n")
     (repo / "transforms.py").write_text(TRANSFORMS)
     (repo / "labels.sql").write_text(labels)
     demo = {"model": "standstill", "train_at": "2024-04-01T00:00:00Z", "score_at": ["2024-04-02T00:00:00Z"]}
-    (repo / "model.yaml").write_text(yaml.safe_dump({"models": {"standstill": MODEL | model}, "demo": demo}))
+    (repo / "model.yaml").write_text(
+        yaml.safe_dump({"people": dict(people), "models": {"standstill": MODEL | model}, "demo": demo})
+    )
     settings = Settings(repo=repo, var=folder / "var")
     plan = _plan(repo)
     put_on_shelf(plan, TRANSFORMS.encode(), settings.state_dir("machines"))

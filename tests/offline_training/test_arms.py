@@ -10,23 +10,31 @@ from typing import Any, NamedTuple
 import pytest
 
 from deploy.servers import MlflowServer
+from features.approval.rules import Rules
 from features.errors import RequestError
-from features.routing import CHALLENGER, CHAMPION, SHADOW, Routing
+from features.routing import ARMS, CHALLENGER, CHAMPION, SHADOW, Routing
 from offline_training.arms import Arms
 from offline_training.audit import AuditLog
 from offline_training.registry import Registry
+from tests.grpc_api.shop import POLICY_SPEC
 
 pytestmark = pytest.mark.servers
+STAGES = ("approved", "approved", "approved", "pending_review", "failed_validation")
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class Desk(NamedTuple):
-    """A model with four versions, the last of which its gates rejected."""
+    """A model with five versions: three approved, one that waits for review, one that failed its validation."""
 
     arms: Arms
     registry: Registry
     audit: AuditLog
     model: str
+    told: list[str]
+
+    def stages(self) -> list[str]:
+        """Of the versions, the first one first."""
+        return [version.approval_status for version in reversed(self.registry.versions(self.model))]
 
 
 @pytest.fixture
@@ -38,11 +46,14 @@ def desk(mlflow_server: MlflowServer, tmp_path: Path, request: pytest.FixtureReq
     client: Any = MlflowClient(mlflow_server.uri, mlflow_server.uri)
     client.create_registered_model(name, tags={"project": "arms"})
     run = client.create_run("0")
-    for number in range(1, 5):
-        tags = {"digest": f"digest-{number}", "approval": "rejected" if number == 4 else "approved"}
+    for number, stage in enumerate(STAGES, start=1):
+        tags = {"digest": f"digest-{number}", "approval_status": stage}
         client.create_model_version(name, run.info.artifact_uri, run.info.run_id, tags=tags)
     registry, audit = Registry(mlflow_server.uri), AuditLog(tmp_path / "audit.jsonl")
-    yield Desk(Arms(registry, audit, project="arms", by="ann", at=AT), registry, audit, name)
+    rules = Rules("arms", name, POLICY_SPEC, {})
+    told: list[str] = []
+    arms = Arms(registry, audit, lambda _model: rules, by="ann", at=AT, notify=told.append)
+    yield Desk(arms, registry, audit, name, told)
     client.delete_registered_model(name)
 
 
@@ -81,14 +92,29 @@ def test_what_another_tool_made_champion_is_rolled_back_too(desk: Desk) -> None:
     assert desk.arms.roll_back(desk.model).arms == {CHAMPION: "1"}
 
 
-def test_a_rejected_version_is_promoted_only_with_an_approver(desk: Desk) -> None:
-    """A shadow decides nothing, so any version may be one."""
+def test_a_champion_is_in_production_and_those_before_it_in_the_archive(desk: Desk) -> None:
+    """From where a rollback brings one back; a challenger stays what it was. People are told."""
+    desk.arms.promote(desk.model, "1", CHAMPION)
+    desk.arms.promote(desk.model, "2", CHAMPION)
+    desk.arms.promote(desk.model, "3", CHALLENGER)
+    assert desk.stages()[:3] == ["archived", "production", "approved"]
+    desk.arms.roll_back(desk.model)
+    assert desk.stages()[:3] == ["production", "archived", "approved"]
+    desk.arms.promote(desk.model, "1", CHAMPION)
+    assert desk.stages()[:3] == ["production", "archived", "approved"]
+    assert desk.told[0] == f"{desk.model} 1 is in production, by ann"
+
+
+def test_who_answers_was_approved(desk: Desk) -> None:
+    """A shadow is heard by nobody, so one that waits for its review may be tried; one that failed may not."""
     for arm in (CHAMPION, CHALLENGER):
-        with pytest.raises(RequestError, match="rejected by its gates"):
+        with pytest.raises(RequestError, match=f"4 is pending_review, so it is no {arm}; millstream models approve"):
             desk.arms.promote(desk.model, "4", arm)
     assert desk.arms.promote(desk.model, "4", SHADOW).arms == {SHADOW: "4"}
-    assert desk.arms.promote(desk.model, "4", CHAMPION, approve=True).arms == {CHAMPION: "4"}
-    assert desk.registry.version(desk.model, "4").approval == "approved"
+    for arm in ARMS:
+        with pytest.raises(RequestError, match="5 is failed_validation"):
+            desk.arms.promote(desk.model, "5", arm)
+    assert [entry.detail["arm"] for entry in desk.audit.read()] == [SHADOW]
 
 
 def test_routing_keeps_its_salt_until_it_is_to_be_dealt_anew(desk: Desk) -> None:
@@ -122,7 +148,7 @@ def test_what_is_not_there_is_named(desk: Desk) -> None:
     """A model, a version, a challenger."""
     with pytest.raises(RequestError, match="'nobody' is not in the registry"):
         desk.arms.roll_back("nobody")
-    with pytest.raises(RequestError, match=r"no version '9'.*there are 1, 2, 3, 4"):
+    with pytest.raises(RequestError, match=r"no version '9'.*there are 1, 2, 3, 4, 5"):
         desk.arms.promote(desk.model, "9", CHAMPION)
     with pytest.raises(RequestError, match="name one"):
         desk.arms.promote(desk.model, None, CHAMPION)

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.servers import MlflowServer
+from features.approval.identity import user_name
 from features.bundle import EXPLAIN, MODEL, MODEL_CARD, REFERENCE, Bundle, read_bundle
 from features.clock import FrozenClock
 from features.errors import DomainError, RegistryUnavailableError
@@ -69,9 +70,11 @@ def test_a_model_that_passes_its_gates_becomes_champion(trained: Trained) -> Non
     assert found == Listing({CHAMPION: Registered(trained.report.version, trained.bundle.digest)})
     assert trained.report.promoted
     (listed,) = [v for v in Registry(trained.uri).list_models("machines") if v.version == trained.report.version]
-    assert (listed.model, listed.aliases, listed.approval) == ("standstill", ("champion",), "approved")
+    assert (listed.model, listed.aliases, listed.stage) == ("standstill", ("champion",), "production")
     assert (listed.digest, listed.plan_hash) == (trained.bundle.digest, trained.small.plan.hash)
-    assert listed.roc_auc == pytest.approx(trained.report.test.rank)
+    assert listed.figures == trained.bundle.manifest.metrics
+    assert (listed.developer, listed.approved_by) == (user_name(), "policy")
+    assert datetime.fromisoformat(listed.approval_timestamp) == datetime.fromtimestamp(NOW_US / 1e6, UTC)
 
 
 def test_the_downloaded_bundle_is_whole_and_of_this_plan(trained: Trained) -> None:
@@ -177,11 +180,14 @@ def test_its_reports_lie_in_the_state_folder(trained: Trained) -> None:
 
 def test_its_events_are_in_the_audit_log(trained: Trained) -> None:
     """Publish and promote are logged with the digest, by whom and on what grounds."""
-    publish, promote = AuditLog(trained.small.settings.state_dir("machines") / AUDIT_FILE).read()
-    assert [publish.event, promote.event] == ["publish", "promote"]
-    assert publish.digest == promote.digest == trained.bundle.digest
+    entries = AuditLog(trained.small.settings.state_dir("machines") / AUDIT_FILE).read()
+    assert [entry.event for entry in entries] == ["publish", "validate", "approve", "promote"]
+    assert {entry.digest for entry in entries} == {trained.bundle.digest}
+    assert [entry.by for entry in entries] == [user_name(), user_name(), "policy", user_name()]
+    _, validate, _, promote = entries
     assert promote.detail["arm"] == "champion"
-    assert "against_single_feature" in publish.detail
+    assert validate.detail["outcome"] == "pending_review"
+    assert "against_single_feature" in validate.detail["gates"]
 
 
 def test_its_summary_has_the_demos_keys(trained: Trained) -> None:
@@ -212,7 +218,7 @@ def test_the_same_lake_trains_the_same_model(trained: Trained, tmp_path: Path) -
 
 
 def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    """It is registered as rejected, the champion stays, and the report says which gate failed."""
+    """It has failed its validation, the champion stays, and the report says which gate failed."""
     registry = Registry(mlflow_server.uri)
     before = MlflowRegistry(mlflow_server.uri).look("standstill")
     small = small_domain(tmp_path, gates={"max_below_linear": 0.5, "min_above_baseline": 0.9})
@@ -220,8 +226,9 @@ def test_a_model_that_fails_a_gate_is_kept_but_not_promoted(mlflow_server: Mlflo
     assert not report.promoted
     assert MlflowRegistry(mlflow_server.uri).look("standstill") == before
     newest = registry.list_models("machines")[0]
-    assert (newest.version, newest.aliases, newest.approval) == (report.version, (), "rejected")
-    assert [entry.event for entry in AuditLog(small.settings.state_dir("machines") / AUDIT_FILE).read()] == ["publish"]
+    assert (newest.version, newest.aliases, newest.stage) == (report.version, (), "failed_validation")
+    entries = AuditLog(small.settings.state_dir("machines") / AUDIT_FILE).read()
+    assert [entry.event for entry in entries] == ["publish", "validate"]
     assert any("against_single_feature not passed" in line for line in report.lines())
 
 
@@ -247,7 +254,7 @@ def test_groups_that_are_treated_differently_fail_the_gate(mlflow_server: Mlflow
     path = MlflowRegistry(mlflow_server.uri).download(report.model, report.version, tmp_path)
     bundle = read_bundle(path)
     assert not any("hall" in feature for feature in bundle.manifest.features)
-    assert bundle.manifest.metrics["fairness_gap"] == pytest.approx(1 - gate.value)
+    assert bundle.manifest.metrics["bias.hall"] == pytest.approx(1 - gate.value)
 
 
 def test_a_champion_whose_bundle_is_lost_stops_no_training(mlflow_server: MlflowServer, tmp_path: Path) -> None:
