@@ -85,11 +85,11 @@ def require_move(version: str, now: Stage, then: Stage) -> None:
 
     Examples
     --------
-    >>> require_move("leaves 3", "pending_review", "approved")
-    >>> require_move("leaves 3", "rejected", "approved")
+    >>> require_move("risk 3", "pending_review", "approved")
+    >>> require_move("risk 3", "rejected", "approved")
     Traceback (most recent call last):
     ...
-    features.errors.RequestError: leaves 3: is rejected and cannot become approved; that is an end: train another version
+    features.errors.RequestError: risk 3: is rejected and cannot become approved; that is an end: train another version
 
     """
     if then in MOVES[now]:
