@@ -30,6 +30,10 @@ class Site(Protocol):
         """Lose all keys that begin so and end with the project's name: how Feast deletes entities."""
         ...
 
+    def pause(self) -> None:
+        """Answer nothing more before `stop`."""
+        ...
+
     def stop(self) -> None:
         """Go down at once."""
         ...
@@ -55,6 +59,9 @@ class MemorySite:
         for shard in self.shards.shards:
             for key in [key for key in shard.hashes if key.startswith(beginning) and key.endswith(PROJECT.encode())]:
                 del shard.hashes[key]
+
+    def pause(self) -> None:
+        """It answers when the loop turns."""
 
     def stop(self) -> None:
         self.shards.stop()
@@ -91,6 +98,9 @@ class ServerSite:
                 await link.call(b"DEL", key)
             link.close()
 
+    def pause(self) -> None:
+        self.server.pause()
+
     def stop(self) -> None:
         self.server.kill()
 
@@ -118,6 +128,10 @@ class ClusterSite(ServerSite):
 
     def masters(self) -> list[StoreSettings]:
         return [node.settings for node in self.cluster.nodes]
+
+    def pause(self) -> None:
+        for node in self.cluster.nodes:
+            node.pause()
 
     def stop(self) -> None:
         self.cluster.stop()

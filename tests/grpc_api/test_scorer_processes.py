@@ -42,7 +42,7 @@ def test_several_processes_serve_and_are_kept_up(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("MILLSTREAM_SCORER__PROCESSES", str(N))
     with ExitStack() as running:
         scorer = start_scorer(open_world(tmp_path, running, 20), running)
-        wait_until(lambda: "scorers_listen" in scorer.log_file.read_text(), 30)
+        wait_until(lambda: "scorers_listen" in scorer.log_file.read_text(), 90)
         before = children(scorer)
         assert len(before) == N
         os.kill(min(before), signal.SIGKILL)
