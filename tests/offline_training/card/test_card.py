@@ -48,7 +48,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> CardFacts:
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> CardFacts:
     """Nothing stated."""
-    return _facts(tmp_path_factory.mktemp("bare"))
+    return _facts(tmp_path_factory.mktemp("bare"), card={})
 
 
 def test_a_full_card_misses_nothing(full: CardFacts) -> None:
