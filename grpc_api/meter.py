@@ -62,8 +62,7 @@ class Shadowed(NamedTuple):
 class Told(NamedTuple):
     """What there is to count of scores: by model, version, arm and decision; by notes; and how old their features were.
 
-    Taken at once, while the scores are at hand: kept for the thread, thousands of them and of their states would push
-    each other out of the processor's cache.
+    Taken at once, while the scores are at hand: kept for the thread, each row of a batch cost that five times as much.
     """
 
     scores: list[tuple[str, str, str, str]]

@@ -40,11 +40,11 @@ class RecordSink(Protocol):
 class KafkaRecords:
     """Sends records to the broker, in the order taken and none twice (idempotent producer).
 
-    A score's record is written at once: kept for later, scores and their states would push each other out of the
-    processor's cache. A thread hands the records to its client. When the broker is away the client's queue fills; what
-    no longer fits is dropped and counted. A client that delivers nothing is replaced, and its queue sent
-    by the next: librdkafka 2 never recovers from a broker that has forgotten its producer id (it raises its epoch for
-    ever, without an error), and fatal errors end any idempotent producer.
+    A score's record is written at once, so that its states need not be kept; a thread hands the records to its
+    client. When the broker is away the client's queue fills; what no longer fits is dropped and counted. A client
+    that delivers nothing is replaced, and its queue sent by the next: librdkafka 2 never recovers from a broker that
+    has forgotten its producer id (it raises its epoch for ever, without an error), and fatal errors end any
+    idempotent producer.
     """
 
     def __init__(

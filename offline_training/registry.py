@@ -51,11 +51,6 @@ class Registry:
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
-    def require_answer(self) -> None:
-        """RegistryUnavailableError now rather than after a training."""
-        with self._client() as client:
-            client.search_experiments(max_results=1)
-
     def publish(self, bundle: Bundle, reports: Path, *, params: Mapping[str, Any], developer: str) -> Published:
         """Log a run with figures, reports and card, and register the bundle as a version of its model, in staging."""
         manifest = bundle.manifest

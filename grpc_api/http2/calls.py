@@ -117,14 +117,6 @@ class UnaryStream(OneMessageStream):
     def _answered(self, answer: bytes | None, error: BaseException | None) -> None:
         if self.is_over:
             return
-        if len(self.host.streams) > 1:  # others may be answered in this turn, by the same write
-            self._send_answer(answer, error)
-            return
-        self._outbox.hold()
-        self._send_answer(answer, error)
-        self._outbox.flush()
-
-    def _send_answer(self, answer: bytes | None, error: BaseException | None) -> None:
         if answer is None:
             self.end(status_of_failure(error))
         elif not self.send_whole(answer):

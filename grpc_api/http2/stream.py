@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from grpc_api.call import Call
@@ -37,10 +36,6 @@ class Host(Protocol):
     room: Room
     outbox: Outbox
     peer_window: int
-
-    @property
-    def streams(self) -> Mapping[int, Stream]:
-        """Those that are not over, this one among them."""
 
     def forget(self, stream: Stream) -> None:
         """The stream is over."""
