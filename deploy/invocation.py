@@ -21,6 +21,7 @@ import typer
 from deploy.exit_codes import ExitCode, exit_code_of
 
 if TYPE_CHECKING:
+    from deploy.own_stack import NeighbourPart
     from features.domain import Domain
     from features.plan import Plan
     from features.settings import Settings
@@ -74,6 +75,16 @@ class Invocation:
         from features.settings import load_settings
 
         return load_settings(project=self.project, repo=self._repo)
+
+    def reaching(self, *parts: NeighbourPart) -> Settings:
+        """Settings for a verb that speaks to these; NotServingError where they may be another domain's.
+
+        While the domain's own stack is down its addresses are gone, and who listens at the defaults is a stranger.
+        """
+        from deploy.own_stack import require_own
+
+        require_own(self.settings, self.state_dir, self.project, parts)
+        return self.settings
 
     @property
     def state_dir(self) -> Path:

@@ -22,7 +22,7 @@ class ModelDesk:
     """Whoever calls, at the registry of their domain."""
 
     def __init__(self, call: Invocation) -> None:
-        self.registry = Registry(call.settings.registry.uri)
+        self.registry = Registry(call.reaching("registry").registry.uri)
         self._domain = call.domain
         self._settings = call.settings.approval
         self._audit = AuditLog(call.state_dir / AUDIT_FILE, RegistryAnchor(self.registry, call.project))

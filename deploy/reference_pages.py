@@ -39,6 +39,8 @@ def settings_page() -> str:
         "",
         "Everything that may be set is an environment variable. Strongest is the environment, then the addresses of",
         "the domain's running stack (`var/<project>/stack.json`), then these defaults. A misspelt name is refused.",
+        "While that stack is down, verbs that speak to scorer, broker, store or registry refuse (exit 3) instead of",
+        "asking whoever listens at a default: name an address to mean it.",
         "",
     ]
     for title, part, prefix in settings_parts():

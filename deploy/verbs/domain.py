@@ -65,7 +65,7 @@ def adopt(call: Invocation, topic: TOPIC, start: START) -> Outcome:
 
     from deploy.adoption import adopt_topic
 
-    adopted = asyncio.run(adopt_topic(call.settings, call.plan, topic, start))
+    adopted = asyncio.run(adopt_topic(call.reaching("kafka", "store"), call.plan, topic, start))
     starts = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(adopted.start.items()))
     data = {"topic": topic, "log": adopted.log, "start": {str(at): offset for at, offset in adopted.start.items()}}
     return Outcome(data, f"{topic}: log {adopted.log} adopted, partitions {starts}")
@@ -88,7 +88,7 @@ def replay(
     from features.progress import progress_bar
     from features.tracing import open_tracer
 
-    settings, plan = call.settings, call.plan
+    settings, plan = call.reaching("kafka"), call.plan
     from_us = None if begin is None else to_us(parse_instant("--from", begin))
     until_us = None if until is None else to_us(parse_instant("--until", until))
     sent: dict[str, int] = {}

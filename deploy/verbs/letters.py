@@ -57,7 +57,8 @@ def dead_letters(
     chosen = [letter.position for letter in letters if not letter.redriven] if every else positions or []
     if not chosen and not every:
         raise RequestError("dead-letters", "no letter is named", "name positions, or say --all")
-    sent = redrive(call.settings.kafka.bootstrap_servers, letters, chosen, None if value is None else value.encode())
+    broker = call.reaching("kafka").kafka.bootstrap_servers
+    sent = redrive(broker, letters, chosen, None if value is None else value.encode())
     return Outcome({"redriven": sent, "positions": chosen}, f"{sent:,} letters sent again")
 
 

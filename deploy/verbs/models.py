@@ -97,7 +97,7 @@ def train(
     knowledge: Knowledge = "as_known" if as_known else "as_true"
     made_for = call.serving_plan if plan is None else shelved_plan(call.state_dir, plan)
     report = run_training(
-        call.settings,
+        call.reaching("registry"),
         made_for,
         call.domain,
         model=model,

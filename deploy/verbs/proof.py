@@ -116,7 +116,7 @@ def repair_mismatched(call: Invocation, report: VerifyReport) -> int:
         raise LakeCorruptError("lake", f"is at fault itself ({report.lake_faults[0]}), so no state is made from it")
     lake = open_site_lake(call.settings, call.project)
     entities = [mismatch.entity for mismatch in report.mismatches]
-    return asyncio.run(repair_entities(call.settings, live_plans(call.state_dir), lake, entities))
+    return asyncio.run(repair_entities(call.reaching("store"), live_plans(call.state_dir), lake, entities))
 
 
 def backfill(
@@ -156,7 +156,7 @@ def backfill(
     from deploy.only_one import only_one
 
     with only_one(call.state_dir):
-        made = asyncio.run(make_births(call.settings, call.state_dir, call.project, rebuild=rebuild))
+        made = asyncio.run(make_births(call.reaching("store", "kafka"), call.state_dir, call.project, rebuild=rebuild))
     births = [
         {"view": one.birth.view, "birth": one.birth.id, "events": one.n_events, "entities": one.n_entities}
         for one in made

@@ -27,6 +27,6 @@ def rollout(call: Invocation, back: BACK = False) -> Outcome:
             raise RequestError("rollout --back", "no plan served before this one", "roll out the applied one")
         target = shelved_plan(call.state_dir, previous)
     stack = RunningStack(call.settings, call.state_dir)
-    rolling = RollOut(call.settings, call.state_dir, stack=stack, say=call.note)
+    rolling = RollOut(call.reaching("store", "kafka"), call.state_dir, stack=stack, say=call.note)
     done = asyncio.run(rolling.run(target, make_births=back))
     return Outcome(done.data(), done.text())

@@ -119,7 +119,8 @@ def explanation_lines(explained: Explanation) -> list[str]:
 
 def scorer_address(call: Invocation) -> str:
     """Where the domain's scorer listens."""
-    return f"{call.settings.scorer.host}:{call.settings.scorer.port}"
+    scorer = call.reaching("scorer").scorer
+    return f"{scorer.host}:{scorer.port}"
 
 
 def notes_of(found: Any) -> list[dict[str, Any]]:

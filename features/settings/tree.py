@@ -38,7 +38,6 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
-        nested_model_default_partial_update=True,
     )
 
     repo: Path = Field(default=Path("feature_repo"), description="The domain folder.")

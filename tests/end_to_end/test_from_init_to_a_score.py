@@ -107,7 +107,7 @@ def test_the_loop_runs_and_survives_a_restart(millstream: Millstream) -> None:
     assert run("down")["stopped"]
     assert not run("down")["stopped"], "a second down finds nothing"
     assert run("status", expect=3)["state"] == "down"
-    run("score", "--customer", customers[0], expect=3)
+    assert "the stack of bookshop is down" in run("score", "--customer", customers[0], expect=3)["error"]["message"]
     run("up")
     assert adopted_logs(run) > logs, "the topic was made anew"
     assert features_of(run, customers) == before
