@@ -98,13 +98,14 @@ def require_sound(bundle: Bundle) -> None:
 
 def _fit(rows: np.ndarray, generator: np.random.Generator, trees: int) -> _Made:
     """A model on labels that were made up."""
+    from offline_training.learners import Sample
     from offline_training.learners.lightgbm_learner import LightGbm
 
     noise = generator.normal(size=rows.shape)
     raw = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1.0) + noise) @ generator.normal(size=rows.shape[1])
     params = {"num_leaves": LEAVES, "min_data_in_leaf": 2, "learning_rate": 0.05, "num_iterations": trees}
     labels = (raw > 0).astype(np.float64)
-    learned = LightGbm().fit(rows, labels, task="binary", n_classes=2, params=params, seed=0)
+    learned = LightGbm().fit(Sample(rows, labels, "binary", 2), params, seed=0)
     return _Made(learned, rows, float(((learned.raw(rows)[:, 0] > 0) == labels).mean()))
 
 

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from features.head import to_scores
 from features.model_file import ModelSpec, TrainedTask
 from offline_training.evaluation import AnyEvaluation, evaluate_model, roc_auc
-from offline_training.learners import LEARNERS
+from offline_training.learners import LEARNERS, Sample
 
 LINEAR: dict[TrainedTask, str] = {
     "binary": "logistic_regression",
@@ -21,7 +21,7 @@ LINEAR: dict[TrainedTask, str] = {
 def linear_scores(spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, tested: np.ndarray) -> np.ndarray:
     """Scores ``[n, outputs]`` of tested rows by a linear model that was fitted on other rows."""
     learner = LEARNERS[LINEAR[spec.task]]
-    learned = learner.fit(rows, labels, task=spec.task, n_classes=spec.n_classes, params={}, seed=spec.seed)
+    learned = learner.fit(Sample(rows, labels, spec.task, spec.n_classes), {}, seed=spec.seed)
     return to_scores(learned.link, learned.raw(tested))
 
 

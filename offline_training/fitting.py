@@ -12,7 +12,6 @@ from features.head import to_scores
 from features.model_file import ModelSpec
 from offline_training.baselines import LINEAR, evaluate_linear, rank_alone
 from offline_training.calibration import calibrated
-from offline_training.class_weights import row_weights
 from offline_training.conversion.exported import Exported
 from offline_training.dataset import Dataset
 from offline_training.evaluation import AnyEvaluation, evaluate_model
@@ -22,6 +21,7 @@ from offline_training.learners import Learned, Learner, Params, Validation, lear
 from offline_training.loss import mean_loss
 from offline_training.preparation import prepared
 from offline_training.proof import Proof, prove
+from offline_training.sample import sample_of
 from offline_training.split import Split, outcomes_problem, require_outcomes, split_by_time
 
 Say = Callable[[str], None]
@@ -120,11 +120,11 @@ def _choose(
     if outcomes_problem(labels[split.earlier], spec.n_classes) or outcomes_problem(labels[split.later], 0):
         require_stated(spec)
         return _Chosen(spec.params, None, spec)
-    weights = row_weights(spec.class_weights, labels[split.later], spec.class_names)
-    validation = Validation(rows[split.later], labels[split.later], weights)
+    later = sample_of(spec, rows[split.later], labels[split.later])
+    validation = Validation(later.rows, later.labels, later.weights)
     found = _fit_rows(learner, spec, rows[split.earlier], labels[split.earlier], spec.params, validation)
     scores = to_scores(found.link, found.raw(validation.rows))
-    loss = mean_loss(spec.task, validation.labels, scores, weights)
+    loss = mean_loss(spec.task, validation.labels, scores, later.weights)
     if spec.evaluation.threshold is not None:  # it is compared with what will be served
         served = calibrated(found, learner, spec, rows[split.earlier], labels[split.earlier], at_us[split.earlier])
         scores = to_scores(served.link, served.raw(validation.rows))
@@ -139,13 +139,4 @@ def _fit_rows(
     params: Params,
     validation: Validation | None = None,
 ) -> Learned:
-    return learner.fit(
-        rows,
-        labels,
-        task=spec.task,
-        n_classes=spec.n_classes,
-        params=params,
-        seed=spec.seed,
-        weights=row_weights(spec.class_weights, labels, spec.class_names),
-        validation=validation,
-    )
+    return learner.fit(sample_of(spec, rows, labels), params, seed=spec.seed, validation=validation)

@@ -30,7 +30,7 @@ def write_reports(
     """
     folder.mkdir(parents=True, exist_ok=True)
     fitted, names = facts.fitted, facts.data.names
-    classes = facts.spec.outcome_names
+    classes = facts.spec.class_names
     pictures = draw_figures(folder, outcomes, facts.judgement, classes, names, fitted.learned.importance, quick=quick)
     if not quick:
         model = _explained(facts)

@@ -97,20 +97,13 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((*segments, *self.fairness.columns)))
 
     @property
-    def outcome_names(self) -> tuple[str, ...]:
-        """Names of the labels 0, 1 and so on; none where labels are values."""
-        if self.task == "binary" and self.decision is not None:
-            return (self.decision.negative, self.decision.positive)
-        return self.classes
-
-    @property
     def n_classes(self) -> int:
         """How many outcomes its labels tell apart: 0 where they are values."""
         return len(self.class_names)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the labels 0, 1, …; none where labels are values."""
+        """Names of the labels 0, 1, …; none where labels are values."""
         if self.task == "binary" and self.decision is not None:
             return (self.decision.negative, self.decision.positive)
         return self.classes

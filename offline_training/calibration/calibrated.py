@@ -10,35 +10,19 @@ from features.head import Link
 from offline_training.calibration.calibrator import Calibrator
 from offline_training.calibration.composition import chain
 from offline_training.conversion.exported import Exported
-from offline_training.learners import Learned, Params
+from offline_training.learners import Wrapped
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """A `Learned` whose raw score is the calibrator's."""
+class Calibrated(Wrapped):
+    """A `Learned` whose raw score is the calibrator's; it ranks as its model does, for the map rises."""
 
-    model: Learned
     calibrator: Calibrator
-
-    @property
-    def learner(self) -> str:
-        """Of the model."""
-        return self.model.learner
-
-    @property
-    def params(self) -> Params:
-        """Of the model."""
-        return self.model.params
 
     @property
     def link(self) -> Link:
         """Of the calibrator."""
         return self.calibrator.link
-
-    @property
-    def importance(self) -> np.ndarray:
-        """Of the model: a rising map ranks as it does."""
-        return self.model.importance
 
     def raw(self, rows: np.ndarray) -> np.ndarray:
         """What the calibrator makes of the model's raw scores."""

@@ -14,9 +14,9 @@ from offline_training.calibration.calibrated import Calibrated
 from offline_training.calibration.calibrator import Calibrator
 from offline_training.calibration.isotonic import fit_isotonic
 from offline_training.calibration.platt import fit_platt
-from offline_training.class_weights import row_weights
 from offline_training.folds import expanding_folds, fit_for_use
 from offline_training.learners import Learned, Learner
+from offline_training.sample import sample_of
 from offline_training.split import Split
 
 FOLDS: Final = 3
@@ -61,15 +61,7 @@ def _fit_map(
     """Fit a map on the later rows of every fold, as the same algorithm scores them that was fitted to its earlier."""
 
     def raw(fold: Split) -> np.ndarray:
-        earlier = labels[fold.earlier]
-        fitted = fit(
-            rows[fold.earlier],
-            earlier,
-            task=spec.task,
-            n_classes=spec.n_classes,
-            seed=spec.seed,
-            weights=row_weights(spec.class_weights, earlier, spec.class_names),
-        )
+        fitted = fit(sample_of(spec, rows[fold.earlier], labels[fold.earlier]), seed=spec.seed)
         return fitted.raw(rows[fold.later])[:, 0]
 
     later = np.concatenate([fold.later for fold in folds])

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 from features.shapley import TreeTables
 from features.shapley.compiled_tree_shap import CompiledTreeShap
 from offline_training.exploration.target import Target
-from offline_training.learners import LEARNERS, Learned
+from offline_training.learners import LEARNERS, Learned, Sample
 
 Doubles = npt.NDArray[np.float64]
 
@@ -28,15 +28,9 @@ class Quick(NamedTuple):
 
 def fit_quick(rows: Doubles, target: Target, seed: int) -> Quick:
     """LightGBM, with as many rows a leaf as the rows allow."""
-    learned = LEARNERS["lightgbm"].fit(
-        rows,
-        target.labels,
-        task=target.task,
-        n_classes=target.n_classes,
-        params=_PARAMS | {"min_data_in_leaf": max(5, len(rows) // 200)},
-        seed=seed,
-    )
-    return Quick(learned, rows.shape[1])
+    sample = Sample(rows, target.labels, target.task, target.n_classes)
+    params = _PARAMS | {"min_data_in_leaf": max(5, len(rows) // 200)}
+    return Quick(LEARNERS["lightgbm"].fit(sample, params, seed=seed), rows.shape[1])
 
 
 def mean_contributions(quick: Quick, rows: Doubles) -> Doubles:

@@ -47,7 +47,7 @@ def target_of(spec: ModelSpec, labels: Doubles) -> Target:
         return Target(
             spec.task, spec.n_classes, labels, THIRDS, np.searchsorted(bounds, labels, side="left").astype(np.intp)
         )
-    names = class_names(spec)
+    names = spec.class_names
     counts = np.bincount(labels.astype(np.intp), minlength=len(names))
     if len(names) <= MOST_GROUPS:
         return Target(spec.task, spec.n_classes, labels, tuple(names), labels.astype(np.intp))
@@ -57,11 +57,6 @@ def target_of(spec: ModelSpec, labels: Doubles) -> Target:
     return Target(
         spec.task, spec.n_classes, labels, (*(names[i] for i in shown), OTHERS), group[labels.astype(np.intp)]
     )
-
-
-def class_names(spec: ModelSpec) -> tuple[str, ...]:
-    """What the classes are called, by number."""
-    return spec.classes if spec.decision is None else (spec.decision.negative, spec.decision.positive)
 
 
 def short_names(names: Sequence[str]) -> tuple[str, ...]:

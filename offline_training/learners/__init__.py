@@ -10,9 +10,11 @@ from offline_training.learners.learner import (
     Learner,
     Params,
     Report,
+    Sample,
     Trial,
     Validation,
 )
+from offline_training.learners.wrapped import Wrapped
 
 __all__ = [
     "LEARNERS",
@@ -22,7 +24,9 @@ __all__ = [
     "Params",
     "Probes",
     "Report",
+    "Sample",
     "Trial",
     "Validation",
+    "Wrapped",
     "learner_of",
 ]

@@ -11,7 +11,7 @@ from features.head import Task
 from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.forest_trees import read_forest
 from offline_training.learners.learned_trees import LearnedTrees
-from offline_training.learners.learner import Params, Trial, Validation
+from offline_training.learners.learner import Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known, shares
 
 ALLOWED: frozenset[str] = frozenset(
@@ -66,27 +66,23 @@ class Forest:
 
     def fit(
         self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
+        sample: Sample,
         params: Params,
+        *,
         seed: int,
-        weights: np.ndarray | None = None,
         validation: Validation | None = None,  # noqa: ARG002 - more trees never overfit: there is nothing to stop
     ) -> LearnedTrees:
         """A forest of exactly the trees asked for; one thread, for its sums."""
         chosen = {**_DEFAULTS, **params}
-        kinds = _REGRESSORS if task == "regression" else _CLASSIFIERS
+        kinds = _REGRESSORS if sample.task == "regression" else _CLASSIFIERS
         forest = kinds[self._name](**chosen, random_state=seed, n_jobs=1)
-        forest.fit(within_float32(rows), labels, sample_weight=weights)
-        columns = tuple(range(n_classes)) if task == "multiclass" else (1 if task == "binary" else 0,)
+        forest.fit(within_float32(sample.rows), sample.labels, sample_weight=sample.weights)
+        columns = _columns(sample.task, sample.n_classes)
 
         def predict(some: np.ndarray) -> np.ndarray:
             """Probabilities or values."""
             given = within_float32(some)
-            if task == "regression":
+            if sample.task == "regression":
                 return np.asarray(forest.predict(given), dtype=np.float64)[:, np.newaxis]
             return np.ascontiguousarray(forest.predict_proba(given)[:, columns], dtype=np.float64)
 
@@ -98,3 +94,10 @@ class Forest:
             ensemble=read_forest(forest, columns),
             predict=predict,
         )
+
+
+def _columns(task: Task, n_classes: int) -> tuple[int, ...]:
+    """Which of a tree's outputs are the model's: a binary model's is the probability of 1."""
+    if task == "multiclass":
+        return tuple(range(n_classes))
+    return (1,) if task == "binary" else (0,)

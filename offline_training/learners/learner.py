@@ -20,6 +20,19 @@ def no_report(step: int, loss: float) -> None:
     """Let the fit go on."""
 
 
+class Sample(NamedTuple):
+    """What is learned from: rows ``[n, k]`` and their labels, which are 0 and 1, numbers of classes, or values.
+
+    ``n_classes`` is 0 where labels are values; ``weights`` are how much each row counts, None: all alike.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    task: Task
+    n_classes: int
+    weights: np.ndarray | None = None
+
+
 class Validation(NamedTuple):
     """Rows on which a fit decides when to stop."""
 
@@ -105,21 +118,10 @@ class Learner(Protocol):
         """Parameters for a trial of a search."""
         ...
 
-    def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
-    ) -> Learned:
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> Learned:
         """Fit a model.
 
-        ``labels`` are 0 and 1, numbers of classes, or values. With a validation the fit stops where the loss on it is
-        least, and does not learn from its rows; without one it goes as far as its parameters say.
+        With a validation the fit stops where the loss on it is least, and does not learn from its rows; without one it
+        goes as far as its parameters say.
         """
         ...

@@ -12,7 +12,7 @@ from features.errors import DomainError
 from features.head import Link, Task
 from offline_training.conversion.lightgbm_trees import read_trees
 from offline_training.learners.learned_trees import LearnedTrees
-from offline_training.learners.learner import Params, Trial, Validation
+from offline_training.learners.learner import Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known, shares
 
 ALLOWED: frozenset[str] = frozenset(
@@ -92,21 +92,12 @@ class LightGbm:
         }
 
     def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
+        self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None
     ) -> LearnedLightGbm:
         """Trees of exactly the rounds asked for, or fewer where validation says so or no split is left to make."""
         rounds = int(params.get("num_iterations", _DEFAULT_ROUNDS))
-        data = lgb.Dataset(rows, labels, weight=weights)
-        given = _lightgbm_params(task, n_classes, params, seed)
+        data = lgb.Dataset(sample.rows, sample.labels, weight=sample.weights)
+        given = _lightgbm_params(sample.task, sample.n_classes, params, seed)
         if validation is None:
             booster = lgb.train(given, data, rounds)
         else:
@@ -116,7 +107,7 @@ class LightGbm:
         return LearnedLightGbm(
             learner=self.name,
             params=own | {"num_iterations": rounds},
-            link=_OBJECTIVES[task][2],
+            link=_OBJECTIVES[sample.task][2],
             importance=shares(booster.feature_importance("gain")),
             ensemble=read_trees(booster.model_to_string()),
             predict=lambda some: raw_predict(booster, some),

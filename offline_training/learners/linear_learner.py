@@ -12,7 +12,7 @@ from features.head import Task
 from offline_training.conversion.layers import Layer
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_layers import LearnedLayers
-from offline_training.learners.learner import Params, Trial, Validation
+from offline_training.learners.learner import Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known
 
 _MAX_ITERATIONS = 1_000
@@ -35,25 +35,21 @@ class Logistic:
 
     def fit(
         self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,  # noqa: ARG002 - the labels hold every class
+        sample: Sample,
         params: Params,
+        *,
         seed: int,
-        weights: np.ndarray | None = None,
         validation: Validation | None = None,  # noqa: ARG002 - it is fitted to its end
     ) -> LearnedLayers:
         """Fit on one thread, for its bits, and because BLAS threads wait for each other where cores are busy."""
-        preparation = prepare(rows)
+        preparation = prepare(sample.rows)
         model = LogisticRegression(C=float(params.get("C", 1.0)), max_iter=_MAX_ITERATIONS, random_state=seed)
         with threadpool_limits(limits=1):
-            model.fit(preparation.apply(rows), labels, sample_weight=weights)
+            model.fit(preparation.apply(sample.rows), sample.labels, sample_weight=sample.weights)
         return LearnedLayers(
             learner=self.name,
             params=dict(params),
-            link="sigmoid" if task == "binary" else "softmax",
+            link="sigmoid" if sample.task == "binary" else "softmax",
             preparation=preparation,
             layers=(Layer(model.coef_.T, model.intercept_),),
         )
@@ -76,21 +72,17 @@ class RidgeRegression:
 
     def fit(
         self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,  # noqa: ARG002 - it has one task
-        n_classes: int,  # noqa: ARG002 - values have none
+        sample: Sample,
         params: Params,
+        *,
         seed: int,  # noqa: ARG002 - nothing is drawn
-        weights: np.ndarray | None = None,
         validation: Validation | None = None,  # noqa: ARG002 - it is solved, not approached
     ) -> LearnedLayers:
         """Solve for the weights, on one thread."""
-        preparation = prepare(rows)
+        preparation = prepare(sample.rows)
         model = Ridge(alpha=float(params.get("alpha", 1.0)), solver="cholesky")
         with threadpool_limits(limits=1):
-            model.fit(preparation.apply(rows), labels, sample_weight=weights)
+            model.fit(preparation.apply(sample.rows), sample.labels, sample_weight=sample.weights)
         return LearnedLayers(
             learner=self.name,
             params=dict(params),

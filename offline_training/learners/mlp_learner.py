@@ -12,7 +12,7 @@ from features.head import Link, Task, to_scores
 from offline_training.conversion.layers import Layer
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_layers import LearnedLayers
-from offline_training.learners.learner import Params, Trial, Validation
+from offline_training.learners.learner import Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known
 from offline_training.loss import mean_loss
 
@@ -43,24 +43,14 @@ class Mlp:
             "alpha": trial.suggest_float("alpha", 1e-6, 1e-1, log=True),
         }
 
-    def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
-    ) -> LearnedLayers:
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> LearnedLayers:
         """As many epochs as asked for, or fewer where validation says so; on one thread, for its bits."""
-        preparation, link = prepare(rows), _LINKS[task]
+        task, labels = sample.task, sample.labels
+        preparation, link = prepare(sample.rows), _LINKS[task]
         centre, scale = (labels.mean(), labels.std() or 1.0) if task == "regression" else (0.0, 1.0)
-        inputs, targets = preparation.apply(rows), (labels - centre) / scale
-        network = _network(task, params, seed, len(rows))
-        classes = {} if task == "regression" else {"classes": np.arange(max(2, n_classes))}
+        inputs, targets = preparation.apply(sample.rows), (labels - centre) / scale
+        network = _network(task, params, seed, len(labels))
+        classes = {} if task == "regression" else {"classes": np.arange(max(2, sample.n_classes))}
         patience = int(params.get("early_stopping_epochs", _DEFAULT_PATIENCE))
 
         def as_learned(epochs: int) -> LearnedLayers:
@@ -77,7 +67,7 @@ class Mlp:
         best, least = None, np.inf
         with threadpool_limits(limits=1):
             for epoch in range(1, int(params.get("epochs", _DEFAULT_EPOCHS)) + 1):
-                network.partial_fit(inputs, targets, sample_weight=weights, **classes)
+                network.partial_fit(inputs, targets, sample_weight=sample.weights, **classes)
                 if validation is None:
                     continue
                 learned = as_learned(epoch)

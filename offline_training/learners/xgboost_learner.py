@@ -11,7 +11,7 @@ from features.head import Link, Task
 from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.xgboost_trees import on_grid, read_xgboost
 from offline_training.learners.learned_trees import LearnedTrees
-from offline_training.learners.learner import Params, Report, Trial, Validation
+from offline_training.learners.learner import Params, Report, Sample, Trial, Validation
 from offline_training.learners.params import require_known, shares
 from offline_training.learners.prior import prior_raws
 
@@ -73,27 +73,17 @@ class XgBoost:
             "reg_lambda": trial.suggest_float("reg_lambda", 1e-3, 100.0, log=True),
         }
 
-    def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
-    ) -> LearnedTrees:
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> LearnedTrees:
         """Trees of exactly the rounds asked for, or fewer where validation says so."""
-        prior = prior_raws(task, labels, n_classes, weights).astype(np.float32)
+        task = sample.task
+        prior = prior_raws(task, sample.labels, sample.n_classes, sample.weights).astype(np.float32)
         objective, metric, base_score, link = _OBJECTIVES[task]
         own = {name: value for name, value in params.items() if name not in _OWN_LOOP}
-        several = {"num_class": n_classes} if task == "multiclass" else {}
+        several = {"num_class": sample.n_classes} if task == "multiclass" else {}
         fixed = {"objective": objective, "eval_metric": metric, "base_score": base_score, "seed": seed}
         booster = xgb.train(
             own | _FIXED | several | fixed,
-            _matrix(rows, labels, weights, prior),
+            _matrix(sample.rows, sample.labels, sample.weights, prior),
             int(params.get("n_estimators", _DEFAULT_ROUNDS)),
             verbose_eval=False,
             **({} if validation is None else _stopping(params, validation, prior, squared=task == "regression")),
@@ -105,7 +95,7 @@ class XgBoost:
             learner=self.name,
             params=kept | {"n_estimators": booster.num_boosted_rounds()},
             link=link,
-            importance=_gain_shares(booster, rows.shape[1]),
+            importance=_gain_shares(booster, sample.rows.shape[1]),
             ensemble=read_xgboost(model),
             predict=lambda some: raw_predict(published, some),
         )

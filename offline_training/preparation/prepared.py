@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 
 from features.bundle import MODEL_COLUMNS, MODEL_INPUT
-from features.head import Link, Task
+from features.head import Task
 from features.model_file import PreparationSpec
 from offline_training.conversion.exported import Exported, Probes
 from offline_training.conversion.model_bytes import model_bytes
-from offline_training.learners import Learned, Learner, Params, Trial, Validation
+from offline_training.learners import Learner, Params, Sample, Trial, Validation, Wrapped
 from offline_training.preparation.graph import Graph
 from offline_training.preparation.kept import Kept
 from offline_training.preparation.steps import Steps, fit_steps, require_inputs
@@ -58,55 +58,21 @@ class PreparedLearner:
         """Of the learner."""
         return self.of.space(trial, task)
 
-    def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
-    ) -> Prepared:
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> Prepared:
         """Fit the steps, and the learner on what they make of the rows; the validation's are encoded as if scored."""
-        steps, columns = fit_steps(self.spec, self.inputs, rows, labels, n_classes=n_classes, seed=seed)
-        watched = None if validation is None else validation._replace(rows=steps.apply(validation.rows))
-        model = self.of.fit(
-            columns,
-            labels,
-            task=task,
-            n_classes=n_classes,
-            params=params,
-            seed=seed,
-            weights=weights,
-            validation=watched,
+        steps, columns = fit_steps(
+            self.spec, self.inputs, sample.rows, sample.labels, n_classes=sample.n_classes, seed=seed
         )
-        return Prepared(steps, model)
+        watched = None if validation is None else validation._replace(rows=steps.apply(validation.rows))
+        model = self.of.fit(sample._replace(rows=columns), params, seed=seed, validation=watched)
+        return Prepared(model, steps)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(Wrapped):
     """A `Learned` of a model's inputs: steps, and a model of their columns."""
 
     steps: Steps
-    model: Learned
-
-    @property
-    def learner(self) -> str:
-        """Of the model."""
-        return self.model.learner
-
-    @property
-    def params(self) -> Params:
-        """Of the model."""
-        return self.model.params
-
-    @property
-    def link(self) -> Link:
-        """Of the model."""
-        return self.model.link
 
     @property
     def importance(self) -> np.ndarray:

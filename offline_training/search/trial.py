@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from features.head import to_scores
-from offline_training.learners import LEARNERS, Learner, Trial, Validation
+from offline_training.learners import LEARNERS, Learner, Sample, Trial, Validation
 from offline_training.preparation import prepared
 from offline_training.search.metrics import metric_of
 from offline_training.search.problem import Candidate, Problem
@@ -135,17 +135,10 @@ def _score_fold(
 ) -> float:
     rows, labels, weights = problem.rows, problem.labels, problem.weights
     earlier, later = fold.earlier, fold.later
-    later_weights = None if weights is None else weights[later]
-    learned = learner.fit(
-        rows[earlier],
-        labels[earlier],
-        task=problem.task,
-        n_classes=problem.n_classes,
-        params=candidate.params,
-        seed=problem.seed,
-        weights=None if weights is None else weights[earlier],
-        validation=Validation(rows[later], labels[later], later_weights, report),
-    )
+    earlier_weights, later_weights = (None, None) if weights is None else (weights[earlier], weights[later])
+    sample = Sample(rows[earlier], labels[earlier], problem.task, problem.n_classes, earlier_weights)
+    validation = Validation(rows[later], labels[later], later_weights, report)
+    learned = learner.fit(sample, candidate.params, seed=problem.seed, validation=validation)
     raws = learned.raw(rows[later])
     if not np.isfinite(raws).all():
         return float("nan")

@@ -15,7 +15,7 @@ from offline_training.dataset import Dataset, LeftOut, fingerprint
 from offline_training.evaluation import evaluate, roc_auc
 from offline_training.fitting import fit
 from offline_training.gates import judge
-from offline_training.learners import Params
+from offline_training.learners import Params, Sample
 from offline_training.learners.lightgbm_learner import ALLOWED, LearnedLightGbm, LightGbm
 from offline_training.proof import open_session, raw_scores
 
@@ -47,7 +47,7 @@ def _spec(**change: Any) -> ModelSpec:
 
 
 def _boosted(rows: np.ndarray, labels: np.ndarray, params: Params, seed: int) -> LearnedLightGbm:
-    return LightGbm().fit(rows, labels, task="binary", n_classes=2, params=params, seed=seed)
+    return LightGbm().fit(Sample(rows, labels, "binary", 2), params, seed=seed)
 
 
 def _quiet(_: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from features.head import Task
-from offline_training.learners import LEARNERS, Learned, Params
+from offline_training.learners import LEARNERS, Learned, Params, Sample
 
-N_CLASSES: Final = 3
+N_CLASSES: Final[dict[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0}
 SMALL: Final[dict[str, Params]] = {
     "lightgbm": {"num_iterations": 12, "num_leaves": 8},
     "xgboost": {"n_estimators": 12, "max_depth": 4},
@@ -43,4 +43,4 @@ def learned(name: str, task: Task, **options: Any) -> Learned:
     """A small model of a learner on `task_rows`."""
     rows, labels = task_rows()
     told: dict[str, Any] = {"params": SMALL.get(name, {}), "seed": 3, **options}
-    return LEARNERS[name].fit(rows, labels[task], task=task, n_classes=N_CLASSES if task == "multiclass" else 2, **told)
+    return LEARNERS[name].fit(Sample(rows, labels[task], task, N_CLASSES[task]), **told)

@@ -9,7 +9,7 @@ from features.errors import DomainError
 from features.golden import first_difference
 from features.head import Task, to_scores
 from features.shapley import open_explainer, write_explanation
-from offline_training.learners import LEARNERS, Validation, learner_of
+from offline_training.learners import LEARNERS, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
 from tests.offline_training.learners.tasks import N_CLASSES, PAIRS, SMALL, TREES, learned, task_rows
@@ -64,9 +64,9 @@ def test_a_refit_stops_where_validation_stopped_it(name: str, task: Task) -> Non
     many = {"num_iterations": 300, "n_estimators": 300, "epochs": 100, "learning_rate": 0.03}
     stops = name in {"lightgbm", "xgboost", "mlp"}
     params = {key: many.get(key, value) if stops else value for key, value in SMALL.get(name, {}).items()}
-    told = {"task": task, "n_classes": N_CLASSES if task == "multiclass" else 2, "seed": 3}
-    stopped = LEARNERS[name].fit(rows, labels[task], params=params, validation=validation, **told)
-    again = LEARNERS[name].fit(rows, labels[task], params=stopped.params, **told)
+    sample = Sample(rows, labels[task], task, N_CLASSES[task])
+    stopped = LEARNERS[name].fit(sample, params, seed=3, validation=validation)
+    again = LEARNERS[name].fit(sample, stopped.params, seed=3)
     assert again.export().onnx == stopped.export().onnx
     if stops:
         assert stopped.params != params
@@ -96,15 +96,8 @@ def test_weights_are_heard(name: str, task: Task) -> None:
     rows, labels = task_rows()
     heavy = np.where(np.arange(len(rows)) % 2, 1_000.0, 1.0)
     contrary = np.where(heavy > 1.0, labels[task], labels[task].max() - labels[task])
-    model = LEARNERS[name].fit(
-        rows,
-        contrary,
-        task=task,
-        n_classes=N_CLASSES if task == "multiclass" else 2,
-        params={**SMALL.get(name, {}), **({"epochs": 30} if name == "mlp" else {})},
-        seed=3,
-        weights=heavy,
-    )
+    params = {**SMALL.get(name, {}), **({"epochs": 30} if name == "mlp" else {})}
+    model = LEARNERS[name].fit(Sample(rows, contrary, task, N_CLASSES[task], heavy), params, seed=3)
     scores, right = to_scores(model.link, model.raw(rows)), heavy > 1.0
     assert mean_loss(task, contrary[right], scores[right]) < mean_loss(task, contrary[~right], scores[~right])
 

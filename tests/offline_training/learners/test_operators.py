@@ -9,10 +9,10 @@ import pytest
 
 from features.approval.onnx_scan import faults_of
 from features.head import Task
-from offline_training.learners import LEARNERS
+from offline_training.learners import LEARNERS, Sample
+from tests.offline_training.learners.tasks import N_CLASSES
 
 N_ROWS = 80
-N_CLASSES: dict[Task, int] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,7 @@ def test_its_models_are_of_known_operators(name: str, task: Task, tmp_path: Path
     rows = generator.normal(size=(N_ROWS, 3))
     labels = np.arange(N_ROWS) % N_CLASSES[task] if N_CLASSES[task] else rows[:, 0] * 2
     rows[::7, 1] = np.nan
-    learned = LEARNERS[name].fit(
-        rows, labels.astype(np.float64), task=task, n_classes=N_CLASSES[task], params={}, seed=1
-    )
+    learned = LEARNERS[name].fit(Sample(rows, labels.astype(np.float64), task, N_CLASSES[task]), {}, seed=1)
     path = tmp_path / "model.onnx"
     path.write_bytes(learned.export().onnx)
     assert list(faults_of(path)) == []

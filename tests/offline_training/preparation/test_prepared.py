@@ -13,13 +13,13 @@ from features.head import Task, to_scores
 from features.model_file import CategorySpec, PreparationSpec, RatioSpec, SplitSpec
 from features.shapley import open_explainer, write_explanation
 from offline_training.fitting import fit
-from offline_training.learners import LEARNERS, Validation
+from offline_training.learners import LEARNERS, Sample, Validation
 from offline_training.loss import mean_loss
 from offline_training.preparation import Prepared, prepared
 from offline_training.proof import open_session, prove
 from offline_training.search.problem import Candidate
 from offline_training.search.trial import SCORE, run_trial
-from tests.offline_training.learners.tasks import PAIRS, SMALL, TREES
+from tests.offline_training.learners.tasks import N_CLASSES, PAIRS, SMALL, TREES
 from tests.offline_training.preparation.shop_rows import NAMES, PREPARATION, shop_rows
 from tests.offline_training.search.problems import small_problem
 from tests.offline_training.test_fitting import _dataset, _quiet, _spec
@@ -30,9 +30,7 @@ every = pytest.mark.parametrize(("name", "task"), PAIRS)
 def _fit(name: str, task: Task, seed: int = 3) -> Prepared:
     rows, labels = shop_rows()
     learner = prepared(LEARNERS[name], PREPARATION, NAMES)
-    n_classes = 3 if task == "multiclass" else 2
-    params = SMALL.get(name, {})
-    model = learner.fit(rows, labels[task], task=task, n_classes=n_classes, params=params, seed=seed)
+    model = learner.fit(Sample(rows, labels[task], task, N_CLASSES[task]), SMALL.get(name, {}), seed=seed)
     assert isinstance(model, Prepared)
     return model
 
@@ -88,7 +86,7 @@ def test_trees_are_explained_by_inputs(name: str, task: Task, tmp_path: Path) ->
 def test_steps_help_where_categories_decide(name: str) -> None:
     """Labels that a city decides are learnt better from its code, on rows that the model has not seen."""
     (rows, labels), (later, later_labels) = shop_rows(), shop_rows(seed=9)
-    plain = LEARNERS[name].fit(rows, labels["binary"], task="binary", n_classes=2, params=SMALL.get(name, {}), seed=3)
+    plain = LEARNERS[name].fit(Sample(rows, labels["binary"], "binary", 2), SMALL.get(name, {}), seed=3)
     losses = [
         mean_loss("binary", later_labels["binary"], to_scores(model.link, model.raw(later)))
         for model in (_fit(name, "binary"), plain)
@@ -100,10 +98,9 @@ def test_the_rows_of_a_validation_teach_the_steps_nothing() -> None:
     """They are encoded as if scored: their labels only say when to stop."""
     (rows, labels), (later, later_labels) = shop_rows(600), shop_rows(300, seed=5)
     learner = prepared(LEARNERS["lightgbm"], PREPARATION, NAMES)
-    told = {"task": "binary", "n_classes": 2, "seed": 3}
-    validation = Validation(later, later_labels["binary"])
-    stopped = learner.fit(rows, labels["binary"], params={"num_iterations": 300}, validation=validation, **told)  # type: ignore[arg-type]
-    again = learner.fit(rows, labels["binary"], params=stopped.params, **told)  # type: ignore[arg-type]
+    sample, validation = Sample(rows, labels["binary"], "binary", 2), Validation(later, later_labels["binary"])
+    stopped = learner.fit(sample, {"num_iterations": 300}, seed=3, validation=validation)
+    again = learner.fit(sample, stopped.params, seed=3)
     assert again.export().onnx == stopped.export().onnx
     assert 1 <= int(stopped.params["num_iterations"]) < 300
 

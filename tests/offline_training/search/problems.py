@@ -11,7 +11,7 @@ import numpy as np
 from features.head import Link, Task
 from features.model_file import PreparationSpec
 from offline_training.folds import expanding_folds
-from offline_training.learners import Exported, Learner, Params, Trial, Validation
+from offline_training.learners import Exported, Learner, Params, Sample, Trial, Validation
 from offline_training.search.problem import Candidate, Problem
 
 DAY_US = 86_400_000_000
@@ -82,18 +82,7 @@ class SlopeLearner:
     def space(self, trial: Trial, task: Task) -> Params:
         return {"slope": trial.suggest_float("slope", 0.01, 10.0, log=True)}
 
-    def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
-    ) -> Sloped:
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> Sloped:
         self.fits += 1
         if validation is not None:
             for step in range(STEPS):
