@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import onnxruntime
@@ -16,7 +15,6 @@ import onnxruntime
 from features.approval.identity import Identity, identity
 from features.approval.rules import Rules, rules_of
 from features.approval.signing import KEY_SETTING
-from features.bundle import Bundle
 from features.clock import Clock, SystemClock
 from features.domain import Domain
 from features.errors import BundleCorruptError, NotApprovedError, RegistryUnavailableError, SettingsError
@@ -28,13 +26,12 @@ from features.progress import Progress, no_progress
 from features.routing import CHAMPION, Arm
 from features.settings import Settings
 from offline_training.audit import AUDIT_FILE, AuditLog
-from offline_training.baselines import LINEAR
-from offline_training.bundle_writer import code_version, instant, manifest_of, write_bundle
+from offline_training.bundle_writer import code_version, manifest_of, write_bundle
 from offline_training.card import CardFacts
 from offline_training.dataset import Dataset
 from offline_training.evaluation import (
-    RANKED_BY,
     ChampionReport,
+    Judgement,
     Outcomes,
     compare_with,
     judge_model,
@@ -43,32 +40,37 @@ from offline_training.evaluation import (
 )
 from offline_training.exploration import explore
 from offline_training.fitting import Fitted, Say, fit
+from offline_training.laps import Laps
 from offline_training.learners import LEARNERS
-from offline_training.lineage import trace
+from offline_training.lineage import Lineage, trace
 from offline_training.notification import open_notify
-from offline_training.publishing import Release, publish
+from offline_training.publishing import publish
 from offline_training.registry import Registry
 from offline_training.registry_anchor import RegistryAnchor
 from offline_training.report import TrainingReport
+from offline_training.report_of import report_of
 from offline_training.reporting import write_reports
 from offline_training.run_folder import open_run
 from offline_training.search.choosing import choose
 from offline_training.search.outcome import SearchReport
 from offline_training.training_set import training_set
-from offline_training.validation import require_valid
+from offline_training.validation import Verdict, require_valid
 
 
-class _Laps:
-    """Seconds that each part took."""
+class _Job(NamedTuple):
+    """What is to be trained, and how."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def lap(self, part: str) -> None:
-        now = time.perf_counter()
-        self.seconds[part] = round(now - self._since, 3)
-        self._since = now
+    settings: Settings
+    plan: Plan
+    domain: Domain
+    model: str
+    spec: ModelSpec
+    knowledge: Knowledge
+    engine: Engine
+    quick: bool
+    say: Say
+    progress: Progress
+    laps: Laps
 
 
 def train(
@@ -95,46 +97,31 @@ def train(
     name, spec = domain.model(model)
     rules, who = rules_of(domain, name), identity(settings.approval.key, domain.people)
     _require_signature(rules, who)
-    laps = _Laps()
+    job = _Job(settings, plan, domain, name, spec, knowledge, engine, quick, say, progress, Laps())
     registry = Registry(registry_uri or settings.registry.uri)
     audit = AuditLog(settings.state_dir(plan.project) / AUDIT_FILE, RegistryAnchor(registry, plan.project))
-    audit.read()
-    laps.lap("start")
-    say("computing the features of every labelled observation from the lake")
-    lineage = trace(open_site_lake(settings, plan.project), (source.topic for source in plan.sources))
-    data = training_set(settings, plan, domain, name, knowledge=knowledge, engine=engine)
-    require_columns(data, spec)
-    laps.lap("dataset")
-    run_identity = _run_identity(name, plan, spec, data, quick=quick)
+    audit.read()  # before any work: a log that was tampered with takes no entry
+    job.laps.lap("start")
+    data, lineage = _read(job)
     with (
-        open_run(settings.state_dir(plan.project), name, run_identity) as run,
+        open_run(settings.state_dir(plan.project), name, _run_identity(job, data)) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
-        say("validating the training set")
-        verdict = require_valid(settings, plan, domain, name, data, run.reports, engine=engine)
-        laps.lap("validation")
-        if not quick:
-            explore(name, spec, data, run.reports, say)
-            laps.lap("exploration")
-        search = None
-        if spec.search is not None and not quick:
-            spec, search = choose(data, spec, spec.search, run.search_journal, say=say, progress=progress)
-            laps.lap("search")
+        verdict = _inspect(job, data, run.reports)
+        spec, search = _search(job, data, run.search_journal)
         fitted = fit(data, spec, say)
-        laps.lap("fit")
-        say(f"judging it on {len(fitted.split.later):,} rows")
-        outcomes = to_outcomes(data, fitted.spec, fitted.split, fitted.test_scores)
-        judgement = judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=quick)
+        job.laps.lap("fit")
+        outcomes, judgement = _judge(job, data, fitted)
         at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
         manifest = manifest_of(name, plan, data, fitted, judgement, created_at=at)
         facts = CardFacts(manifest, plan, fitted.spec, data, fitted, judgement, lineage, verdict)
         versus = _beside_champion(registry, rules, Path(scratch), facts, outcomes, say)
-        laps.lap("judgement")
+        job.laps.lap("judgement")
         bundle = write_bundle(Path(scratch) / "bundle", facts)
-        laps.lap("bundle")
+        job.laps.lap("bundle")
         say("drawing its reports")
         write_reports(run.reports, facts, outcomes, versus, quick=quick)
-        laps.lap("reports")
+        job.laps.lap("reports")
         say("registering the bundle")
         release = publish(
             registry,
@@ -150,19 +137,56 @@ def train(
         )
         if search is not None:
             registry.log_search(release.published.run_id, search)
-        laps.lap("registry")
-    return _report(arm, facts, search, bundle, release, run.reports, laps.seconds)
+        job.laps.lap("registry")
+    return report_of(arm, facts, search, bundle, release, run.reports, job.laps.seconds)
 
 
-def _run_identity(model: str, plan: Plan, spec: ModelSpec, data: Dataset, *, quick: bool) -> Mapping[str, Any]:
+def _read(job: _Job) -> tuple[Dataset, Lineage]:
+    """The training set, and where in the lake it comes from."""
+    job.say("computing the features of every labelled observation from the lake")
+    lineage = trace(open_site_lake(job.settings, job.plan.project), (source.topic for source in job.plan.sources))
+    data = training_set(job.settings, job.plan, job.domain, job.model, knowledge=job.knowledge, engine=job.engine)
+    require_columns(data, job.spec)
+    job.laps.lap("dataset")
+    return data, lineage
+
+
+def _inspect(job: _Job, data: Dataset, reports: Path) -> Verdict:
+    """Hold the training set to its suite, and look at it."""
+    job.say("validating the training set")
+    verdict = require_valid(job.settings, job.plan, job.domain, job.model, data, reports, engine=job.engine)
+    job.laps.lap("validation")
+    if not job.quick:
+        explore(job.model, job.spec, data, reports, job.say)
+        job.laps.lap("exploration")
+    return verdict
+
+
+def _search(job: _Job, data: Dataset, journal: Path) -> tuple[ModelSpec, SearchReport | None]:
+    """The model file with what a search chose, and the search; as it is (None) where none is wanted."""
+    if job.spec.search is None or job.quick:
+        return job.spec, None
+    found = choose(data, job.spec, job.spec.search, journal, say=job.say, progress=job.progress)
+    job.laps.lap("search")
+    return found
+
+
+def _judge(job: _Job, data: Dataset, fitted: Fitted) -> tuple[Outcomes, Judgement]:
+    """What came of the test rows, and what is to be thought of it."""
+    job.say(f"judging it on {len(fitted.split.later):,} rows")
+    outcomes = to_outcomes(data, fitted.spec, fitted.split, fitted.test_scores)
+    return outcomes, judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=job.quick)
+
+
+def _run_identity(job: _Job, data: Dataset) -> Mapping[str, Any]:
     """All that decides what comes out of a training."""
     return {
-        "model": model,
-        "plan_hash": plan.hash,
+        "model": job.model,
+        "plan_hash": job.plan.hash,
         "data_fingerprint": data.fingerprint,
         "knowledge": data.knowledge,
-        "spec": msgspec.to_builtins(spec),
-        "quick": quick,
+        "spec": msgspec.to_builtins(job.spec),
+        "quick": job.quick,
         "code_version": code_version(),
     }
 
@@ -205,55 +229,3 @@ def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]
         f"{library}_version": version(library),
         "onnxruntime_version": onnxruntime.__version__,
     }
-
-
-def _report(
-    arm: Arm,
-    facts: CardFacts,
-    search: SearchReport | None,
-    bundle: Bundle,
-    release: Release,
-    reports: Path,
-    seconds: Mapping[str, float],
-) -> TrainingReport:
-    data, fitted, spec, manifest = facts.data, facts.fitted, facts.spec, facts.manifest
-    earlier = fitted.split.earlier
-    return TrainingReport(
-        model=manifest.model,
-        version=release.published.version,
-        run_id=release.published.run_id,
-        digest=bundle.digest,
-        plan_hash=manifest.plan_hash,
-        knowledge=data.knowledge,
-        stage=release.stage,
-        checks=release.checks,
-        promoted=release.promoted,
-        arm=arm,
-        rows=len(earlier),
-        positives=int(data.labels[earlier].sum()) if spec.task == "binary" else None,
-        first_at=instant(data.at_us[earlier].min()),
-        last_at=instant(data.at_us[earlier].max()),
-        test_at=instant(fitted.split.later_at_us),
-        test=fitted.test,
-        ranked_by=RANKED_BY[spec.task],
-        linear=fitted.linear,
-        linear_algorithm=LINEAR[spec.task],
-        single_feature=spec.baseline_feature,
-        single_rank=fitted.single_rank,
-        threshold=facts.judgement.threshold,
-        gates=(*fitted.gates, *facts.judgement.gates),
-        targets=facts.judgement.targets,
-        reports=str(reports),
-        algorithm=fitted.learned.learner,
-        params=dict(fitted.learned.params),
-        search=None if search is None else search.summary,
-        refit_rows=manifest.window.rows,
-        refit_positives=manifest.window.positives,
-        refused_rows=data.left_out.refused,
-        cut_off_rows=data.left_out.cut_off,
-        onnx_max_abs_diff=fitted.proof.max_abs_diff,
-        proven_rows=fitted.proof.n_rows,
-        data_fingerprint=data.fingerprint,
-        data_quality=facts.verdict.line(),
-        seconds=dict(seconds),
-    )
