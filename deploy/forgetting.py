@@ -21,7 +21,9 @@ from features.nouns import DEAD_LETTERS_TOPIC, SCORES_TOPIC, KeyValue
 from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import Settings
-from offline_training.audit import AUDIT_FILE, AuditLog
+from offline_training.audit import AuditLog
+from offline_training.registry import Registry
+from offline_training.registry_anchor import open_audit_log
 from streams.logs import KafkaLogs
 
 
@@ -29,12 +31,16 @@ async def forget_entity(settings: Settings, plans: Sequence[Plan], entity: Mappi
     """Forget this entity, or carry out again what was recorded before (None), and enter it in the audit log.
 
     ``plans`` are those of `features.plan_shelf.live_plans`. UnavailableError while another erasure, a roll-out or a
-    backfill is under way.
+    backfill is under way, or the registry is down, which keeps the log's head; CorruptError for a log that takes no
+    entry. Either comes before anything is erased.
     """
-    plan = plans[0]
-    with only_one(settings.state_dir(plan.project)):
+    project = plans[0].project
+    state_dir = settings.state_dir(project)
+    audit = open_audit_log(state_dir, Registry(settings.registry.uri), project)
+    with only_one(state_dir):
+        await asyncio.to_thread(audit.read)
         forgotten = await _forget(settings, plans, entity)
-    await asyncio.to_thread(enter, settings, plan, forgotten)
+    await asyncio.to_thread(enter, audit, project, forgotten)
     return forgotten
 
 
@@ -57,15 +63,14 @@ async def _forget(settings: Settings, plans: Sequence[Plan], entity: Mapping[str
         await store.close()
 
 
-def enter(settings: Settings, plan: Plan, forgotten: Forgotten) -> None:
+def enter(audit: AuditLog, project: str, forgotten: Forgotten) -> None:
     """Enter what was done in the audit log: hash, positions, counts and time, and no value of the entity."""
-    log = AuditLog(settings.state_dir(plan.project) / AUDIT_FILE)
     counts = {name: count for name, count in msgspec.structs.asdict(forgotten).items() if isinstance(count, int)}
     for erasure in forgotten.erasures:
-        log.append(
+        audit.append(
             "forget",
             at=datetime.now(UTC),
-            project=plan.project,
+            project=project,
             by=user_name(),
             detail={
                 "erasure": erasure.id,

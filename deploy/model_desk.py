@@ -10,11 +10,10 @@ from deploy.invocation import Invocation
 from features.approval.identity import Identity, identity
 from features.approval.rules import rules_of
 from offline_training.arms import Arms
-from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.audit_replay import examine
 from offline_training.notification import open_notify
 from offline_training.registry import Registry
-from offline_training.registry_anchor import RegistryAnchor
+from offline_training.registry_anchor import open_audit_log
 from offline_training.review import Review
 
 
@@ -25,7 +24,7 @@ class ModelDesk:
         self.registry = Registry(call.reaching("registry").registry.uri)
         self._domain = call.domain
         self._settings = call.settings.approval
-        self._audit = AuditLog(call.state_dir / AUDIT_FILE, RegistryAnchor(self.registry, call.project))
+        self._audit = open_audit_log(call.state_dir, self.registry, call.project)
 
     @property
     def who(self) -> Identity:

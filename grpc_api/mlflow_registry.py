@@ -17,10 +17,11 @@ _ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"
 
 
 class Registered(NamedTuple):
-    """A version of a model; ``digest`` is what its publisher wrote down, ``papers`` what people signed of it."""
+    """A version of a model; ``digest`` and ``stage`` are what its tags say, ``papers`` what people signed of it."""
 
     version: str
     digest: str
+    stage: str
     papers: Papers = Papers()
 
 
@@ -75,7 +76,7 @@ class MlflowRegistry:
     def _registered(self, model: str, version: str) -> Registered:
         found = self._client.get_model_version(model, version)
         papers = Papers(found.tags.get(tags.PUBLISHED, ""), found.tags.get(tags.APPROVED, ""))
-        return Registered(str(found.version), found.tags.get(tags.DIGEST, ""), papers)
+        return Registered(str(found.version), found.tags.get(tags.DIGEST, ""), found.tags.get(tags.STAGE, ""), papers)
 
     @contextmanager
     def _calls(self) -> Iterator[None]:

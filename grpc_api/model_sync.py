@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from features.approval.rules import Rules, rules_of
+from features.approval.stages import require_serving
 from features.bundle import read_bundle
 from features.domain import load_domain
 from features.errors import BundleCorruptError, MillstreamError, RegistryUnavailableError
@@ -169,7 +170,7 @@ class ModelSync:
         self._say(model, refused=self._status[model].refused + 1, last_refusal=problem)
 
     def _point(self, model: str, arm: Arm, registered: Registered) -> None:
-        version, digest, papers = registered
+        version, digest, stage, papers = registered
         if not digest:
             raise BundleCorruptError(f"version {version} of {model}", "the registry holds no digest to check it by")
         # The digest is in the path because a registry made anew counts its versions from 1 again.
@@ -177,9 +178,11 @@ class ModelSync:
         pointer = Pointer(model=model, version=version, path=str(path), digest=digest)
         target = self._folder / model / path
         rules = self._rules(model)
-        rules.require_signed(papers, rules.subject(version, digest), arm)
+        subject = rules.subject(version, digest)
+        rules.require_signed(papers, subject, arm)
         if not self._holds(target, pointer, rules):
             self._download(pointer, target, rules)
+        require_serving(str(subject), stage, arm)
         write_pointer(pointer_file(self._folder, model, arm), pointer)
 
     def _holds(self, target: Path, pointer: Pointer, rules: Rules) -> bool:

@@ -106,9 +106,11 @@ class Arms:
         found = self._registry.version(model, version)
         self._require(found, arm)
         self._log("promote", model, found, arm=arm, before=standing.arms.get(arm, ""))
-        self._registry.promote(model, version, arm)
         if arm == CHAMPION:
             self._enter_production(found)
+        self._registry.promote(model, version, arm)
+        if arm == CHAMPION:
+            self._archive_others(found)
             for other in ARMS[1:]:
                 if standing.arms.get(other) == version:
                     self.retire(model, other)
@@ -125,8 +127,9 @@ class Arms:
         found = self._registry.version(model, champions[-1])
         self._require(found, CHAMPION)
         self._log("rollback", model, found, before=serving or "")
-        self._registry.roll_back(model, tuple(champions))
         self._enter_production(found)
+        self._registry.roll_back(model, tuple(champions))
+        self._archive_others(found)
         return self._registry.standing(model)
 
     def retire(self, model: str, arm: Arm) -> Standing:
@@ -186,12 +189,15 @@ class Arms:
         rules.require_signed(found.papers, rules.subject(found.version, found.digest), arm)
 
     def _enter_production(self, found: ModelVersion) -> None:
-        """Move a new champion into production, and whatever was there to the archive."""
+        """Move a version into production before it is champion: model sync lets no other be one."""
+        if found.stage != "production":
+            self._move(found, "production")
+
+    def _archive_others(self, found: ModelVersion) -> None:
+        """Move whatever else was in production to the archive, now that this one is champion."""
         for other in self._registry.versions(found.model):
             if other.approval_status == "production" and other.version != found.version:
                 self._move(other, "archived")
-        if found.stage != "production":
-            self._move(found, "production")
         self._notify(f"{found} is in production, by {self._by}")
 
     def _move(self, version: ModelVersion, then: Stage) -> None:

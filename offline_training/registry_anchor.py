@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
-from offline_training.audit import Head
+from offline_training.audit import AUDIT_FILE, AuditLog, Head
 
 
 class Heads(Protocol):
@@ -34,3 +35,8 @@ class RegistryAnchor:
     def write(self, head: Head) -> None:
         """See `offline_training.audit.Anchor`."""
         self._registry.write_head(self._project, head)
+
+
+def open_audit_log(state_dir: Path, registry: Heads, project: str) -> AuditLog:
+    """The log in a project's state folder, of which the registry keeps the head."""
+    return AuditLog(state_dir / AUDIT_FILE, RegistryAnchor(registry, project))

@@ -25,7 +25,6 @@ from features.plan import Plan
 from features.progress import Progress, no_progress
 from features.routing import CHAMPION, Arm
 from features.settings import Settings
-from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.bundle_writer import code_version, manifest_of, write_bundle
 from offline_training.card import CardFacts
 from offline_training.dataset import Dataset
@@ -46,7 +45,7 @@ from offline_training.lineage import Lineage, trace
 from offline_training.notification import open_notify
 from offline_training.publishing import publish
 from offline_training.registry import Registry
-from offline_training.registry_anchor import RegistryAnchor
+from offline_training.registry_anchor import open_audit_log
 from offline_training.report import TrainingReport
 from offline_training.report_of import report_of
 from offline_training.reporting import write_reports
@@ -99,7 +98,7 @@ def train(
     _require_signature(rules, who)
     job = _Job(settings, plan, domain, name, spec, knowledge, engine, quick, say, progress, Laps())
     registry = Registry(registry_uri or settings.registry.uri)
-    audit = AuditLog(settings.state_dir(plan.project) / AUDIT_FILE, RegistryAnchor(registry, plan.project))
+    audit = open_audit_log(settings.state_dir(plan.project), registry, plan.project)
     audit.read()  # before any work: a log that was tampered with takes no entry
     job.laps.lap("start")
     data, lineage = _read(job)

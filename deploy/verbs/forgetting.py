@@ -38,7 +38,7 @@ def forget(call: Invocation, entity: ENTITY = None, again: AGAIN = False, expire
         return drop_expired(call)
     plans = live_plans(call.state_dir)
     named = None if again else read_entity(entity or [], plans)
-    found = asyncio.run(forget_entity(call.reaching("kafka", "store"), plans, named))
+    found = asyncio.run(forget_entity(call.reaching("kafka", "store", "registry"), plans, named))
     kept = copies_at_broker(call.settings, plans, found)
     lines = [
         f"{found.rows_erased:,} records erased in {found.files_rewritten:,} lake files, "

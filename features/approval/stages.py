@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, get_args
 
-from features.errors import CorruptError, RequestError
-from features.routing import SHADOW, Arm
+from features.errors import CorruptError, NotApprovedError, RequestError
+from features.routing import CHAMPION, SHADOW, Arm
 
 Stage: TypeAlias = Literal[
     "staging", "validation", "failed_validation", "pending_review", "rejected", "approved", "production", "archived"
@@ -117,3 +117,37 @@ def may_serve(stage: Stage, arm: Arm) -> bool:
 
     """
     return stage in APPROVED_STAGES or (arm == SHADOW and stage == "pending_review")
+
+
+def require_serving(version: str, written: str, arm: Arm) -> None:
+    """Refuse to let a version serve that the registry names as an arm, but as nothing that may be one.
+
+    Parameters
+    ----------
+    version
+        Which version, for the error.
+    written
+        Its stage, as the registry's tag says it.
+    arm
+        What it is to be. A champion is in production: an alias that was moved by hand to one that was there before
+        finds it archived.
+
+    Raises
+    ------
+    NotApprovedError
+        It is at another stage.
+    CorruptError
+        The tag says no stage.
+
+    Examples
+    --------
+    >>> require_serving("risk 3", "production", "champion")
+    >>> require_serving("risk 2", "archived", "champion")
+    Traceback (most recent call last):
+    ...
+    features.errors.NotApprovedError: risk 2: is archived in the registry, so that nobody promoted it to champion
+
+    """
+    stage = stage_of(version, written)
+    if stage != "production" if arm == CHAMPION else not may_serve(stage, arm):
+        raise NotApprovedError(version, f"is {stage} in the registry, so that nobody promoted it to {arm}")

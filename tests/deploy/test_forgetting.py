@@ -57,9 +57,9 @@ def test_the_audit_log_holds_hash_and_counts(tmp_path: Path) -> None:
     """One entry an erasure, in the chain of all others."""
     erasure = Erasure(id="e", keys=("shop",), hash="ab" * 32, at_us=1, ends={"t": {"l": {0: 5}}})
     counts = {name: i for i, name in enumerate(Forgotten.__struct_fields__) if name != "erasures"}
-    settings = Settings(var=tmp_path)
-    enter(settings, PLAN, Forgotten(erasures=(erasure, erasure), **counts))
-    entries = AuditLog(tmp_path / "plant" / AUDIT_FILE).read()
+    audit = AuditLog(tmp_path / AUDIT_FILE)
+    enter(audit, "plant", Forgotten(erasures=(erasure, erasure), **counts))
+    entries = audit.read()
     assert [entry.event for entry in entries] == ["forget", "forget"]
     assert entries[1].previous == entries[0].hash
     detail = entries[0].detail

@@ -308,13 +308,19 @@ def test_an_attack_on_what_serves_is_refused_and_found(
     assert any(re.search(finding, found) for found in findings), findings
 
 
-def test_an_alias_moved_to_what_was_approved_once_is_found(world: World) -> None:
-    """It may serve, since it was approved; that nobody promoted it is told."""
+def test_an_alias_moved_back_to_a_champion_of_before_is_refused_and_found(world: World) -> None:
+    """It was approved once, and nobody promoted it now; with its tag edited too, it is found by both."""
     before = world.champion
     world.serve()
     world.move_alias(before)
-    assert world.served == before
-    assert f"{world.model}: champion is {before} in the registry, the log says {world.champion}" in world.findings
+    assert world.served == world.champion
+    assert f"{before}: is archived in the registry, so that nobody promoted it to champion" in world.refusal
+    moved = f"{world.model}: champion is {before} in the registry, the log says {world.champion}"
+    assert moved in world.findings
+    world.registry.tag(world.model, before, {"approval_status": "production"})
+    tagged = f"{world.model} {before} has the approval_status 'production' in the registry, the log says 'archived'"
+    assert {moved, tagged} <= set(world.findings)
+    world.registry.tag(world.model, before, {"approval_status": "archived"})
 
 
 # Attacks on the tool itself.

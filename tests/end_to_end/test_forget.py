@@ -114,6 +114,10 @@ def test_nothing_of_a_forgotten_entity_is_left(run: Millstream) -> None:
     audited = [json.loads(line) for line in (state_dir / "audit.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in audited] == ["forget"]
     assert audited[0]["detail"]["hash"] == proof["erasures"][0]["hash"]
+    audit_file, content = state_dir / "audit.jsonl", (state_dir / "audit.jsonl").read_bytes()
+    audit_file.unlink()  # the registry knows of the entry at once, so that nobody can take it back
+    assert "is not the log of 1 entries" in run("forget", "--entity", f"customer={OTHER}", expect=4)["error"]["message"]
+    audit_file.write_bytes(content)
 
     send(run, "purchases", purchase(FORGOTTEN, 20), purchase(OTHER, 20))
     wait_until(lambda: purchases_of(run, FORGOTTEN) == 1, deadline_s=60.0, what="the new customer's event")

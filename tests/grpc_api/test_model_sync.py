@@ -40,7 +40,8 @@ class FolderRegistry:
     def register(self, version: str, digest: str | None = None, arm: Arm = CHAMPION, **bundle: Any) -> Path:
         """Add a version and let it serve as an arm."""
         written = write_bundle(self.folder / version, **bundle)
-        self.arms[arm] = Registered(version, written.digest if digest is None else digest)
+        stage = "production" if arm == CHAMPION else "approved"
+        self.arms[arm] = Registered(version, written.digest if digest is None else digest, stage)
         return written.path
 
     def look(self, model: str) -> Listing | None:
@@ -238,7 +239,7 @@ def test_a_challenger_that_is_promoted_is_downloaded_once(bench: Bench) -> None:
     bench.registry.register("1")
     bench.registry.register("2", arm=CHALLENGER, bias=1.0)
     bench.sync.look()
-    bench.registry.arms = {CHAMPION: bench.registry.arms[CHALLENGER]}
+    bench.registry.arms = {CHAMPION: bench.registry.arms[CHALLENGER]._replace(stage="production")}
     bench.sync.look()
 
     assert [bench.version_of(arm) for arm in (CHAMPION, CHALLENGER)] == ["2", None]
@@ -308,7 +309,10 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
     mlflow.log_artifacts(run.info.run_id, str(bundle.path), "bundle")
     mlflow.create_registered_model("grpc_api_sync")
     mlflow.create_model_version(
-        "grpc_api_sync", f"{run.info.artifact_uri}/bundle", run.info.run_id, tags={"digest": bundle.digest}
+        "grpc_api_sync",
+        f"{run.info.artifact_uri}/bundle",
+        run.info.run_id,
+        tags={"digest": bundle.digest, "approval_status": "production"},
     )
     assert registry.look("grpc_api_sync") == Listing({})
     mlflow.set_registered_model_alias("grpc_api_sync", "champion", "1")

@@ -67,7 +67,7 @@ def trained(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactor
 def test_a_model_that_passes_its_gates_becomes_champion(trained: Trained) -> None:
     """The registry's alias names the new version, whose tags say what it is and who approved it."""
     found = MlflowRegistry(trained.uri).look("standstill")
-    assert found == Listing({CHAMPION: Registered(trained.report.version, trained.bundle.digest)})
+    assert found == Listing({CHAMPION: Registered(trained.report.version, trained.bundle.digest, "production")})
     assert trained.report.promoted
     (listed,) = [v for v in Registry(trained.uri).list_models("machines") if v.version == trained.report.version]
     assert (listed.model, listed.aliases, listed.stage) == ("standstill", ("champion",), "production")
