@@ -69,7 +69,7 @@ def judge_model(
     resamples = _QUICK_RESAMPLES if quick else RESAMPLES
 
     def score(rows: np.ndarray) -> np.ndarray:
-        return to_scores(tested.link, tested.raw(rows)).reshape(outcomes.scores.shape)
+        return to_scores(tested.link, tested.raw(rows)).reshape(len(rows), *outcomes.scores.shape[1:])
 
     def columns(key: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         return {name: data.column(key, name)[split.later] for name in names}

@@ -19,7 +19,7 @@ from offline_training.folds import expanding_folds, fit_for_use, thin_folds
 from offline_training.learners import LEARNERS, learner_of
 from offline_training.search.journal import Journal
 from offline_training.search.metrics import metric_of
-from offline_training.search.outcome import SearchReport
+from offline_training.search.outcome import SearchReport, folds_text
 from offline_training.search.problem import Candidate, Problem
 from offline_training.search.report import report_search
 from offline_training.search.searching import Budget, run_search
@@ -49,7 +49,7 @@ def choose(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     limit_s = math.inf if wanted.time_budget_minutes is None else wanted.time_budget_minutes * _MINUTE_S
     budget = Budget(wanted.trials, limit_s, processes or usable_cores())
-    say(f"searching {', '.join(problem.algorithms)} by {problem.metric} over {len(problem.folds)} folds")
+    say(f"searching {', '.join(problem.algorithms)} by {problem.metric} over {folds_text(len(problem.folds))}")
     kept = Journal(journal)
     with progress("trials", wanted.trials) as advance:
         run_search(problem, budget, kept, advance=advance)

@@ -40,8 +40,13 @@ class SearchSummary(msgspec.Struct, frozen=True, kw_only=True):
         given = "" if self.given_score is None else f", {self.given_score:.4f} for what model.yaml states"
         return (
             f"{self.best_model} chosen of {self.n_trials} trials ({self.n_pruned} given up) in {self.seconds:.0f} s: "
-            f"{self.metric} {self.best_score:.4f} over {self.folds} folds{given}"
+            f"{self.metric} {self.best_score:.4f} over {folds_text(self.folds)}{given}"
         )
+
+
+def folds_text(n: int) -> str:
+    """So many folds, in words."""
+    return "one fold" if n == 1 else f"{n} folds"
 
 
 class SearchReport(NamedTuple):

@@ -24,11 +24,11 @@ from features.routing import CHAMPION
 from features.shapley import open_explainer
 from features.sigmoid import sigmoid_many
 from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
-from offline_training.audit import AuditLog
+from offline_training.audit import AUDIT_FILE, AuditLog
 from offline_training.proof import open_session, raw_scores
 from offline_training.registry import Registry
 from offline_training.report import TARGET_MISSED, TrainingReport
-from offline_training.training import AUDIT_FILE, train
+from offline_training.training import train
 from tests.offline_training.small_domain import GROUPED, LABELS, SmallDomain, drop_oldest, small_domain, windowed_domain
 
 pytestmark = pytest.mark.servers
