@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Protocol
 
 import msgspec
 
-_SOFTWARE: Final = ("millstream", "numpy", "onnx", "onnxruntime", "scikit-learn", "lightgbm", "scipy", "fairlearn")
+from offline_training.learners import LEARNERS
+
+_SOFTWARE: Final = ("millstream", "numpy", "scipy", "onnx", "onnxruntime", "fairlearn")
+"""Beside the libraries of the learners."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +39,8 @@ class Tips(Protocol):
         ...
 
 
-def trace(lake: Tips, topics: Iterable[str], libraries: Sequence[str] = ()) -> Lineage:
-    """What the lake holds now of these topics, and what runs here; ``libraries`` are of the learner."""
+def trace(lake: Tips, topics: Iterable[str]) -> Lineage:
+    """What the lake holds now of these topics, and what runs here."""
     positions = tuple(
         Position(topic=topic, log=log, partition=partition, next_offset=next_offset)
         for topic in sorted(topics)
@@ -45,7 +48,7 @@ def trace(lake: Tips, topics: Iterable[str], libraries: Sequence[str] = ()) -> L
         for partition, next_offset in sorted(partitions.items())
     )
     found = {"Python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    for name in dict.fromkeys((*_SOFTWARE, *libraries)):
+    for name in (*_SOFTWARE, *sorted({learner.library for learner in LEARNERS.values()})):
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # an extra that is not installed

@@ -10,8 +10,9 @@ from features.head import Task
 from offline_training.baselines import LINEAR
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import bullets, table
-from offline_training.card.words import figure_name
 from offline_training.evaluation import MAIN_FIGURES, ChampionReport, figures_of
+from offline_training.evaluation.figures import figure_name
+from offline_training.evaluation.robustness import MOST_ROWS
 from offline_training.proof import closeness
 
 _RANKED: Final[Mapping[Task, str]] = {"binary": "roc_auc", "multiclass": "roc_auc", "regression": "r2"}
@@ -129,4 +130,5 @@ def _robustness(facts: CardFacts) -> str:
     noise = [each for each in found if each.what.startswith("noise")]
     shown = [*[each for each in found if each not in noise][:_MOST_KNOCKED_OUT], *noise]
     rows = [(each.what, f"{each.value:.4f}", f"{each.loss:+.4f}") for each in shown]
-    return table(("tested rows", figure_name(found[0].figure), "worse by"), rows)
+    few = min(MOST_ROWS, facts.judgement.rows)
+    return table((f"{few:,} of the tested rows", figure_name(found[0].figure), "worse by"), rows)

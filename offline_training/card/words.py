@@ -23,9 +23,3 @@ def length(length_us: int) -> str:
     if length_us % _US_A_DAY == 0:
         return f"{length_us // _US_A_DAY} days"
     return f"{length_us / _US_A_SECOND:,.0f} s"
-
-
-def figure_name(figure: str) -> str:
-    """A figure as people write it."""
-    capital = {"roc_auc": "ROC AUC", "f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "brier": "Brier score"}
-    return capital.get(figure, figure.replace("_", " "))

@@ -12,6 +12,7 @@ N_RANGES: Final = 4
 MOST_VALUES: Final = 8
 MISSING: Final = "missing"
 OTHERS: Final = "all others"
+_LARGE: Final = 1e15
 
 
 def parts_of(column: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -35,12 +36,19 @@ def _of_numbers(column: np.ndarray, missing: np.ndarray) -> Iterator[tuple[str, 
     values = np.unique(known)
     if len(values) <= MOST_VALUES:
         for value in values.tolist():
-            yield f"{value:.6g}", column == value
+            yield _text(value), column == value
         return
     edges = np.unique(np.quantile(known, np.linspace(0, 1, N_RANGES + 1), method="lower")).tolist()
     for low, high in pairwise(edges):
-        below = column <= high if high == edges[-1] else column < high
-        yield f"{low:.6g} to {high:.6g}", (column >= low) & below
+        if high == edges[-1]:
+            yield f"{_text(low)} to {_text(high)}", (column >= low) & (column <= high)
+        else:
+            yield f"{_text(low)} to below {_text(high)}", (column >= low) & (column < high)
+
+
+def _text(value: float) -> str:
+    """A number, without an exponent where it can be."""
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < _LARGE else f"{value:.6g}"
 
 
 def _of_texts(column: np.ndarray, missing: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

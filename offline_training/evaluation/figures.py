@@ -49,3 +49,9 @@ def measure(outcomes: Outcomes) -> dict[str, float]:
 def gain(figure: str, ours: Any, theirs: Any) -> Any:
     """By how much one value of a figure is better than another; arrays give arrays."""
     return theirs - ours if figure in LOWER_IS_BETTER else ours - theirs
+
+
+def figure_name(figure: str) -> str:
+    """A figure as people write it."""
+    capital = {"roc_auc": "ROC AUC", "f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "brier": "Brier score"}
+    return capital.get(figure, figure.replace("_", " "))

@@ -41,7 +41,7 @@ def _extremes(outcomes: Outcomes) -> Iterator[tuple[str, int]]:
     yield "the highest score", int(scores.argmax())
     yield "the lowest score", int(scores.argmin())
     yield (
-        "nearest to the threshold" if outcomes.task == "binary" else "the median score",
+        "the score nearest to the threshold" if outcomes.task == "binary" else "the median score",
         int(np.abs(scores - middle).argmin()),
     )
     yield "the worst mistake", int(np.abs(scores - outcomes.labels).argmax())

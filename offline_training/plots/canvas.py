@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ COLOURS: Final = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#7A5195
 
 WIDE: Final = (8.0, 5.0)
 SQUARE: Final = (6.4, 6.0)
+_TITLE_LETTERS_AN_INCH: Final = 8.5
 _STYLE: Final = {
     "axes.edgecolor": "#C4C9D0",
     "axes.grid": True,
@@ -29,9 +31,6 @@ _STYLE: Final = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
-    "axes.titlesize": 13,
-    "axes.titleweight": "bold",
-    "axes.titlepad": 12,
     "font.size": 10.5,
     "grid.color": "#E9ECEF",
     "legend.frameon": False,
@@ -42,11 +41,18 @@ _STYLE: Final = {
 
 
 def draw(path: Path, plot: Callable[[Any], None], size: tuple[float, float] = WIDE) -> Path:
-    """Write a PNG file of one plot, which is drawn on axes; a file is there whole or not at all."""
+    """Write a PNG file of one plot, which is drawn on axes; a file is there whole or not at all.
+
+    The axes' title is moved to the picture's left edge, and wrapped: rows with long names leave axes little width.
+    """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        plot(figure.subplots())
+        axes = figure.subplots()
+        plot(axes)
+        title = textwrap.fill(axes.get_title(loc="left"), int(size[0] * _TITLE_LETTERS_AN_INCH))
+        axes.set_title("", loc="left")
+        figure.suptitle(title, x=0.012, horizontalalignment="left", fontsize=13, fontweight="bold")
         fresh = path.with_suffix(".tmp")
         figure.savefig(fresh, dpi=120, format="png")
     return fresh.replace(path)

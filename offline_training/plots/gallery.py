@@ -116,8 +116,8 @@ def _title(n: int, sample: Sample, outcomes: Outcomes, classes: Sequence[str]) -
     """Why the row is shown, and what came of it."""
     label = float(outcomes.labels[sample.row])
     happened = f"{label:.4g}" if outcomes.task == "regression" else classes[int(label)]
-    what = f", for {classes[sample.output]}" if outcomes.task == "multiclass" else " of the test"
-    return f"Sample {n}: {sample.why}{what}; it was {happened}"
+    what = f", for {classes[sample.output]}" if outcomes.task == "multiclass" else ""
+    return f"Sample {n}: {sample.why}{what}; what happened: {happened}"
 
 
 def _file_word(column: str) -> str:

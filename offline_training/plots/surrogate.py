@@ -25,7 +25,8 @@ def draw_surrogate(path: Path, names: Sequence[str], row: np.ndarray, found: Sur
         bars = axes.barh(labels, weights, color=[ORANGE if weight >= 0 else BLUE for weight in weights], height=0.66)
         axes.bar_label(bars, fmt="{:+.3f}", padding=4)
         axes.axvline(0.0, color=GREY, linewidth=1)
-        axes.set(title=title, xlabel=f"added to the score by its own value (R² of the surrogate {found.fidelity:.2f})")
+        axes.set(title=title, xlabel=f"added to the score by its own value\n(R² of the surrogate {found.fidelity:.2f})")
+        axes.locator_params(axis="x", nbins=5)
         axes.margins(x=0.18)
 
     return draw(path, plot, tall(len(order), width=9.0, row=0.4))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from features.head import Task
 from features.shapley import LinearTables, explainer_of
@@ -17,7 +18,7 @@ from offline_training.plots import draw_explanations, draw_figures
 from offline_training.plots.gallery import Explained
 from tests.offline_training.evaluation.made_up import outcomes_of
 
-NAMES = ("v:one", "v:two", "v:three")
+NAMES = ("v:one", "v:two", "purchase_history:the_seconds_since_the_last_of_all_purchases")
 CLASSES: dict[Task, tuple[str, ...]] = {
     "binary": ("stays", "churns"),
     "multiclass": ("red", "green", "blue"),
@@ -27,6 +28,12 @@ ALWAYS = {"feature_importance_model", "predicted_vs_actual", "residual_plot", "r
 OF_CLASSES = {
     "accuracy_by_coverage", "calibration_curve", "confusion_matrix", "lift_curve", "precision_recall_curve", "roc_curve"
 }  # fmt: skip
+
+
+def _has_a_margin(picture: Path) -> bool:
+    """Whether the outermost pixels are all empty: what is cut off reaches them."""
+    pixels = imread(picture)[:, :, :3]
+    return all((edge == 1.0).all() for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
 
 
 def _judgement(outcomes: Outcomes) -> Judgement:
@@ -53,6 +60,7 @@ def test_a_training_draws_what_its_task_can_show(task: Task, tmp_path: Path) -> 
     assert {path.stem for path in drawn} == ALWAYS | (OF_CLASSES if task != "regression" else set())
     assert sorted(drawn) == sorted(tmp_path.iterdir())
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert all(_has_a_margin(path) for path in drawn)
 
 
 def test_a_quick_training_draws_few(tmp_path: Path) -> None:
@@ -85,5 +93,6 @@ def test_explanations_are_numbered_from_nought(task: Task, tmp_path: Path) -> No
         *(f"lime_explanation_sample_{n}.png" for n in range(samples)),
     }
     assert samples >= 2
+    assert all(_has_a_margin(tmp_path / name) for name in drawn)
     inexact = draw_explanations(tmp_path, outcomes, CLASSES[task], model._replace(explainer=None), seed=0)
     assert {path.name for path in inexact} == {f"lime_explanation_sample_{n}.png" for n in range(samples)}

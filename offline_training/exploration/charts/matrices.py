@@ -117,7 +117,7 @@ def draw_components(explained: Doubles, places: Doubles, target: Target, needed:
     left.annotate(
         f"{needed} components explain {share:.0%}",
         (needed, share),
-        (0.97, 0.55),
+        (0.97, 0.72),
         textcoords="axes fraction",
         ha="right",
         fontsize=9,

@@ -27,7 +27,7 @@ def test_few_values_are_parts_and_many_are_ranges() -> None:
     """Numbers in quarters of the rows; the commonest texts, then the others; what is missing."""
     assert [name for name, _ in parts_of(np.array([2.0, 1.0, np.nan, 1.0]))] == ["1", "2", MISSING]
     quarters = list(parts_of(np.arange(100.0)))
-    assert [name for name, _ in quarters] == ["0 to 24", "24 to 49", "49 to 74", "74 to 99"]
+    assert [name for name, _ in quarters] == ["0 to below 24", "24 to below 49", "49 to below 74", "74 to 99"]
     assert [int(mask.sum()) for _, mask in quarters] == [24, 25, 25, 26]
     cities = np.array([f"c{i % 12}" for i in range(120)] + ["c0", None], dtype=object)
     names = [name for name, _ in parts_of(cities)]
