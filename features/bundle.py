@@ -41,12 +41,13 @@ class ManifestStruct(msgspec.Struct, frozen=True, kw_only=True):
 class TrainingWindow(ManifestStruct, frozen=True, kw_only=True):
     """The observations that the published model was fitted on, and whether with features as true or as known.
 
-    ``positives`` are those labelled 1, None where labels are classes or values.
+    ``positives`` are those labelled 1, None where labels are classes or values; instants are None where observations
+    have none.
     """
 
-    first_at: datetime
-    last_at: datetime
     rows: int
+    first_at: datetime | None = None
+    last_at: datetime | None = None
     positives: int | None = None
     knowledge: Knowledge = "as_true"
 

@@ -128,8 +128,6 @@ def _compile(repo: Path) -> _Compiled:
 
 def _compile_views(declared: Declared, folder: Folder) -> tuple[tuple[SourcePlan, ...], tuple[ViewPlan, ...]]:
     """Sources and views in declared order; the join keys of all entities stay unquantised in every source."""
-    if not declared.stream_views:
-        raise DomainError("definitions.py", "declares no StreamFeatureView", "declare the features of an entity")
     entities = {entity.name: entity for entity in declared.entities}
     join_keys = frozenset(str(entity.join_key) for entity in declared.entities)
     sources: dict[str, SourcePlan] = {}

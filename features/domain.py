@@ -22,15 +22,23 @@ _PROJECT = re.compile(r"[a-z][a-z0-9_]*")
 class Domain(NamedTuple):
     """A domain folder, read and checked.
 
-    ``repo`` is absolute; ``models`` are by name; ``demo`` is what ``millstream demo`` does with it; ``people`` are the
-    public keys of who publishes and approves, by name.
+    ``repo`` is absolute; ``models`` are by name; ``people`` are the public keys of who publishes and approves, by name.
     """
 
     repo: Path
     project: str
     models: Mapping[str, ModelSpec]
-    demo: DemoSpec
+    stated_demo: DemoSpec | None = None
     people: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def demo(self) -> DemoSpec:
+        """What ``millstream demo`` does with it; DomainError where the file does not say."""
+        if self.stated_demo is None:
+            raise DomainError(
+                str(self.repo / MODEL_FILE), "says nothing under demo", "say which model, and when it is trained"
+            )
+        return self.stated_demo
 
     def model(self, name: str | None) -> tuple[str, ModelSpec]:
         """Name and specification of a model; None means the only one.
@@ -132,4 +140,4 @@ def load_domain(repo: Path) -> Domain:
     """
     repo = repo.resolve()
     file = read_model_file(repo / MODEL_FILE)
-    return Domain(repo=repo, project=project_name(repo), models=file.models, demo=file.demo, people=file.people)
+    return Domain(repo=repo, project=project_name(repo), models=file.models, stated_demo=file.demo, people=file.people)

@@ -188,11 +188,20 @@ class ParameterPlan(PlanStruct, frozen=True, kw_only=True):
 
 
 class RequestFeaturePlan(PlanStruct, frozen=True, kw_only=True):
-    """A request-time feature: the function of that name in the domain's ``transforms.py``."""
+    """A request-time feature: the function of that name in the domain's ``transforms.py``.
+
+    Where that has none, it is the number that the request supplies under its name.
+    """
 
     name: str
     view: str
     parameters: tuple[ParameterPlan, ...]
+
+    @property
+    def is_supplied(self) -> bool:
+        """Whether its only parameter is the request field of its own name."""
+        names = [(parameter.view, parameter.name) for parameter in self.parameters]
+        return names == [(None, self.name)] and self.parameters[0].type in NUMERIC
 
 
 class FeatureRef(PlanStruct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from features.errors import DomainError, PlanMismatchError
+from features.plan import RequestFeaturePlan
 
 TRANSFORMS_FILE = "transforms.py"
 
@@ -93,6 +94,37 @@ def load_transforms(repo_or_file: Path, *, sha256: str | None = None) -> Mapping
             if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
         }
     )
+
+
+def request_function(feature: RequestFeaturePlan, functions: Mapping[str, Function]) -> Function:
+    """What computes a request-time feature from its arguments.
+
+    Parameters
+    ----------
+    feature
+        As the plan has it.
+    functions
+        Those of the domain's ``transforms.py``, by name.
+
+    Returns
+    -------
+    Function
+        The one of its name; where there is none, and the request supplies a number under that name, the number itself.
+
+    Raises
+    ------
+    DomainError
+        There is neither.
+
+    """
+    function = functions.get(feature.name, _as_supplied if feature.is_supplied else None)
+    if function is None:
+        raise DomainError("transforms.py", f"has no function {feature.name}", "run `millstream apply` again")
+    return function
+
+
+def _as_supplied(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _file(repo_or_file: Path) -> Path:

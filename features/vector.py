@@ -18,6 +18,7 @@ import msgspec
 from features.errors import DomainError, RequestError
 from features.nouns import FeatureValue, KeyValue, Note, NoteReason
 from features.plan import ColumnType, Plan, RequestFeaturePlan, ViewPlan
+from features.transforms import request_function
 
 RequestValue: TypeAlias = KeyValue | float | bool | None
 Remedy: TypeAlias = Literal["nan", "fail"] | float
@@ -319,9 +320,7 @@ def _request_input(
     feature: RequestFeaturePlan, views: Mapping[str, ViewPlan], functions: Mapping[str, Callable[..., Any]]
 ) -> _RequestInput:
     """Bind a request-time feature to its function and to where its arguments come from."""
-    function = functions.get(feature.name)
-    if function is None:
-        raise DomainError("transforms.py", f"has no function {feature.name}", "run `millstream apply` again")
+    function = request_function(feature, functions)
     arguments = tuple(
         (p.view, 0 if p.view is None else views[p.view].feature_names.index(p.name), p.name) for p in feature.parameters
     )

@@ -42,7 +42,9 @@ def _column(where: str, column: pa.ChunkedArray[Any]) -> np.ndarray:
 
 
 def _units(table: pa.Table, keys: Sequence[str]) -> np.ndarray:
-    """The same number for rows of the same keys."""
+    """The same number for rows of the same keys; of no keys, each row has its own."""
+    if not keys:
+        return np.arange(table.num_rows)
     numbers = np.zeros(table.num_rows, dtype=np.int64)
     for key in keys:
         codes = table[key].combine_chunks().dictionary_encode().indices.to_numpy()

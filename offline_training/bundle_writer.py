@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -70,8 +70,8 @@ def manifest_of(
         classes=spec.classes,
         decision=_decision(spec.decision),
         window=TrainingWindow(
-            first_at=instant(data.at_us.min()),
-            last_at=instant(data.at_us.max()),
+            first_at=data.first_at,
+            last_at=data.last_at,
             rows=len(data.labels),
             positives=int(data.labels.sum()) if spec.task == "binary" else None,
             knowledge=data.knowledge,
@@ -97,11 +97,6 @@ def metrics_of(fitted: Fitted) -> dict[str, float]:
         "single_feature_rank": fitted.single_rank,
         "onnx_max_abs_diff": fitted.proof.max_abs_diff,
     }
-
-
-def instant(at_us: int) -> datetime:
-    """Microseconds as an aware instant."""
-    return datetime.fromtimestamp(int(at_us) / 1e6, UTC)
 
 
 def code_version() -> str:

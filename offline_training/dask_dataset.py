@@ -42,6 +42,7 @@ from offline_training.dataset import (
     refuse_protected,
     refuse_unknown,
 )
+from offline_training.dataset_table import Origin
 from offline_training.observations import Observations, observe
 from offline_training.scratch import scratch_folder
 from offline_training.training_table import LABEL, TIME, feature_names, training_table
@@ -87,6 +88,7 @@ class Written(NamedTuple):
     n_rows: int
     left_out: LeftOut
     beside: Beside | None
+    origin: Origin | None = None
 
 
 class Part(NamedTuple):
@@ -159,7 +161,7 @@ def write_dataset(
         refuse_empty(len(kept))
         (scratch / "rows").rename(out)
     left_out = LeftOut(sum(part.n_refused for part in parts), n_cut_off)
-    return Written(len(kept), left_out, observations.beside.take(kept))
+    return Written(len(kept), left_out, observations.beside.take(kept), observations.origin)
 
 
 def read_dataset(folder: Path, written: Written, knowledge: Knowledge) -> Dataset:
@@ -174,7 +176,8 @@ def read_dataset(folder: Path, written: Written, knowledge: Knowledge) -> Datase
         rows[:, i] = table[name].to_numpy()
     at_us = table[TIME].cast(pa.int64()).to_numpy()
     left_out, beside = written.left_out, written.beside
-    return dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge, beside, keys)
+    data = dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge, beside, keys)
+    return data._replace(origin=written.origin)
 
 
 def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: Path) -> int:

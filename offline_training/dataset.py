@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -16,12 +17,15 @@ from features.domain import Domain
 from features.entities import UNKNOWN
 from features.errors import DomainError
 from features.lake_reach import Dropping, cut_off
+from features.model_file import ModelSpec
 from features.nouns import Knowledge
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
 from features.view_events import join_events
 from offline_training.beside import Beside
+from offline_training.dataset_table import Origin
 from offline_training.observations import EventTables, Observations, observe
+from offline_training.training_table import training_table
 from offline_training.vectors import assemble_vectors
 
 
@@ -41,6 +45,8 @@ class Dataset(NamedTuple):
 
     ``beside`` is what else is known of them; None: nothing, and each row is taken for one of its own.
     ``keys`` say of whom each row is, by join key. A fit never sees them, so they are not in the fingerprint.
+    ``origin`` is the dataset that observations were read from, None: the lake. Where these are not ``timed``, ``at_us``
+    are the places that rows were drawn for, and stand for instants in every split.
     """
 
     names: tuple[str, ...]
@@ -52,6 +58,27 @@ class Dataset(NamedTuple):
     knowledge: Knowledge
     beside: Beside | None = None
     keys: Mapping[str, pa.Array[Any]] = MappingProxyType({})
+    origin: Origin | None = None
+    timed: bool = True
+
+    @property
+    def first_at(self) -> datetime | None:
+        """Instant of the first row; None where rows have none."""
+        return self.instant(int(self.at_us[0]))
+
+    @property
+    def last_at(self) -> datetime | None:
+        """Instant of the last row; None where rows have none."""
+        return self.instant(int(self.at_us[-1]))
+
+    def table(self) -> pa.Table:
+        """As people and programs are given it."""
+        at_us = self.at_us if self.timed else None
+        return training_table(self.names, self.rows, self.labels, at_us, self.keys, self.knowledge)
+
+    def instant(self, at_us: int) -> datetime | None:
+        """One of ``at_us`` as an instant; None where rows have none."""
+        return datetime.fromtimestamp(at_us / 1e6, UTC) if self.timed else None
 
     def column(self, key: str, name: str) -> np.ndarray:
         """An input, or a column beside them; DomainError where a key of the model file names neither."""
@@ -89,9 +116,10 @@ def build_dataset(
     assembler = Assembler(plan, spec.service, functions, spec.missing)
     events = {
         source.topic: lake.read(source, columns=columns_used(v for v in assembler.views if source.topic in v.topics))
-        for source in plan.sources
+        for source in sources_of(plan, spec)
     }
-    lake_end_us = newest_of(int(pc.max(t["event_us"]).as_py()) for t in events.values() if t.num_rows)
+    newest = [int(pc.max(table["event_us"]).as_py()) for table in events.values() if table.num_rows]
+    lake_end_us = newest_of(newest) if events else None
     observations = observe(lake, plan, domain, model, lake_end_us=lake_end_us, request_fields=assembler.request_fields)
     n_cut_off = count_cut_off(lake, assembler.views, observations)
     observations = observations.slice(n_cut_off, len(observations.at_us))
@@ -107,13 +135,22 @@ def build_dataset(
         )
         for view in assembler.views
     }
-    if knowledge == "as_known":
+    if knowledge == "as_known" and views:
         refuse_unknown(any((columns.newest_us != UNKNOWN).any() for columns in views.values()))
     rows, kept = assemble_vectors(assembler, at_us, observations.request, views)
     left_out, beside = LeftOut(len(at_us) - len(kept), n_cut_off), observations.beside.take(kept)
     keys = {name: column.take(kept) for name, column in observations.keys.items()}
     labels = observations.labels[kept]
-    return dataset_of(assembler.names, rows, labels, at_us[kept], left_out, knowledge, beside, keys)
+    data = dataset_of(assembler.names, rows, labels, at_us[kept], left_out, knowledge, beside, keys)
+    return data._replace(origin=observations.origin, timed=spec.timed)
+
+
+def sources_of(plan: Plan, spec: ModelSpec) -> tuple[SourcePlan, ...]:
+    """Topics of the lake that a model's training set is made of: all for its SQL, of a dataset those of its views."""
+    if spec.dataset is None:
+        return plan.sources
+    topics = {topic for view in plan.views_of_service(spec.service) for topic in view.topics}
+    return tuple(source for source in plan.sources if source.topic in topics)
 
 
 def dataset_of(
@@ -134,7 +171,7 @@ def dataset_of(
 
 def count_cut_off(lake: Dropping, views: Iterable[ViewPlan], observations: Observations) -> int:
     """How many of the observations, the first in time, look back on dropped records; DomainError where all do."""
-    n_cut_off = max(int(cut_off(lake, view, observations.at_us).sum()) for view in views)
+    n_cut_off = max((int(cut_off(lake, view, observations.at_us).sum()) for view in views), default=0)
     if n_cut_off == len(observations.at_us):
         raise DomainError(
             "lake",
@@ -147,7 +184,7 @@ def count_cut_off(lake: Dropping, views: Iterable[ViewPlan], observations: Obser
 def refuse_empty(n_rows: int) -> None:
     """DomainError where the missing-value policy has left nothing."""
     if not n_rows:
-        raise DomainError("model.yaml: missing", "refuses every observation", "relax the policy, or correct labels.sql")
+        raise DomainError("model.yaml: missing", "refuses every observation", "relax the policy, or correct the rows")
 
 
 def newest_of(times_us: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""The observations of a model: the domain's ``labels.sql``, run over the lake and held to its promises."""
+"""The observations of a model: its ``labels.sql`` over the lake, or its dataset, held to what they promise."""
 
 from __future__ import annotations
 
@@ -15,20 +15,10 @@ from features.model_file import ModelSpec
 from features.nouns import KeyValue
 from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
 from offline_training.beside import Beside, beside_of
+from offline_training.dataset_table import ObservedTable, Origin, dataset_table
+from offline_training.declared_columns import INSTANT, declared_column, require_known
 from offline_training.label_query import label_query
 from offline_training.training_table import LABEL, TIME
-
-_INSTANT = pa.timestamp("us", tz="UTC")
-
-_REQUEST_TYPES: Mapping[ColumnType, pa.DataType] = {
-    "string": pa.string(),
-    "int32": pa.int64(),
-    "int64": pa.int64(),
-    "float32": pa.float64(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "timestamp": _INSTANT,
-}
 
 
 class EventTables(Protocol):
@@ -42,7 +32,8 @@ class EventTables(Protocol):
 class Observations(NamedTuple):
     """One row an observation, in order of time and keys: when, of whom, what then happened.
 
-    ``request`` holds the columns that a request would supply, ``beside`` what rows are told apart by.
+    ``request`` holds the columns that a request would supply, ``beside`` what rows are told apart by. ``origin`` is the
+    dataset that they are of, None: they come from the lake.
     """
 
     at_us: np.ndarray
@@ -50,6 +41,7 @@ class Observations(NamedTuple):
     keys: Mapping[str, pa.Array[Any]]
     request: Mapping[str, Sequence[KeyValue | float | bool | None]]
     beside: Beside
+    origin: Origin | None = None
 
     def slice(self, begin: int, end: int) -> Observations:
         """Those from ``begin`` to ``end`` - 1, in memory of their own: they are sent to other processes."""
@@ -59,6 +51,7 @@ class Observations(NamedTuple):
             {name: column.take(np.arange(begin, end)) for name, column in self.keys.items()},
             {name: column[begin:end] for name, column in self.request.items()},
             self.beside.take(slice(begin, end)),
+            self.origin,
         )
 
     def keys_of(self, view: ViewPlan) -> dict[str, np.ndarray]:
@@ -72,35 +65,59 @@ def observe(
     domain: Domain,
     model: str,
     *,
-    lake_end_us: int,
+    lake_end_us: int | None,
     request_fields: Mapping[str, ColumnType],
 ) -> Observations:
-    """Run the model's ``labels.sql``; DomainError where its rows are not observations of this model.
+    """What the model's ``labels.sql`` or its dataset yields; DomainError where its rows are not its observations.
 
-    ``lake_end_us`` is the newest event time that the lake holds; ``request_fields`` are the columns beside keys, time
-    and label that the model's request-time features need, with their declared types.
+    ``lake_end_us`` is the newest event time that the lake holds, None where nothing of it is needed;
+    ``request_fields`` are the columns beside keys, time and label that the model's request-time features need, with
+    their declared types.
     """
+    spec = domain.models[model]
+    kinds = key_types(plan, spec.service)
+    if spec.dataset is None:
+        assert lake_end_us is not None, "labels.sql is run over the lake"
+        found = _of_lake(tables, plan, domain, model, lake_end_us, [*request_fields, *spec.beside])
+    else:
+        found = dataset_table(domain, model, spec.dataset, {**kinds, **request_fields}, spec.beside)
+    where, table, at_us, origin = found
+    require_known(where, table, (LABEL, *kinds))
+    if lake_end_us is not None:
+        _require_told(where, spec, at_us, lake_end_us)
+    return Observations(
+        at_us=at_us,
+        labels=_labels(where, table[LABEL], spec),
+        keys={
+            name: declared_column(f"{where}: {name}", table[name], kind).combine_chunks()
+            for name, kind in kinds.items()
+        },
+        request={name: _request_column(where, table[name], name, kind) for name, kind in request_fields.items()},
+        beside=beside_of(where, table, spec.beside, tuple(kinds)),
+        origin=origin,
+    )
+
+
+def key_types(plan: Plan, service: str) -> dict[str, ColumnType]:
+    """Join keys of all views of a service, each once, with their types; none where it has no views."""
+    return {key.name: key.type for view in plan.views_of_service(service) for key in view.keys}
+
+
+def _of_lake(
+    tables: EventTables, plan: Plan, domain: Domain, model: str, lake_end_us: int, others: Sequence[str]
+) -> ObservedTable:
+    """Run ``labels.sql``."""
     query = label_query(plan, domain, model, lake_end_us)
     where, keys = query.where, query.keys
     with tables.sql(plan.sources) as connection:
         table = query.run(connection)
-    beside = domain.models[model].beside
-    _require_rows(where, table, never_null=(TIME, LABEL, *keys), others=[*request_fields, *beside])
-    at_us = pc.cast(table[TIME], _INSTANT).cast(pa.int64()).to_numpy()
-    late = int(np.sum(at_us + domain.models[model].horizon_us > lake_end_us))
-    if late:
-        raise DomainError(where, f"labels {late} rows whose horizon passes the lake's end", "compare with $lake_end")
-    return Observations(
-        at_us=at_us,
-        labels=_labels(where, table[LABEL], domain.models[model]),
-        keys={name: table[name].combine_chunks() for name in keys},
-        request={name: _request_column(where, table[name], name, kind) for name, kind in request_fields.items()},
-        beside=beside_of(where, table, beside, keys),
-    )
+    _require_rows(where, table, [TIME, LABEL, *keys, *others])
+    require_known(where, table, (TIME,))
+    return ObservedTable(where, table, pc.cast(table[TIME], INSTANT).cast(pa.int64()).to_numpy(), None)
 
 
-def _require_rows(where: str, table: pa.Table, *, never_null: Sequence[str], others: Sequence[str]) -> None:
-    found, wanted = sorted(table.column_names), sorted({*never_null, *others})
+def _require_rows(where: str, table: pa.Table, needed: Sequence[str]) -> None:
+    found, wanted = sorted(table.column_names), sorted(set(needed))
     if found != wanted:
         raise DomainError(where, f"yields the columns {found}, the model needs {wanted}", "add or remove what differs")
     if table.num_rows == 0:
@@ -108,9 +125,18 @@ def _require_rows(where: str, table: pa.Table, *, never_null: Sequence[str], oth
     time_type = table[TIME].type
     if not pa.types.is_timestamp(time_type) or time_type.tz is None:
         raise DomainError(f"{where}: {TIME}", f"is {time_type}", "make it TIMESTAMPTZ")
-    for name in never_null:
-        if table[name].null_count:
-            raise DomainError(f"{where}: {name}", f"is null in {table[name].null_count} rows", "leave those rows out")
+
+
+def _require_told(where: str, spec: ModelSpec, at_us: np.ndarray, lake_end_us: int) -> None:
+    """DomainError where the lake ends before an outcome, or before the events that a feature is computed from."""
+    if spec.dataset is None:
+        late = int(np.sum(at_us + spec.horizon_us > lake_end_us))
+        problem, remedy = f"labels {late} rows whose horizon passes the lake's end", "compare with $lake_end"
+    else:
+        late = int(np.sum(at_us > lake_end_us))
+        problem, remedy = f"has {late} rows after the lake's end", "leave them out until their events are there"
+    if late:
+        raise DomainError(where, problem, remedy)
 
 
 def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.ndarray:
@@ -137,8 +163,5 @@ def _request_column(
     where: str, column: pa.ChunkedArray[Any], name: str, kind: ColumnType
 ) -> list[KeyValue | float | bool | None]:
     """Values as a request supplies them: of the declared type, instants in microseconds."""
-    try:
-        typed: Any = column.cast(_REQUEST_TYPES[kind])
-    except pa.ArrowException as error:
-        raise DomainError(f"{where}: {name}", f"is no {kind} ({error})", "cast it to the declared type") from error
+    typed = declared_column(f"{where}: {name}", column, kind)
     return list((typed.cast(pa.int64()) if kind == "timestamp" else typed).to_pylist())

@@ -23,9 +23,9 @@ TARGET_MISSED = 5
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     """One training, from the lake to the registry.
 
-    ``rows`` and ``positives`` are of the part that the tested model was fitted on, from ``first_at`` to
-    ``last_at``; ``refit_rows`` of all that the published one was fitted on. ``version`` is the registry's, ``stage``
-    where that is now, and ``promoted`` whether it serves as ``arm``.
+    ``rows`` and ``positives`` are of the part that the tested model was fitted on, from ``first_at`` to ``last_at``
+    (None where they have no instants); ``refit_rows`` of all that the published one was fitted on. ``version`` is the
+    registry's, ``stage`` where that is now, and ``promoted`` whether it serves as ``arm``.
     ``positives`` are None where labels are classes or values; ``single_rank`` is what gates compare, of one feature.
     ``threshold`` is where a binary decision is positive; ``reports`` is the folder of pictures, figures and model card.
     """
@@ -42,9 +42,9 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     arm: Arm
     rows: int
     positives: int | None
-    first_at: datetime
-    last_at: datetime
-    test_at: datetime
+    first_at: datetime | None
+    last_at: datetime | None
+    test_at: datetime | None
     test: AnyEvaluation
     ranked_by: str
     linear: AnyEvaluation
@@ -85,7 +85,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
                 **{name: figures.get(name) for name in ("roc_auc", "accuracy", "brier")},
                 "baseline_roc_auc": figures_of(self.linear).get("roc_auc"),
                 "recency_roc_auc": self.single_rank if "roc_auc" in figures else None,
-                "test_date": self.test_at.date().isoformat(),
+                "test_date": None if self.test_at is None else self.test_at.date().isoformat(),
             },
             "model": {
                 "name": self.model,
@@ -100,9 +100,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
         failed = [gate for gate in self.gates if not gate.passed]
         return [
             f"{self.model} version {self.version}: {self._verdict()}",
-            f"  trained on {self.rows:,} observations{' as known' if self.knowledge == 'as_known' else ''} from "
-            f"{self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}, "
-            f"tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}",
+            f"  trained on {self.rows:,} observations{self._span()}",
             f"  {self.data_quality}",
             f"  {self.ranked_by} {self.test.rank:.4f} ({self.linear_algorithm.replace('_', ' ')} "
             f"{self.linear.rank:.4f}, {self.single_feature} alone {self.single_rank:.4f})",
@@ -120,6 +118,14 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  reports: {self.reports}",
             *(f"  check {check}" for check in self.checks if not check.passed and check.name != "gates"),
         ]
+
+    def _span(self) -> str:
+        """Of when rows are, and what they are tested on."""
+        if self.first_at is None or self.last_at is None or self.test_at is None:
+            return f", tested on {self.test.rows:,} others, drawn by lot"
+        known = " as known" if self.knowledge == "as_known" else ""
+        days = f"from {self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}"
+        return f"{known} {days}, tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}"
 
     def _verdict(self) -> str:
         if self.promoted:

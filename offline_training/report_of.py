@@ -8,7 +8,6 @@ from pathlib import Path
 from features.bundle import Bundle
 from features.routing import Arm
 from offline_training.baselines import LINEAR
-from offline_training.bundle_writer import instant
 from offline_training.card import CardFacts
 from offline_training.evaluation import RANKED_BY
 from offline_training.publishing import Release
@@ -41,9 +40,9 @@ def report_of(
         arm=arm,
         rows=len(earlier),
         positives=int(data.labels[earlier].sum()) if spec.task == "binary" else None,
-        first_at=instant(data.at_us[earlier].min()),
-        last_at=instant(data.at_us[earlier].max()),
-        test_at=instant(fitted.split.later_at_us),
+        first_at=data.instant(int(data.at_us[earlier].min())),
+        last_at=data.instant(int(data.at_us[earlier].max())),
+        test_at=data.instant(fitted.split.later_at_us),
         test=fitted.test,
         ranked_by=RANKED_BY[spec.task],
         linear=fitted.linear,

@@ -27,7 +27,7 @@ from features.routing import CHAMPION, Arm
 from features.settings import Settings
 from offline_training.bundle_writer import code_version, manifest_of, write_bundle
 from offline_training.card import CardFacts
-from offline_training.dataset import Dataset
+from offline_training.dataset import Dataset, sources_of
 from offline_training.evaluation import (
     ChampionReport,
     Judgement,
@@ -142,8 +142,9 @@ def train(
 
 def _read(job: _Job) -> tuple[Dataset, Lineage]:
     """The training set, and where in the lake it comes from."""
-    job.say("computing the features of every labelled observation from the lake")
-    lineage = trace(open_site_lake(job.settings, job.plan.project), (source.topic for source in job.plan.sources))
+    job.say("computing the features of every labelled observation")
+    topics = (source.topic for source in sources_of(job.plan, job.spec))
+    lineage = trace(open_site_lake(job.settings, job.plan.project), topics)
     data = training_set(job.settings, job.plan, job.domain, job.model, knowledge=job.knowledge, engine=job.engine)
     require_columns(data, job.spec)
     job.laps.lap("dataset")
@@ -222,6 +223,7 @@ def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]
         "validation_loss": fitted.validation_loss,
         "seed": spec.seed,
         "horizon": spec.horizon,
+        "dataset": None if data.origin is None else data.origin.url,
         "knowledge": data.knowledge,
         "baseline_feature": spec.baseline_feature,
         "millstream_version": code_version(),

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from features.dask_cluster import open_cluster
 from features.dask_fold import site_of
 from features.domain import Domain
+from features.errors import RequestError
 from features.lake import open_site_lake
 from features.nouns import Engine, Knowledge
 from features.plan import Plan
@@ -18,7 +19,6 @@ from features.settings import Settings
 from offline_training.dask_dataset import Written, read_dataset, write_dataset
 from offline_training.dataset import Dataset, build_dataset
 from offline_training.scratch import scratch_folder
-from offline_training.training_table import training_table
 
 
 def training_set(
@@ -44,13 +44,14 @@ def write_training_set(
     data = training_set(settings, plan, domain, model, knowledge=knowledge, engine=engine)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_suffix(".tmp")
-    table = training_table(data.names, data.rows, data.labels, data.at_us, data.keys, knowledge)
-    pq.write_table(table, fresh)
+    pq.write_table(data.table(), fresh)
     fresh.replace(out)
     return Written(len(data.labels), data.left_out, data.beside)
 
 
 def _on_cluster(settings: Settings, plan: Plan, domain: Domain, model: str, out: Path, knowledge: Knowledge) -> Written:
+    if not plan.views_of_service(domain.models[model].service):
+        raise RequestError("--engine", f"{model} has no view to compute on a cluster", "leave it out")
     functions: dict[str, Any] = dict(functions_of(plan, settings.state_dir(plan.project)))
     site = site_of(settings, plan.project)
     with open_cluster(settings.dask) as client:

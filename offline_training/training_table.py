@@ -18,14 +18,14 @@ def training_table(
     names: Sequence[str],
     rows: np.ndarray,
     labels: np.ndarray,
-    at_us: np.ndarray,
+    at_us: np.ndarray | None,
     keys: Mapping[str, pa.Array[Any]],
     knowledge: Knowledge,
 ) -> pa.Table:
-    """Observations: of whom and when, their features as of then, and what happened."""
+    """Observations: of whom and when (None: nobody knows), their features as of then, and what happened."""
     columns = {
         **keys,
-        TIME: pa.array(at_us, pa.timestamp("us", "UTC")),
+        **({} if at_us is None else {TIME: pa.array(at_us, pa.timestamp("us", "UTC"))}),
         **{feature: pa.array(rows[:, i]) for i, feature in enumerate(names)},
         LABEL: pa.array(labels),
     }

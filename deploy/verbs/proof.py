@@ -139,9 +139,10 @@ def backfill(
 
         knowledge: Knowledge = "as_known" if as_known else "as_true"
         name, _ = call.domain.model(model)
-        n_rows, left_out, _ = write_training_set(
+        written = write_training_set(
             call.settings, call.serving_plan, call.domain, name, out, knowledge=knowledge, engine=engine_of(engine)
         )
+        n_rows, left_out = written.n_rows, written.left_out
         lines = [f"{n_rows:,} observations: {out}"]
         if left_out.refused:
             lines.append(f"{left_out.refused:,} left out by the missing-value policy")

@@ -20,7 +20,8 @@ from features.aggregates import aggregate_of
 from features.declarations.aggregation import check_name
 from features.declarations.samples import sample_rows
 from features.errors import DomainError
-from features.plan import ColumnType, ParameterPlan, RequestFeaturePlan, ViewPlan
+from features.plan import NUMERIC, ColumnType, ParameterPlan, RequestFeaturePlan, ViewPlan
+from features.transforms import request_function
 
 _REQUEST_TYPES: tuple[tuple[Any, ColumnType], ...] = (
     (String, "string"),
@@ -104,9 +105,14 @@ def _parameters(
     """Parameters of the function of that name, each one of the inputs."""
     function = functions.get(name)
     if function is None:
-        raise DomainError(
-            f"{where}: feature {name}", "has no function of its name in transforms.py", f"define {name}()"
-        )
+        supplied = inputs.get(name)
+        if supplied is None or supplied.view is not None or supplied.type not in NUMERIC:
+            raise DomainError(
+                f"{where}: feature {name}",
+                "has no function of its name in transforms.py, and is no number that a request supplies",
+                f"define {name}()",
+            )
+        return (supplied,)
     parameters = []
     for parameter in inspect.signature(function).parameters.values():
         plain = parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
@@ -136,8 +142,8 @@ def _compare_on_samples(
     for feature in features:
         name = feature.name
         for at, row in enumerate(rows):
-            ours = _call_ours(functions[name], feature, row)
-            if not _same(ours, _call_ours(functions[name], feature, row)):
+            ours = _call_ours(request_function(feature, functions), feature, row)
+            if not _same(ours, _call_ours(request_function(feature, functions), feature, row)):
                 raise DomainError(f"transforms.py: {name}", "gives two results for one row", "make it pure")
             for theirs in (one_by_one[at][name][0], at_once[name][at]):
                 if not _same(ours, theirs):

@@ -66,7 +66,14 @@ def check_models(domain: Domain, plan: Plan) -> None:
             if feature not in names:
                 raise DomainError(where, f"its service has no feature {feature!r}", "write view:feature")
         _check_protected(where, model, plan)
-        domain.labels_sql(name)
+        if model.dataset is None:
+            domain.labels_sql(name)
+        elif not model.timed and (views := plan.views_of_service(model.service)):
+            raise DomainError(
+                f"{where}.split.test_share",
+                f"says that observations have no instants, and {views[0].name} is computed as of one",
+                "leave it out, and split by time",
+            )
 
 
 def _check_protected(where: str, model: ModelSpec, plan: Plan) -> None:

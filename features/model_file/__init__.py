@@ -5,6 +5,7 @@
 
 from features.model_file.approval import KEY_PREFIX, Approval, ChecksSpec
 from features.model_file.card import CardSpec
+from features.model_file.dataset import DRAWN_PLACES, DatasetSpec
 from features.model_file.judging import (
     LOWER_IS_BETTER,
     TARGETS,
@@ -29,6 +30,7 @@ from features.model_file.struct import ModelStruct
 from features.model_file.validation import Check, ValidationSpec, Waiver
 
 __all__ = [
+    "DRAWN_PLACES",
     "KEY_PREFIX",
     "LOWER_IS_BETTER",
     "MODEL_FILE",
@@ -41,6 +43,7 @@ __all__ = [
     "ChecksSpec",
     "ClassWeights",
     "CostSpec",
+    "DatasetSpec",
     "DecisionSpec",
     "DemoSpec",
     "EvaluationSpec",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import yaml
 from features.durations import parse_duration_us
 from features.errors import DomainError
 from features.model_file.approval import check_approval, check_people
+from features.model_file.dataset import check_split
 from features.model_file.judging import check_judging
 from features.model_file.preparation import check_preparation
 from features.model_file.search import check_calibration, check_class_weights, check_search
-from features.model_file.spec import ModelFile, ModelSpec
+from features.model_file.spec import LABELS_FILE, DemoSpec, ModelFile, ModelSpec, SplitSpec
 from features.model_file.validation import check_validation
 
 MODEL_FILE = "model.yaml"
@@ -77,26 +79,40 @@ def _check(path: Path, file: ModelFile) -> None:
     for name, model in file.models.items():
         _check_model(f"{path}: models.{name}", model)
         check_approval(f"{path}: models.{name}", model.approval, model.approvers, model.checks, file.people)
-    if file.demo.model not in file.models:
+    if file.demo is not None:
+        _check_demo(f"{path}: demo", file.demo, file.models)
+
+
+def _check_demo(where: str, demo: DemoSpec, models: Mapping[str, ModelSpec]) -> None:
+    """Refuse a demo of no model, or one that goes back in time."""
+    if demo.model not in models:
+        raise DomainError(f"{where}.model", f"{demo.model!r} is no model", f"name one of {sorted(models)}")
+    instants = demo.score_at
+    if not instants or list(instants) != sorted(set(instants)) or instants[0] < demo.train_at:
         raise DomainError(
-            f"{path}: demo.model", f"{file.demo.model!r} is no model", f"name one of {sorted(file.models)}"
-        )
-    instants = file.demo.score_at
-    if not instants or list(instants) != sorted(set(instants)) or instants[0] < file.demo.train_at:
-        raise DomainError(
-            f"{path}: demo.score_at", "must be rising instants, none before demo.train_at", "reorder or correct them"
+            f"{where}.score_at", "must be rising instants, none before demo.train_at", "reorder or correct them"
         )
 
 
 def _check_model(where: str, model: ModelSpec) -> None:
     """Refuse lengths of time, names and thresholds of one model that cannot be meant."""
-    texts = {"horizon": model.horizon, "split.gap": model.split.gap or "0d", "split.test_span": model.split.test_span}
+    split = model.split
+    if model.dataset is not None and model.labels != LABELS_FILE:
+        raise DomainError(f"{where}.labels", "stands beside a dataset, which has the labels", "leave one of both out")
+    check_split(
+        where,
+        horizon=model.horizon,
+        test_share=split.test_share,
+        by_time=split != SplitSpec(test_share=split.test_share),
+        by_url=model.dataset is not None,
+    )
+    texts = {"horizon": model.horizon or "1d", "split.gap": split.gap or "0d", "split.test_span": split.test_span}
     for key, text in texts.items():
         try:
             parse_duration_us(text)
         except ValueError as error:
             raise DomainError(f"{where}.{key}", str(error), "write a whole number and a unit") from None
-    if model.horizon_us == 0:
+    if model.timed and model.horizon_us == 0:
         raise DomainError(f"{where}.horizon", "is zero", "say how long after an observation its label is known")
     _check_outcomes(where, model)
     check_preparation(f"{where}.preparation", model.preparation)

@@ -3,13 +3,14 @@
 # No `from __future__ import annotations`: msgspec reads the annotations at run time.
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from features.durations import parse_duration_us
 from features.model_file.approval import Approval, ChecksSpec
 from features.model_file.card import CardSpec
+from features.model_file.dataset import DRAWN_PLACES, DatasetSpec
 from features.model_file.judging import EvaluationSpec, FairnessSpec
 from features.model_file.preparation import PreparationSpec
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
@@ -17,19 +18,23 @@ from features.model_file.struct import ModelStruct
 from features.model_file.validation import ValidationSpec
 from features.vector import MissingPolicy
 
+LABELS_FILE: Final = "labels.sql"
+
 TrainedTask: TypeAlias = Literal["binary", "multiclass", "regression"]
 """What `millstream train` learns."""
 
 
 class SplitSpec(ModelStruct, frozen=True, kw_only=True):
-    """How observations are split by time.
+    """How observations are split: by time, or by lot where they have no instants.
 
     Test rows are those of the last ``test_span`` (``0d``: of the last instant alone); training rows end ``gap``
-    before the first test row, where None means the label horizon.
+    before the first test row, where None means the label horizon. Or ``test_share`` of the rows are tested, drawn by
+    what they hold.
     """
 
     test_span: str = "0d"
     gap: str | None = None
+    test_share: float | None = None
 
 
 class GateSpec(ModelStruct, frozen=True, kw_only=True):
@@ -50,6 +55,7 @@ class DecisionSpec(ModelStruct, frozen=True, kw_only=True):
 class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     """One model: where its inputs and labels come from, and what it must reach.
 
+    Its observations are what the SQL in ``labels`` yields over the lake, or those of the ``dataset`` if there is one.
     ``classes`` names those of a multiclass model, in the order of their numbers. ``baseline_feature``
     (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are those of the
     ``algorithm``, which learns from what the ``preparation`` makes of the inputs; with a ``search`` both are but its
@@ -61,8 +67,9 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     service: str
     task: TrainedTask = "binary"
     classes: tuple[str, ...] = ()
-    labels: str = "labels.sql"
-    horizon: str
+    labels: str = LABELS_FILE
+    dataset: DatasetSpec | None = None
+    horizon: str | None = None
     split: SplitSpec = SplitSpec()
     baseline_feature: str
     gates: GateSpec = GateSpec()
@@ -109,9 +116,14 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
         return self.classes
 
     @property
+    def timed(self) -> bool:
+        """Whether observations have instants, by which they are split."""
+        return self.split.test_share is None
+
+    @property
     def horizon_us(self) -> int:
-        """How long after an observation its label is known, in microseconds."""
-        return parse_duration_us(self.horizon)
+        """How long after an observation its label is known, in microseconds; 0 where it has no instant."""
+        return 0 if self.horizon is None else parse_duration_us(self.horizon)
 
     @property
     def gap_us(self) -> int:
@@ -120,8 +132,12 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
 
     @property
     def test_span_us(self) -> int:
-        """Length of the test period before the last observation, in microseconds; 0 is that instant alone."""
-        return parse_duration_us(self.split.test_span)
+        """Length of the test period before the last observation, in microseconds; 0 is that instant alone.
+
+        Of rows without instants, among how many of the places that they are drawn for the tested ones are.
+        """
+        share = self.split.test_share
+        return parse_duration_us(self.split.test_span) if share is None else round(share * DRAWN_PLACES)
 
 
 class DemoSpec(ModelStruct, frozen=True, kw_only=True):
@@ -143,4 +159,4 @@ class ModelFile(ModelStruct, frozen=True, kw_only=True):
 
     people: dict[str, str] = msgspec.field(default_factory=dict)
     models: dict[str, ModelSpec]
-    demo: DemoSpec
+    demo: DemoSpec | None = None

@@ -21,20 +21,20 @@ _KNOWLEDGE: Mapping[Knowledge, str] = {
 
 def data(facts: CardFacts) -> str:
     """The parts of the training set, and what is not in it."""
-    window, spec, split = facts.manifest.window, facts.spec, facts.fitted.split
+    window, split = facts.manifest.window, facts.fitted.split
     rows = [
         ("fitted for the test", *_part(facts, split.earlier)),
         ("tested", *_part(facts, split.later)),
         ("fitted for publication", *_part(facts, slice(None))),
     ]
+    span = ("from", "to") if facts.data.timed else ()
     refused, cut_off = facts.data.left_out
     left_out = f" {refused:,} observations were left out by the missing-value policy." if refused else ""
     if cut_off:
         left_out += f" {cut_off:,} were left out because they look back on records that the lake has dropped."
     return (
-        table(("part", "from", "to", "observations", "labels"), rows)
-        + f"\n\nBetween the last row fitted for the test and the first tested lie at least {length(spec.gap_us)}, so "
-        f"that no outcome was known too early. The published model is fitted again on all {window.rows:,} labelled "
+        table(("part", *span, "observations", "labels"), rows)
+        + f"\n\n{_split(facts)} The published model is fitted again on all {window.rows:,} labelled "
         f"observations, with the parameters fixed before.{left_out} Features are {_KNOWLEDGE[window.knowledge]}."
     )
 
@@ -56,9 +56,23 @@ def inputs(facts: CardFacts) -> str:
     return table(("input", "what it is", "null", "importance"), rows)
 
 
-def _part(facts: CardFacts, rows: np.ndarray | slice) -> tuple[str, str, str, str]:
+def _part(facts: CardFacts, rows: np.ndarray | slice) -> tuple[str, ...]:
     at_us, labels = facts.data.at_us[rows], facts.data.labels[rows]
-    return day(at_us.min()), day(at_us.max()), f"{len(labels):,}", _labels(facts, labels)
+    span = (day(at_us.min()), day(at_us.max())) if facts.data.timed else ()
+    return *span, f"{len(labels):,}", _labels(facts, labels)
+
+
+def _split(facts: CardFacts) -> str:
+    """How tested rows were told from others."""
+    if facts.data.timed:
+        return (
+            f"Between the last row fitted for the test and the first tested lie at least {length(facts.spec.gap_us)}, "
+            "so that no outcome was known too early."
+        )
+    return (
+        "Observations have no instants: which are tested was drawn by a hash of what the model is given of them, so "
+        "that equal ones are in one part."
+    )
 
 
 def _labels(facts: CardFacts, labels: np.ndarray) -> str:

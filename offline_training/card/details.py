@@ -30,17 +30,18 @@ def intended_use(facts: CardFacts) -> str:
 def _meaning(facts: CardFacts) -> str:
     """What a score says, and what follows from it."""
     manifest, spec = facts.manifest, facts.spec
-    known = f"known {spec.horizon} later"
+    known = f", known {spec.horizon} later" if spec.horizon else ""
+    labels = "its dataset" if spec.dataset is not None else f"`{spec.labels}`"
     if manifest.task == "multiclass":
         classes = ", ".join(f"**{name}**" for name in manifest.classes)
         return (
-            f"Gives the probability that `{spec.labels}` labels an observation each of {classes}, {known}; it decides "
+            f"Gives the probability that {labels} labels an observation each of {classes}{known}; it decides "
             "on the likeliest."
         )
-    what = f"the probability that `{spec.labels}` labels an observation 1"
+    what = f"the probability that {labels} labels an observation 1"
     if manifest.task == "regression":
-        what = f"the label of `{spec.labels}`"
-    text = f"Gives {what}, {known}."
+        what = f"the label of {labels}"
+    text = f"Gives {what}{known}."
     if manifest.decision is None:
         return text
     (threshold,), (negative, positive) = manifest.decision.thresholds, manifest.decision.names

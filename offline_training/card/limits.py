@@ -8,7 +8,7 @@ from typing import Final
 from features.shapley import TreeTables
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import bullets
-from offline_training.card.words import day, stated
+from offline_training.card.words import stated
 
 _EXTRAPOLATION: Final[Mapping[bool, str]] = {
     True: "Trees do not extrapolate: an input beyond its range in training is read as the nearest value seen there.",
@@ -23,12 +23,16 @@ def limits(facts: CardFacts) -> str:
 
 
 def _of_the_run(facts: CardFacts) -> Iterator[str]:
-    at_us = facts.data.at_us
-    yield (
-        f"It knows outcomes of {day(at_us.min())} to {day(at_us.max())} only; where behaviour or the mix of entities "
-        "changes, watch drift."
-    )
-    yield "It was tested once, on the last period of that history; how it does over the seasons is not known from that."
+    first_at, last_at = facts.data.first_at, facts.data.last_at
+    if first_at is None or last_at is None:
+        yield "It knows its dataset only, of whatever time; where the mix of what it is asked changes, watch drift."
+        yield "It was tested on rows drawn from that dataset; how it does as time goes by is not known from that."
+    else:
+        yield (
+            f"It knows outcomes of {first_at:%Y-%m-%d} to {last_at:%Y-%m-%d} only; where behaviour or the mix of "
+            "entities changes, watch drift."
+        )
+        yield "It was tested once, on the last period; how it does over the seasons is not known from that."
     yield _EXTRAPOLATION[isinstance(facts.fitted.exported.explanation, TreeTables)]
     if facts.fitted.exported.explanation is not None:
         yield "Contributions (Explain, Shapley values) say what moved the score, not what causes the outcome."

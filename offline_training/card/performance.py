@@ -38,7 +38,8 @@ def gates(facts: CardFacts) -> str:
 
 def beside_champion(report: ChampionReport) -> str:
     """The model against the one that served when it was trained."""
-    who = f"version {report.version}, trained on observations up to {report.trained_until:%Y-%m-%d}"
+    until = "" if report.trained_until is None else f" up to {report.trained_until:%Y-%m-%d}"
+    who = f"version {report.version}, trained on observations{until}"
     if report.not_comparable:
         return f"The champion was {who}. It cannot be asked about these rows: {report.not_comparable}."
     rows = [

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 import numpy as np
 
-from features.bundle import MODEL, Bundle, Manifest
+from features.bundle import MODEL, Bundle, Manifest, TrainingWindow
 from features.head import to_scores
 from features.model_file import ModelSpec
 from features.plan import Plan
@@ -42,7 +42,7 @@ class ChampionReport(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     digest: str
-    trained_until: datetime
+    trained_until: datetime | None
     not_comparable: str = ""
     fitted_rows: int = 0
     figures: dict[str, Versus] = {}
@@ -64,10 +64,9 @@ def compare_with(
         scores=served_scores(champion.bundle, data.names, data.rows[split.later]).reshape(ours.scores.shape),
         threshold=manifest.decision.thresholds[0] if manifest.decision else ours.threshold,
     )
-    last_us = manifest.window.last_at.timestamp() * 1e6
     return msgspec.structs.replace(
         report,
-        fitted_rows=int((data.at_us[split.later] <= last_us).sum()),
+        fitted_rows=_fitted_rows(manifest.window, data, split),
         figures=_figures(ours, theirs, spec.seed),
         delong_p_value=delong(ours.labels, ours.scores, theirs.scores).p_value if ours.task == "binary" else None,
     )
@@ -79,6 +78,13 @@ def served_scores(bundle: Bundle, names: Sequence[str], rows: np.ndarray) -> np.
     order = [names.index(feature) for feature in manifest.features]
     raws = raw_scores(open_session(bundle.file(MODEL).read_bytes()), rows[:, order])
     return to_scores(manifest.link, raws)
+
+
+def _fitted_rows(window: TrainingWindow, data: Dataset, split: Split) -> int:
+    """How many of the tested rows the champion may have been fitted on: where rows have no instants, any."""
+    if window.last_at is None or not data.timed:
+        return len(split.later)
+    return int((data.at_us[split.later] <= window.last_at.timestamp() * 1e6).sum())
 
 
 def _differences(manifest: Manifest, plan: Plan, spec: ModelSpec, names: Sequence[str]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -68,8 +67,8 @@ def eda_page(looked: Looked, spec: ModelSpec) -> str:
         "eda_report.html",
         looked=looked,
         explored=looked.explored,
-        first_at=_instant(int(data.at_us.min())),
-        last_at=_instant(int(data.at_us.max())),
+        first_at=data.first_at,
+        last_at=data.last_at,
         null_share=float(np.isnan(data.rows).mean()),
         groups=list(zip(looked.target.groups, COLOURS, strict=False)),
         score_name="R²" if looked.target.is_value else "ROC AUC",
@@ -113,10 +112,6 @@ def _tiles(looked: Looked) -> Iterator[dict[str, Any]]:
 
 def _uri(png: bytes | None) -> str | None:
     return None if png is None else data_uri(png)
-
-
-def _instant(at_us: int) -> datetime:
-    return datetime.fromtimestamp(at_us / 1e6, UTC)
 
 
 def _correlations(names: Sequence[str], correlations: Doubles) -> str | None:

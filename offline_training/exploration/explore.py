@@ -56,7 +56,7 @@ def explore(model: str, spec: ModelSpec, data: Dataset, reports: Path, say: Say 
     (reports / RANKING).write_bytes(draw_importance(found, frozenset(kept)))
 
     say("exploring: distributions, correlations, missing values, drift")
-    periods = periods_of(data.at_us)
+    periods = periods_of(data.at_us, timed=data.timed)
     (reports / TARGET).write_bytes(draw_target(target, periods))
     reduced = components(rows.fit)
     shifts = stability(data.rows, periods)

@@ -16,18 +16,25 @@ Codes = npt.NDArray[np.intp]
 MOST_PERIODS = 12
 LEAST_ROWS = 200
 _BINS = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_SHARE = 1e-4
 
 
 class Periods(NamedTuple):
-    """``period_of`` numbers the period of each row; ``begins`` are instants, one a period."""
+    """``period_of`` numbers the period of each row; ``begins`` are instants, one a period.
+
+    Rows that are not ``timed`` are of one period.
+    """
 
     begins: tuple[datetime, ...]
     period_of: Codes
+    timed: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
         """Days where that tells them apart, else minutes."""
+        if not self.timed:
+            return ("all rows",)
         days = tuple(f"{at:%Y-%m-%d}" for at in self.begins)
         return days if len(set(days)) == len(days) else tuple(f"{at:%m-%d %H:%M}" for at in self.begins)
 
@@ -37,8 +44,10 @@ class Periods(NamedTuple):
         return np.bincount(self.period_of, minlength=len(self.begins))
 
 
-def periods_of(at_us: npt.NDArray[np.int64]) -> Periods:
+def periods_of(at_us: npt.NDArray[np.int64], *, timed: bool = True) -> Periods:
     """Instants of observation where they are few, else equal lengths of time; small ones go together."""
+    if not timed:
+        return Periods((_EPOCH,), np.zeros(len(at_us), np.intp), timed=False)
     instants = np.unique(at_us)
     begins = instants
     if len(instants) > MOST_PERIODS:

@@ -42,8 +42,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     suite_version: int
     rows: int
     columns: int
-    first_at: datetime
-    last_at: datetime
+    first_at: datetime | None
+    last_at: datetime | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     passed_over: dict[Check, str]

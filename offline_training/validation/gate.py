@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,6 @@ from features.plan import Plan
 from offline_training.dataset import Dataset
 from offline_training.label_query import label_query
 from offline_training.observations import EventTables
-from offline_training.training_table import training_table
 from offline_training.validation import shares
 from offline_training.validation.finding import CHECKS, Finding, Verdict, waive
 from offline_training.validation.future_knowledge import future_knowledge, lake_end_us
@@ -41,7 +39,7 @@ class Judged(NamedTuple):
 
 def judged_set(model: str, task: Task, data: Dataset) -> Judged:
     """Make the table."""
-    table = training_table(data.names, data.rows, data.labels, data.at_us, data.keys, data.knowledge)
+    table = data.table()
     return Judged(model, task, data, table.to_pandas())
 
 
@@ -62,7 +60,9 @@ def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: Even
     suite = found or infer_suite(model, spec.task, data, judged.frame, version=0)
     findings = [*findings_of(judged, suite, str(path), spec.seed)]
     passed_over: dict[Check, str] = {}
-    if tables is None:
+    if spec.dataset is not None:
+        passed_over["leakage_future"] = "observations come from a dataset: what it knew, and when, only its owner knows"
+    elif tables is None:
         passed_over["leakage_future"] = "the events are on a cluster: train once with --engine local"
     else:
         findings += _future(plan, domain, model, tables, suite.leakage.instants)
@@ -75,8 +75,8 @@ def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: Even
         suite_version=suite.version,
         rows=len(data.at_us),
         columns=len(judged.frame.columns),
-        first_at=datetime.fromtimestamp(int(data.at_us.min()) / 1e6, UTC),
-        last_at=datetime.fromtimestamp(int(data.at_us.max()) / 1e6, UTC),
+        first_at=data.first_at,
+        last_at=data.last_at,
         findings=judged_findings,
         notes=(*shares.unusable(data.names, data.rows), *_unknown(judged, suite)),
         passed_over=passed_over,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,14 +34,13 @@ def infer_suite(model: str, task: Task, data: Dataset, frame: pd.DataFrame, *, v
     A bound leaves as much room as the values span, but those that were never negative may not become so.
     """
     outliers = Outliers(default=_OUTLIERS)
-    first_us, last_us = int(data.at_us.min()), int(data.at_us.max())
     return Suite(
         model=model,
         version=version,
         inferred=Inferred(
             rows=len(data.at_us),
-            first_at=datetime.fromtimestamp(first_us / 1e6, UTC),
-            last_at=datetime.fromtimestamp(last_us / 1e6, UTC),
+            first_at=data.first_at,
+            last_at=data.last_at,
             fingerprint=data.fingerprint,
         ),
         required_columns=tuple(str(name) for name in frame.columns),

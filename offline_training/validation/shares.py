@@ -38,9 +38,15 @@ def outlier_shares(rows: Doubles, fence_iqr: float) -> Doubles:
 
 
 def repeated_share(data: Dataset) -> float:
-    """The share of observations that another one before them has the entity and the instant of."""
+    """The share of observations that another one before them has the entity and the instant of.
+
+    Where they are of no entity, what a model is given of them stands for it.
+    """
+    n = len(data.at_us)
+    if not data.keys:
+        return 1.0 - len(np.unique(np.column_stack([data.at_us, data.rows]), axis=0)) / n
     table = pa.table({TIME: pa.array(data.at_us), **data.keys})
-    return 1.0 - table.group_by(table.column_names).aggregate([]).num_rows / len(data.at_us)
+    return 1.0 - table.group_by(table.column_names).aggregate([]).num_rows / n
 
 
 def class_counts(labels: Doubles) -> dict[float, int]:

@@ -18,8 +18,8 @@ class Inferred(SuitePart, frozen=True, kw_only=True):
     """The training set that a suite was inferred from."""
 
     rows: int
-    first_at: datetime
-    last_at: datetime
+    first_at: datetime | None
+    last_at: datetime | None
     fingerprint: str
 
 

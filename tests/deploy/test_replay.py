@@ -111,7 +111,7 @@ def domain_with_view(folder: Path, topic: str) -> tuple[Domain, Plan]:
         project="p", sources=(source(topic),), views=(view,), request_features=(), services=(), transforms_sha256=""
     )
     demo = DemoSpec(model="m", train_at=START, score_at=())
-    return Domain(repo=folder, project="p", models={}, demo=demo), plan
+    return Domain(repo=folder, project="p", models={}, stated_demo=demo), plan
 
 
 def test_missing_history_is_made_by_the_domain(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""Databases: whatever SQLAlchemy has a driver for, and DuckDB's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from features.errors import DomainError, UnavailableError
+from offline_training.sources.address import Address
+
+_FILE_DATABASES: Final = frozenset({"sqlite"})
+
+
+def read_duckdb(where: str, address: Address, query: str, folder: Path) -> pa.Table:
+    """Rows of a DuckDB file, which other processes may read meanwhile; see `read_source`."""
+    path = folder / address.url.partition("://")[2].removeprefix("/")
+    _require_file(where, address, path)
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise UnavailableError(address.shown, address.cleaned(error)) from None
+    with connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            table: pa.Table = connection.sql(query).to_arrow_table()
+        except duckdb.Error as error:
+            raise DomainError(f"{where}.query", f"does not run ({address.cleaned(error)})", "correct the SQL") from None
+        return table
+
+
+def read_database(where: str, address: Address, query: str, folder: Path) -> pa.Table:
+    """Rows of any other database, in a transaction that is rolled back; see `read_source`."""
+    engine = _engine(where, address, folder)
+    try:
+        try:
+            connection = engine.connect()
+        except SQLAlchemyError as error:
+            raise UnavailableError(address.shown, _said(address, error)) from None
+        with connection:
+            return _rows(where, address, connection, query)
+    finally:
+        engine.dispose()
+
+
+def _engine(where: str, address: Address, folder: Path) -> sqlalchemy.Engine:
+    try:
+        url = sqlalchemy.make_url(address.url)
+        if url.get_backend_name() in _FILE_DATABASES and url.database:
+            path = folder / url.database
+            _require_file(where, address, path)
+            url = url.set(database=str(path))
+        return sqlalchemy.create_engine(url)
+    except (ArgumentError, NoSuchModuleError):
+        known = "a path, file://, s3://, gs://, duckdb://, or a database that SQLAlchemy knows"
+        raise DomainError(where, f"{address.shown} is of no kind that is known", f"write {known}") from None
+    except ImportError as error:
+        raise DomainError(
+            where, f"{address.shown} needs a driver ({error})", "install it, or name another: postgresql+pg8000://…"
+        ) from None
+
+
+def _rows(where: str, address: Address, connection: sqlalchemy.Connection, query: str) -> pa.Table:
+    try:
+        found = connection.execution_options(stream_results=True).execute(sqlalchemy.text(query))
+        names, rows = list(found.keys()), found.fetchall()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise UnavailableError(address.shown, _said(address, error)) from None
+        raise DomainError(f"{where}.query", f"does not run ({_said(address, error)})", "correct the SQL") from None
+    except SQLAlchemyError as error:
+        raise DomainError(f"{where}.query", f"gives no rows ({_said(address, error)})", "write a SELECT") from None
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    table = {}
+    for name, column in zip(names, columns, strict=True):
+        try:
+            table[name] = pa.array(list(column))
+        except pa.ArrowException as error:
+            raise DomainError(
+                f"{where}.query", f"gives a column {name} of a type that is no column's ({error})", "cast it"
+            ) from None
+    return pa.table(table)
+
+
+def _said(address: Address, error: SQLAlchemyError) -> str:
+    """The database's own words, without SQLAlchemy's around them."""
+    return address.cleaned(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def _require_file(where: str, address: Address, path: Path) -> None:
+    """DomainError where a database's file is not there: opening it would make it."""
+    if not path.is_file():
+        raise DomainError(where, f"{address.shown} is not there", f"put it at {path}")

@@ -1,0 +1,90 @@
+"""Parquet and CSV files, here or in an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.dataset as pads
+import pyarrow.fs as pafs
+
+from features.errors import DomainError, UnavailableError
+from offline_training.sources.address import Address
+
+FILE_SCHEMES: Final = frozenset({"", "file", "s3", "gs"})
+VIEW: Final = "dataset"
+"""Name of the files' rows in SQL."""
+
+_FORMATS: Final = (".parquet", ".csv")
+_WILD: Final = frozenset("*?[")
+
+
+def read_files(
+    where: str, address: Address, query: str | None, folder: Path, types: Mapping[str, pa.DataType]
+) -> pa.Table:
+    """Rows of a file, of all files in a folder, or of those that match a pattern; see `read_source`."""
+    try:
+        filesystem, path = _place(address, folder)
+        rows = _open(where, address, filesystem, _files(filesystem, path), types)
+        return rows.to_table() if query is None else _ask(f"{where}.query", rows, query)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DomainError(where, f"{address.shown} is no table ({address.cleaned(error)})", "correct it") from None
+    except OSError as error:
+        raise UnavailableError(address.shown, address.cleaned(error)) from None
+
+
+def _place(address: Address, folder: Path) -> tuple[pafs.FileSystem, str]:
+    if not address.scheme:
+        return pafs.LocalFileSystem(), (folder / address.url).absolute().as_posix()
+    return pafs.FileSystem.from_uri(address.url)
+
+
+def _files(filesystem: pafs.FileSystem, path: str) -> list[str]:
+    """Paths in their order, so that rows do not depend on how a store lists them."""
+    if _WILD.isdisjoint(path):
+        info = filesystem.get_file_info(path)
+        if info.type is pafs.FileType.File:
+            return [path]
+        pattern, base = f"{path.rstrip('/')}/*", path
+    else:
+        pattern, base = path, path
+        while not _WILD.isdisjoint(base):
+            base = str(PurePosixPath(base).parent)
+    selector = pafs.FileSelector(base, allow_not_found=True, recursive=True)
+    found = (info.path for info in filesystem.get_file_info(selector) if info.type is pafs.FileType.File)
+    return sorted(file for file in found if fnmatch(file, pattern) and file.endswith(_FORMATS))
+
+
+def _open(
+    where: str,
+    address: Address,
+    filesystem: pafs.FileSystem,
+    files: list[str],
+    types: Mapping[str, pa.DataType],
+) -> pads.Dataset:
+    formats = {PurePosixPath(file).suffix for file in files}
+    if len(formats) != 1 or not formats.issubset(_FORMATS):
+        found = f"holds {' and '.join(sorted(formats))} files" if formats else "is not there, or holds no file"
+        raise DomainError(where, f"{address.shown} {found}", f"name files of one kind: {', '.join(_FORMATS)}")
+    if formats == {".parquet"}:
+        return pads.dataset(files, filesystem=filesystem, format="parquet")
+    options = pacsv.ConvertOptions(
+        column_types=dict(types), null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
+    return pads.dataset(files, filesystem=filesystem, format=pads.CsvFileFormat(convert_options=options))
+
+
+def _ask(where: str, rows: pads.Dataset, query: str) -> pa.Table:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register(VIEW, rows)
+        try:
+            table: pa.Table = connection.sql(query).to_arrow_table()
+        except duckdb.Error as error:
+            raise DomainError(where, f"does not run ({error})", f"correct the SQL; it reads {VIEW}") from error
+        return table
