@@ -73,6 +73,11 @@ test-peers: fetch ## Hold every peer of the stream's bench to the same results, 
 test-clients: clients ## Run tritonclient, KServe's and MLServer's clients against a scorer (downloads them)
 	@$(BIN)/pytest tests/clients $(ARGS)
 
+# The environment of the S3 server of the tests below var/: it needs older packages than ours.
+.PHONY: object-store
+object-store: $(INSTALLED)
+	@$(BIN)/python -m tests.object_store.environment
+
 # The environment of foreign clients below var/: their protobuf is older than ours.
 .PHONY: clients
 clients: $(INSTALLED)
@@ -114,7 +119,7 @@ servers: debian-packages fetch ## Install what the tests against Apache Kafka, R
 # Fetches below var/ what the tools on this machine can fetch; Debian packages only on a machine made for tests.
 .PHONY: fetch
 fetch: $(INSTALLED)
-	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages clients; fi
+	@if [ "$$CI" = true ]; then $(MAKE) --no-print-directory debian-packages clients object-store; fi
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(KAFKA); fi
 	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(H2SPEC) $(GO_CLIENT) \
 	  || echo "what is written in Go could not be built: its tests are skipped" >&2; fi
@@ -127,6 +132,7 @@ debian-packages:
 	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
 	command -v go >/dev/null || missing="$$missing golang-go"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && \

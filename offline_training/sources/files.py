@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -21,7 +22,7 @@ VIEW: Final = "dataset"
 """Name of the files' rows in SQL."""
 
 _FORMATS: Final = (".parquet", ".csv")
-_WILD: Final = frozenset("*?[")
+_WILD: Final = "*"
 
 
 def read_files(
@@ -33,28 +34,29 @@ def read_files(
         rows = _open(where, address, filesystem, _files(filesystem, path), types)
         return rows.to_table() if query is None else _ask(f"{where}.query", rows, query)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DomainError(where, f"{address.shown} is no table ({address.cleaned(error)})", "correct it") from None
+        raise DomainError(
+            where, f"{address.shown} is no table, or no address ({address.cleaned(error)})", "correct it"
+        ) from None
     except OSError as error:
         raise UnavailableError(address.shown, address.cleaned(error)) from None
 
 
 def _place(address: Address, folder: Path) -> tuple[pafs.FileSystem, str]:
-    if not address.scheme:
-        return pafs.LocalFileSystem(), (folder / address.url).absolute().as_posix()
+    if address.scheme in {"", "file"}:
+        path = unquote(address.url.partition("://")[2]) if address.scheme else address.url
+        return pafs.LocalFileSystem(), (folder / path).absolute().as_posix()
     return pafs.FileSystem.from_uri(address.url)
 
 
 def _files(filesystem: pafs.FileSystem, path: str) -> list[str]:
     """Paths in their order, so that rows do not depend on how a store lists them."""
-    if _WILD.isdisjoint(path):
-        info = filesystem.get_file_info(path)
-        if info.type is pafs.FileType.File:
-            return [path]
-        pattern, base = f"{path.rstrip('/')}/*", path
-    else:
-        pattern, base = path, path
-        while not _WILD.isdisjoint(base):
-            base = str(PurePosixPath(base).parent)
+    if filesystem.get_file_info(path).type is pafs.FileType.File:
+        return [path]
+    pattern, base = path, path
+    while _WILD in base:
+        base = str(PurePosixPath(base).parent)
+    if base == path:
+        pattern = f"{path.rstrip('/')}/{_WILD}"
     selector = pafs.FileSelector(base, allow_not_found=True, recursive=True)
     found = (info.path for info in filesystem.get_file_info(selector) if info.type is pafs.FileType.File)
     return sorted(file for file in found if fnmatch(file, pattern) and file.endswith(_FORMATS))
