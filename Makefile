@@ -75,7 +75,7 @@ test-clients: clients ## Run tritonclient, KServe's and MLServer's clients again
 
 # The environment of the S3 server of the tests below var/: it needs older packages than ours.
 .PHONY: object-store
-object-store: $(INSTALLED)
+object-store: $(INSTALLED) ## Install the S3 server that datasets are tested with (downloads it)
 	@$(BIN)/python -m tests.object_store.environment
 
 # The environment of foreign clients below var/: their protobuf is older than ours.
@@ -114,7 +114,7 @@ format: $(INSTALLED) ## Format the code, mend what lint can, write the generated
 	@$(BIN)/python -m deploy.reference_pages
 
 .PHONY: servers
-servers: debian-packages fetch ## Install what the tests against Apache Kafka, Redis and Prometheus need
+servers: debian-packages fetch ## Install what the tests against Apache Kafka, Redis, PostgreSQL and Prometheus need
 
 # Fetches below var/ what the tools on this machine can fetch; Debian packages only on a machine made for tests.
 .PHONY: fetch

@@ -59,10 +59,12 @@ def score(
         "view_hashes": dict(found.view_hashes),
         "notes": notes_of(found),
     }
-    known = "unknown to every view" if age is None else f"last seen {age / 86_400:,.1f} days before"
+    known = ""  # of whom there are no views
+    if found.view_hashes:
+        known = ", unknown to every view" if age is None else f", last seen {age / 86_400:,.1f} days before"
     lines = [
         f"{found.decision}: {found.score:.4f}" if found.decision else f"{found.score:,.6g}",
-        f"  {found.model} version {found.version}, as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC, {known}",
+        f"  {found.model} version {found.version}, as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC{known}",
         *(f"  {one.name}: {one.score:.4f}" for one in found.classes),
         *(f"  note: {note.feature} {note.reason}" for note in found.notes),
     ]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.domain import Domain
+from features.errors import DomainError
 from features.plan import Plan, SourcePlan
 from features.routing import ARMS, CHALLENGER, CHAMPION, SHADOW, Arm
 from features.vector import Assembler
@@ -61,6 +62,12 @@ def compare(
 ) -> ComparisonReport:
     """Hold the records of a model against the outcomes that the lake can tell; DomainError where it can tell none."""
     spec = domain.models[model]
+    if not spec.timed or not plan.views_of_service(spec.service):
+        raise DomainError(
+            f"model {model}",
+            "has observations of no entity or no instant",
+            "no score of it can be joined with an outcome",
+        )
     assembler = Assembler(plan, spec.service, functions, spec.missing)
     keys = list(dict.fromkeys(key.name for view in assembler.views for key in view.keys))
     lake_end_us = newest_of(_newest_us(lake, plan.sources))

@@ -20,7 +20,7 @@ MEANINGS: Final[Mapping[Check, str]] = {
     "schema": "types are those of the suite, and every check that was added to its schema holds",
     "numeric_bounds": "values lie within the suite's bounds, and none is infinite",
     "nulls": "no column is null more often than the suite allows",
-    "duplicates": "no entity is observed twice at one instant",
+    "duplicates": "no entity is observed twice at one instant; of none, no row is there twice",
     "outliers": "no column has more values far outside its quartiles than the suite allows",
     "class_balance": "there are enough rows of the rarest class (of a regression: of different labels)",
     "leakage_future": "labels.sql supplies the same on a lake that ends at the observation",

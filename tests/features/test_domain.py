@@ -9,6 +9,7 @@ import pytest
 
 from features.domain import load_domain, project_name
 from features.errors import DomainError
+from features.model_file import DatasetSpec
 from tests.features.small_domain import SmallDomain
 
 HOUR_US = 3_600_000_000
@@ -69,6 +70,12 @@ def test_a_domain_folder_tells_project_models_demo_and_labels(domain: SmallDomai
         ("horizon: 6h", "horizon: 6h\n    fairness: {columns: ['flow:last_seen']}", "flow:last_seen is an input"),
         ("horizon: 6h", "horizon: 6h\n    fairness: {max_gap: 0.1}", "bounds nothing"),
         ("horizon: 6h", "horizon: 6h\n    card: {summary: short}", "summary"),
+        ("horizon: 6h", "horizon: 6h\n    split: {test_share: 0.2}", "test_share: is for a dataset"),
+        ("horizon: 6h", "dataset: {url: a.csv}", "horizon: is missing"),
+        ("horizon: 6h", "dataset: {url: a.csv}\n    horizon: 6h\n    labels: mine.sql", "labels: stands beside"),
+        ("horizon: 6h", "dataset: {url: a.csv}\n    split: {test_share: 0.7}", "between 0 and a half"),
+        ("horizon: 6h", "dataset: {url: a.csv}\n    split: {test_share: 0.2, gap: 1d}", "test_share: stands beside"),
+        ("horizon: 6h", "dataset: {query: SELECT 1}\n    horizon: 6h", "url"),
     ],
 )
 def test_a_wrong_model_file_is_refused_by_name_and_place(domain: SmallDomain, old: str, new: str, says: str) -> None:
@@ -90,6 +97,22 @@ def test_a_model_is_asked_for_by_name_where_there_are_several(domain: SmallDomai
     for asked in (None, "third"):
         with pytest.raises(DomainError, match="name one of"):
             loaded.model(asked)
+
+
+def test_a_model_of_a_dataset_needs_no_labels_and_without_instants_no_horizon(domain: SmallDomain) -> None:
+    """A share of the rows is a share of the places that they are drawn for."""
+    domain.replace("model.yaml", "horizon: 6h", "dataset: {url: a.csv}\n    split: {test_share: 0.2}")
+    _, model = load_domain(domain.repo).model(None)
+    assert model.dataset == DatasetSpec(url="a.csv")
+    assert (model.timed, model.horizon_us, model.gap_us, model.test_span_us) == (False, 0, 0, 200_000)
+
+
+def test_a_domain_may_show_nothing(domain: SmallDomain) -> None:
+    """Without a demo it is trained and served; whoever asks for the demo is told."""
+    text = (domain.repo / "model.yaml").read_text()
+    (domain.repo / "model.yaml").write_text(text.split("demo:")[0])
+    with pytest.raises(DomainError, match="says nothing under demo"):
+        assert load_domain(domain.repo).demo
 
 
 def test_labels_that_never_look_at_the_lake_end_are_refused(domain: SmallDomain) -> None:
