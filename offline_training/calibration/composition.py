@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 
 from features.bundle import MODEL_INPUT, MODEL_OUTPUT
+from offline_training.conversion.columns import n_columns_of, width_of
 from offline_training.conversion.model_bytes import model_bytes
 
 _BETWEEN = "uncalibrated"
@@ -20,9 +21,9 @@ def chain(model: bytes, calibrator: bytes) -> bytes:
         f"{first.name}_{second.name}",
         [*first.node, *second.node],
         [*first.initializer, *second.initializer],
-        n_features=first.input[0].type.tensor_type.shape.dim[1].dim_value,
+        n_features=width_of(first.input[0]),
         n_outputs=1,
-        n_columns=sum(each.type.tensor_type.shape.dim[1].dim_value for each in first.output[1:]),
+        n_columns=n_columns_of(first),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from features.shapley import TreeTables
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import bullets
 from offline_training.card.words import stated
@@ -14,7 +13,7 @@ _EXTRAPOLATION: Final[Mapping[bool, str]] = {
     True: "Trees do not extrapolate: an input beyond its range in training is read as the nearest value seen there.",
     False: "It extrapolates no further than its inputs' range in training and half as much again on either side.",
 }
-"""What trees, and other models, make of an input beyond its range in training."""
+"""What trees, which alone are converted bit for bit, and other models make of an input beyond its range in training."""
 
 
 def limits(facts: CardFacts) -> str:
@@ -33,7 +32,7 @@ def _of_the_run(facts: CardFacts) -> Iterator[str]:
             "entities changes, watch drift."
         )
         yield "It was tested once, on the last period; how it does over the seasons is not known from that."
-    yield _EXTRAPOLATION[isinstance(facts.fitted.exported.explanation, TreeTables)]
+    yield _EXTRAPOLATION[facts.fitted.exported.max_abs_diff == 0.0]
     if facts.fitted.exported.explanation is not None:
         yield "Contributions (Explain, Shapley values) say what moved the score, not what causes the outcome."
     else:

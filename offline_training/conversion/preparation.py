@@ -92,5 +92,5 @@ def prepare(rows: np.ndarray) -> Preparation:
     absents = np.flatnonzero(np.isnan(rows).any(axis=0))
     n_inputs = len(fills) + len(absents)
     drawn = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs)).apply(rows)
-    scales = drawn.std(axis=0)
-    return Preparation(fills, lows, highs, absents, drawn.mean(axis=0), np.where(scales > 0.0, scales, 1.0))
+    differs = drawn.min(axis=0) < drawn.max(axis=0)  # the deviation of equal values is not nought, but their rounding
+    return Preparation(fills, lows, highs, absents, drawn.mean(axis=0), np.where(differs, drawn.std(axis=0), 1.0))

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from features.head import Task
 from offline_training.conversion.layers import Layer
 from offline_training.conversion.preparation import prepare
-from offline_training.learners.learned_layers import LearnedLayers
+from offline_training.learners.learned_linear import LearnedLinear
 from offline_training.learners.learner import Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known
 
@@ -40,13 +40,13 @@ class Logistic:
         *,
         seed: int,
         validation: Validation | None = None,  # noqa: ARG002 - it is fitted to its end
-    ) -> LearnedLayers:
+    ) -> LearnedLinear:
         """Fit on one thread, for its bits, and because BLAS threads wait for each other where cores are busy."""
         preparation = prepare(sample.rows)
         model = LogisticRegression(C=float(params.get("C", 1.0)), max_iter=_MAX_ITERATIONS, random_state=seed)
         with threadpool_limits(limits=1):
             model.fit(preparation.apply(sample.rows), sample.labels, sample_weight=sample.weights)
-        return LearnedLayers(
+        return LearnedLinear(
             learner=self.name,
             params=dict(params),
             link="sigmoid" if sample.task == "binary" else "softmax",
@@ -77,13 +77,13 @@ class RidgeRegression:
         *,
         seed: int,  # noqa: ARG002 - nothing is drawn
         validation: Validation | None = None,  # noqa: ARG002 - it is solved, not approached
-    ) -> LearnedLayers:
+    ) -> LearnedLinear:
         """Solve for the weights, on one thread."""
         preparation = prepare(sample.rows)
         model = Ridge(alpha=float(params.get("alpha", 1.0)), solver="cholesky")
         with threadpool_limits(limits=1):
             model.fit(preparation.apply(sample.rows), sample.labels, sample_weight=sample.weights)
-        return LearnedLayers(
+        return LearnedLinear(
             learner=self.name,
             params=dict(params),
             link="identity",

@@ -11,6 +11,7 @@ import onnx
 from features.bundle import MODEL_COLUMNS, MODEL_INPUT
 from features.head import Task
 from features.model_file import PreparationSpec
+from offline_training.conversion.columns import n_columns_of, width_of
 from offline_training.conversion.exported import Exported, Probes
 from offline_training.conversion.model_bytes import model_bytes
 from offline_training.learners import Learner, Params, Sample, Trial, Validation, Wrapped
@@ -85,29 +86,38 @@ class Prepared(Wrapped):
 
     def export(self) -> Exported:
         """One ONNX model of both."""
-        exported = self.model.export()
+        steps, exported = self.steps, self.model.export()
+        further = exported.columns_of
+
+        def columns_of(row: np.ndarray) -> np.ndarray:
+            """What is explained: the steps' columns, or what the model itself makes of them."""
+            columns = steps.apply(row[np.newaxis])[0]
+            return columns if further is None else further(columns)
+
         return exported._replace(
-            onnx=_joined(self.steps, exported.onnx),
-            probes=partial(_probes, self.steps, exported),
-            shares=self.steps.shares,
-            columns_of=lambda row: self.steps.apply(row[np.newaxis])[0],
+            onnx=_joined(steps, exported.onnx),
+            probes=partial(_probes, steps, exported),
+            shares=steps.shares if exported.shares is None else exported.shares @ steps.shares,
+            columns_of=columns_of,
         )
 
 
 def _joined(steps: Steps, model: bytes) -> bytes:
-    """The model with the steps before it."""
+    """The model with the steps before it; it gives their columns, unless it gives others of its own."""
     learned = onnx.load_model_from_string(model).graph
+    n_own = n_columns_of(learned)
+    stepped = "stepped" if n_own else MODEL_COLUMNS
     graph = Graph()
-    steps.draw(graph, MODEL_INPUT)
+    steps.draw(graph, MODEL_INPUT, stepped)
     for node in learned.node:
-        node.input[:] = [MODEL_COLUMNS if name == MODEL_INPUT else name for name in node.input]
+        node.input[:] = [stepped if name == MODEL_INPUT else name for name in node.input]
     return model_bytes(
         f"prepared_{learned.name}",
         [*graph.nodes, *learned.node],
         [*graph.constants, *learned.initializer],
         n_features=steps.n_inputs,
-        n_outputs=learned.output[0].type.tensor_type.shape.dim[1].dim_value,
-        n_columns=len(steps.names),
+        n_outputs=width_of(learned.output[0]),
+        n_columns=n_own or len(steps.names),
     )
 
 

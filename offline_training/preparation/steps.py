@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from features.bundle import MODEL_COLUMNS
 from features.errors import DomainError
 from features.model_file import PreparationSpec
 from offline_training.preparation.graph import Graph
@@ -55,10 +54,10 @@ class Steps(NamedTuple):
         """Columns ``[n, p]`` of rows ``[n, k]``."""
         return np.ascontiguousarray(np.concatenate([step.apply(rows) for step in self.steps], axis=1))
 
-    def draw(self, graph: Graph, rows: str) -> None:
-        """The same as ONNX, the columns under the name of `MODEL_COLUMNS`."""
+    def draw(self, graph: Graph, rows: str, columns: str) -> None:
+        """The same as ONNX, the columns under a name."""
         graph.node("Concat", *(step.draw(graph, rows) for step in self.steps), axis=1)
-        graph.nodes[-1].output[:] = [MODEL_COLUMNS]
+        graph.nodes[-1].output[:] = [columns]
 
 
 class FittedSteps(NamedTuple):

@@ -19,6 +19,8 @@ SMALL: Final[dict[str, Params]] = {
 }
 PAIRS: Final[list[tuple[str, Task]]] = [(name, task) for name in LEARNERS for task in sorted(LEARNERS[name].tasks)]
 TREES: Final = ("lightgbm", "xgboost", "random_forest", "extra_trees")
+EXPLAINED: Final = [(name, task) for name, task in PAIRS if name in {*TREES, "logistic_regression", "ridge"}]
+"""Those of which exact contributions are known."""
 
 
 def task_rows(n: int = 1_500, seed: int = 0) -> tuple[np.ndarray, dict[Task, np.ndarray]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from features.errors import DomainError
 from features.golden import first_difference
 from features.head import Task, to_scores
-from features.shapley import open_explainer, write_explanation
+from features.shapley import explainer_of, open_explainer, write_explanation
 from offline_training.learners import LEARNERS, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
-from tests.offline_training.learners.tasks import N_CLASSES, PAIRS, SMALL, TREES, learned, task_rows
+from tests.offline_training.learners.tasks import EXPLAINED, N_CLASSES, PAIRS, SMALL, TREES, learned, task_rows
 
 every = pytest.mark.parametrize(("name", "task"), PAIRS)
 
@@ -102,22 +104,38 @@ def test_weights_are_heard(name: str, task: Task) -> None:
     assert mean_loss(task, contrary[right], scores[right]) < mean_loss(task, contrary[~right], scores[~right])
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-@pytest.mark.parametrize("name", TREES)
-def test_trees_are_explained(name: str, task: Task, tmp_path: object) -> None:
+@pytest.mark.parametrize(("name", "task"), EXPLAINED)
+def test_a_model_is_explained(name: str, task: Task, tmp_path: Path) -> None:
     """By exact Shapley values: base and contributions sum to each raw score within 1e-9 of its size."""
     model = learned(name, task)
     exported = model.export()
-    path = tmp_path / "explain.npz"  # type: ignore[operator]  # pytest's own path
-    write_explanation(path, exported.explanation)
+    path = tmp_path / "explain.npz"
+    write_explanation(path, exported.explanation, exported.shares)
     golden = prove(exported, model.raw, task_rows()[0]).golden
     n_outputs = golden.raw_scores.shape[1]
-    explainer = open_explainer(path, 6, n_outputs)
+    explainer = open_explainer(path, 6, n_outputs, exported.columns_of)
     assert explainer is not None
     for row, raws in zip(golden.features[::40], golden.raw_scores[::40].tolist(), strict=True):
         for output, raw in enumerate(raws):
             total = explainer.base(output) + explainer.contributions(row, output).sum()
             assert total == pytest.approx(raw, abs=1e-9, rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "task"), [("logistic_regression", "multiclass"), ("ridge", "regression")])
+def test_what_a_feature_of_a_linear_model_contributes_is_its_own(name: str, task: Task) -> None:
+    """It is nought over the training rows, and follows no other feature; an absence counts as its feature's."""
+    exported, (rows, _) = learned(name, task).export(), task_rows()
+    assert exported.explanation is not None
+    n_outputs = 3 if task == "multiclass" else 1
+    explainer = explainer_of(exported.explanation, 6, n_outputs, exported.shares, exported.columns_of)
+    found = np.array([explainer.contributions(row, 0) for row in rows])
+    assert np.abs(found.mean(axis=0)).max() < 1e-7 * np.abs(found).max()  # of epoch seconds, a mean is that exact
+    assert np.abs(found[:, 5]).max() < 1e-9  # it is constant
+    changed = rows[np.isnan(rows[:, 1])][0].copy()
+    absent = explainer.contributions(changed, 0)
+    changed[1] = np.nanmedian(rows[:, 1])  # what stands for an absent value
+    present = explainer.contributions(changed, 0)
+    assert np.flatnonzero(absent != present).tolist() == [1]
 
 
 @pytest.mark.parametrize("name", LEARNERS)

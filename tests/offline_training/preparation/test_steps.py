@@ -26,7 +26,7 @@ doubles = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 70).m
 def _session(steps: Steps) -> Any:
     """The steps alone in ONNX Runtime, their first column for a raw score."""
     graph = Graph()
-    steps.draw(graph, MODEL_INPUT)
+    steps.draw(graph, MODEL_INPUT, MODEL_COLUMNS)
     graph.columns(MODEL_COLUMNS, [0])
     graph.nodes[-1].output[:] = [MODEL_OUTPUT]
     sizes = {"n_features": steps.n_inputs, "n_outputs": 1, "n_columns": len(steps.names)}
