@@ -205,7 +205,11 @@ class Registry:
 
     @staticmethod
     def _models(client: Any, project: str) -> list[Any]:
-        found = [model for model in client.search_registered_models() if model.tags.get("project") == project]
+        found: list[Any] = []
+        token: str | None = ""
+        while token is not None:  # a page has a hundred
+            page = client.search_registered_models(f"tags.project = '{project}'", page_token=token or None)
+            found, token = [*found, *page], page.token or None
         return sorted(found, key=lambda model: str(model.name))
 
     @staticmethod
