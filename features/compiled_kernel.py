@@ -15,7 +15,10 @@ from features.state import State
 
 
 class CompiledKernel(ViewKernel):
-    """See `features.kernel.ViewKernel`: the same states, the same bytes, the same values, several times as fast."""
+    """See `features.kernel.ViewKernel`: the same states, the same bytes, the same values, several times as fast.
+
+    ``finisher`` is what finishes its features.
+    """
 
     def __init__(self, view: ViewPlan, source: SourcePlan) -> None:
         super().__init__(view, source)
@@ -23,7 +26,7 @@ class CompiledKernel(ViewKernel):
         self._has_cells = bool(self._lifter.cells)
         rings = [ring.held for ring in layout.rings]
         self._bytes = StateBytes(view_hash=bytes.fromhex(view.hash), tip=layout.tip, ever=layout.ever, rings=rings)
-        self._finisher = Finisher(
+        self.finisher = Finisher(
             view_hash=bytes.fromhex(view.hash),
             n_integers=len(self._lifter.integers),
             tip=layout.tip,
@@ -78,17 +81,17 @@ class CompiledKernel(ViewKernel):
 
     def finish(self, state: State, at_us: int) -> list[FeatureValue]:
         """See `ViewKernel.finish`."""
-        values = self._finisher.finish(state, at_us)
+        values = self.finisher.finish(state, at_us)
         return super().finish(state, at_us) if values is None else values
 
     def finish_stored(self, data: bytes, at_us: int) -> tuple[list[FeatureValue], int]:
         """See `ViewKernel.finish_stored`."""
-        finished = self._finisher.finish_stored(data, at_us)
+        finished = self.finisher.finish_stored(data, at_us)
         return super().finish_stored(data, at_us) if finished is None else finished
 
     def fields(self, state: State) -> list[bytes]:
         """See `ViewKernel.fields`."""
-        fields = self._finisher.fields(state)
+        fields = self.finisher.fields(state)
         return super().fields(state) if fields is None else fields
 
     def _fold(self, state: State, event_us: int, row: list[Any], newest_us: int) -> None:

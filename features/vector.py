@@ -115,6 +115,9 @@ class Assembler:
         Fields that a request may supply, with their types.
     can_do_without_store
         Whether the policy has something to put in place of every feature that comes from a view.
+    places
+        Number of the view, and of the feature in it, that each value of the vector comes from; None where some are of
+        the request.
 
     """
 
@@ -149,6 +152,9 @@ class Assembler:
                 fields.update({p.name: p.type for p in request.parameters if p.view is None})
                 self._inputs.append(_request_input(request, by_name, functions))
         self._picks = _picks(self._inputs)
+        order = [view.name for view in self.views]
+        streamed = [(order.index(each.view), each.ordinal) for each in self._inputs if isinstance(each, _StreamInput)]
+        self.places = streamed if len(streamed) == len(self._inputs) else None
         self.can_do_without_store = all(
             missing.of(name) != "fail" for name, source in zip(self.names, self._inputs, strict=True) if _reads(source)
         )

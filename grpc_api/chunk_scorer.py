@@ -6,7 +6,7 @@ Between fetch and answer nothing awaits but the turn, so an answer is of one mom
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -30,6 +30,11 @@ from grpc_api.turns import Turns
 logger: Final = structlog.get_logger(__name__)
 
 NOTHING_FETCHED: Final = Fetched(Births({}), [])
+
+
+def never() -> bool:
+    """What is asked of chunks that fail row by row."""
+    return False
 
 
 class ChunkScorer:
@@ -80,16 +85,23 @@ class ChunkScorer:
         return outcome, laps
 
     async def score_chunk(
-        self, questions: Sequence[Question | Exception], call: Call, method: str, *, is_first: bool
+        self,
+        questions: Sequence[Question | Exception],
+        call: Call,
+        method: str,
+        fails_whole: Callable[[], bool] = never,
     ) -> list[Scored | Exception]:
-        """Score some rows, each by the arm that it goes to, record them, and keep the order."""
+        """Score some rows, each by the arm that it goes to, record them, and keep the order.
+
+        ``fails_whole`` is asked, where none of them has a score without the store, whether that is the call's failure.
+        """
         answers: dict[int, Scored | Exception] = {
             place: one for place, one in enumerate(questions) if isinstance(one, Exception)
         }
         for model, rows in shared_out(questions):
             laps = Laps(method)
-            found = await self._fetch_and_score(model, list(rows.values()), call, laps, is_first=is_first)
-            self.keep([one for one in found if isinstance(one, Scored)], laps, call)
+            found = await self._fetch_and_score(model, list(rows.values()), call, laps, fails_whole)
+            self.keep(model, [one for one in found if isinstance(one, Scored)], laps, call)
             answers |= zip(rows, found, strict=True)
         for place, question in enumerate(questions):
             answer = answers[place]
@@ -97,23 +109,25 @@ class ChunkScorer:
                 self._row_failed(question, answer, call)
         return [answers[place] for place in range(len(questions))]
 
-    def keep(self, outcomes: list[Scored], laps: Laps, call: Call) -> None:
-        """Record, count and trace what was scored together."""
+    def keep(self, model: ServedModel, outcomes: list[Scored], laps: Laps, call: Call) -> None:
+        """Record, count and trace what a model has scored together."""
         self._records.send(outcomes)
-        self._meter.note(told(outcomes))
+        self._meter.note(told(model, outcomes))
         self._meter.note(laps)
         if call.trace is not None:
             call.trace.add(laps, outcomes)
 
     async def _fetch_and_score(
-        self, model: ServedModel, rows: list[Asked], call: Call, laps: Laps, *, is_first: bool
+        self, model: ServedModel, rows: list[Asked], call: Call, laps: Laps, fails_whole: Callable[[], bool]
     ) -> list[Scored | Exception]:
         """The outcome of each row; without the store, rows that brought a vector have a score all the same."""
         try:
             fetched = await self._fetch(self._batch_reads, model, rows, call)
         except UnavailableError as error:
             supplied = [row for row in rows if row.vector is not None]
-            if is_first and not supplied:  # nothing is lost by failing the whole call, and the caller sees it at once
+            if (
+                not supplied and fails_whole()
+            ):  # nothing is lost by failing the whole call, and the caller sees it at once
                 raise
             laps.fetched()
             outcomes = iter(await self._score_in_turn(model, supplied, NOTHING_FETCHED, call, laps))

@@ -10,7 +10,7 @@ from features.errors import RequestError
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.answers import batch_head, batch_rows, row_result, whole_answer
 from grpc_api.call import Call
-from grpc_api.chunk_scorer import ChunkScorer
+from grpc_api.chunk_scorer import ChunkScorer, never
 from grpc_api.explanation import explained_output, explanation
 from grpc_api.feature_reader import FeatureReader
 from grpc_api.gathering import gathered
@@ -83,7 +83,7 @@ class Core:
         parse_into(message, data)
         question = self._questions.read(self._models.find(message.model), message, None, message.routing_key)
         scored, laps = await self._scorer.score_one(question, call, "Score")
-        self._scorer.keep([scored], laps, call)
+        self._scorer.keep(question.model, [scored], laps, call)
         self._shadows.offer(question.models, [scored])
         return whole_answer(scored)
 
@@ -123,14 +123,22 @@ class Core:
                 raise UnknownNameError("model_version", f"{version!r} does not serve", known)
             models = models._replace(challenger=None)
         as_of_us, routing_key = to_us(message), message.routing_key
-        fails_whole = models.challenger is None and not any(row.HasField("vector") for row in message.rows)
+        take_plain, n_rows = models.champion.inputs.plain_rows(data), len(message.rows)
+
+        def fails_whole() -> bool:
+            return models.challenger is None and not any(row.HasField("vector") for row in message.rows)
 
         def chunks() -> Iterator[Coroutine[Any, Any, list[Scored | Exception]]]:
-            for begin in range(0, len(message.rows), CHUNK_ROWS):
+            for begin in range(0, n_rows, CHUNK_ROWS):
                 call.require_wanted()
-                rows = message.rows[begin : begin + CHUNK_ROWS]
-                questions = [self._questions.try_read(models, row, as_of_us, routing_key) for row in rows]
-                yield self._scorer.score_chunk(questions, call, "ScoreBatch", is_first=fails_whole and begin == 0)
+                plain = take_plain(min(CHUNK_ROWS, n_rows - begin))
+                questions = [
+                    self._questions.try_read(models, message.rows[at], as_of_us, routing_key)
+                    if row is None
+                    else self._questions.plain(models, row, as_of_us, routing_key)
+                    for at, row in enumerate(plain, begin)
+                ]
+                yield self._scorer.score_chunk(questions, call, "ScoreBatch", fails_whole if begin == 0 else never)
 
         parts, answered = [batch_head(models.champion)], list[Scored | Exception]()
         async with aclosing(overlapped(chunks(), CHUNKS_UNDER_WAY)) as scored:
@@ -150,7 +158,7 @@ class Core:
             async for some in chunks:
                 call.require_wanted()
                 questions = [self._questions.try_read_message(data) for data in some]
-                outcomes = await self._scorer.score_chunk(questions, call, "ScoreStream", is_first=False)
+                outcomes = await self._scorer.score_chunk(questions, call, "ScoreStream")
                 for outcome in outcomes:
                     yield row_result(outcome)
                 for question, outcome in zip(questions, outcomes, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from features.errors import RequestError
 from features.feast_layout import KeyLayout
@@ -13,7 +13,8 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 
 T = TypeVar("T")
 
-_KIND = {"string": "text", "int32": "integer", "int64": "integer"}
+KIND: Final = {"string": "text", "int32": "integer", "int64": "integer"}
+"""Which field of a value holds a key of a type."""
 
 
 class EntityKeys:
@@ -41,9 +42,9 @@ class EntityKeys:
                 raise RequestError(f"entity.{name}", "is missing", f"the join keys are {self._declared()}")
             value = given[name]
             kind = value.WhichOneof("kind")
-            if kind != _KIND[key.type]:
+            if kind != KIND[key.type]:
                 found = "null" if kind is None else f"set as `{kind}`"
-                raise RequestError(f"entity.{name}", f"is {found}", f"it is a {key.type}: set `{_KIND[key.type]}`")
+                raise RequestError(f"entity.{name}", f"is {found}", f"it is a {key.type}: set `{KIND[key.type]}`")
             entity[name] = given_value = getattr(value, kind)
             if key.type == "int32" and not -(2**31) <= given_value < 2**31:
                 raise RequestError(f"entity.{name}", f"is {given_value}", "it is an int32: send one that fits")

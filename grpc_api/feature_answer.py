@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from features.nouns import FeatureValue, NoteReason, ViewReading
-from features.vector import Vector
+from features.vector import Vector, ViewValues
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
-from grpc_api.finishing import Finished
 from grpc_api.messages import PRESENCES, from_feature, from_note, from_reading, from_us
 from grpc_api.served_model import Inputs
 
 
 def feature_answer(
     inputs: Inputs,
-    finished: Finished,
+    values: Mapping[str, ViewValues],
     vector: Vector,
     read: Sequence[ViewReading],
     as_of_us: int,
@@ -28,7 +27,7 @@ def feature_answer(
     for name, ref, computed in zip(service.feature_names, service.features, vector.values, strict=True):
         value: FeatureValue
         if ref.kind == "stream":
-            value = finished.values[ref.view].values[ordinals[ref.view].index(ref.feature)]
+            value = values[ref.view].values[ordinals[ref.view].index(ref.feature)]
         else:
             value = None if math.isnan(computed) else computed
         features.append(pb.Feature(name=name, value=from_feature(value), presence=_presence(value, missing.get(name))))

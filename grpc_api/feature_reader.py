@@ -57,10 +57,10 @@ class FeatureReader:
         try:
             if as_of_us is None:
                 as_of_us = self._clock.now_us()
-            finished = finish(inputs, fetched.rows[0], as_of_us)
-            vector = inputs.assembler.assemble(as_of_us, finished.values, to_scalars(message.request))
+            finished, values = finish(inputs, fetched.rows[0], as_of_us)
+            vector = inputs.assembler.assemble(as_of_us, values, to_scalars(message.request))
             read = readings(inputs, finished, fetched.births)
-            return feature_answer(inputs, finished, vector, read, as_of_us).SerializeToString()
+            return feature_answer(inputs, values, vector, read, as_of_us).SerializeToString()
         finally:
             self._turns.spent(time.perf_counter() - begin_s)
 

@@ -1,42 +1,56 @@
-"""From stored states to finished features: every window ended at the instant of the request."""
+"""From stored states to finished features, and to vectors: every window ended at the instant of the request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from features.nouns import ViewReading
-from features.vector import UNREAD, ViewValues
+from features.vector import UNREAD, RequestValue, Vector, ViewValues
 from grpc_api.births import Births
 from grpc_api.served_model import Inputs
 
 
 class Finished(msgspec.Struct, frozen=True, gc=False):
-    """One row's features, as the windows stand at an instant, and the bytes of the states that they come from.
+    """The bytes of the states that one row's features were finished from, and their newest events.
 
-    ``stored`` is None where they could not be read.
+    ``stored`` is None where they could not be read. ``newest`` has an instant for each view, None where the entity is
+    unknown to it; ``newest_us`` is the newest of all.
     """
 
-    values: dict[str, ViewValues]
     stored: Sequence[bytes | None] | None
+    newest: Sequence[int | None]
     newest_us: int | None
 
 
-def finish(inputs: Inputs, stored: Sequence[bytes | None] | None, as_of_us: int) -> Finished:
-    """End every window at ``as_of_us``, or at a view's newest event where that is later."""
+def finish(
+    inputs: Inputs, stored: Sequence[bytes | None] | None, as_of_us: int
+) -> tuple[Finished, dict[str, ViewValues]]:
+    """End every window at ``as_of_us``, or at a view's newest event where that is later: the features by view."""
     if stored is None:
-        return Finished(dict.fromkeys((view.name for view in inputs.views), UNREAD), None, None)
-    values, newest = {}, None
+        return Finished(None, (), None), dict.fromkeys((view.name for view in inputs.views), UNREAD)
+    values: dict[str, ViewValues] = {}
     for view, kernel, data in zip(inputs.views, inputs.kernels, stored, strict=True):
         if data is None:
             values[view.name] = ViewValues(kernel.finish(kernel.new_state(), as_of_us), None)
-            continue
-        finished, newest_us = kernel.finish_stored(data, as_of_us)
-        values[view.name] = ViewValues(finished, newest_us)
-        if newest is None or newest_us > newest:
-            newest = newest_us
-    return Finished(values, stored, newest)
+        else:
+            values[view.name] = ViewValues(*kernel.finish_stored(data, as_of_us))
+    newest = [of_view.newest_us for of_view in values.values()]
+    return Finished(stored, newest, max((us for us in newest if us is not None), default=None)), values
+
+
+def to_vector(
+    inputs: Inputs, stored: Sequence[bytes | None] | None, as_of_us: int, request: Mapping[str, RequestValue]
+) -> tuple[Finished, Vector]:
+    """The vector of a row, put together of its finished features; by the short way where the row has one."""
+    if inputs.take_fresh is not None and stored is not None and not request:
+        fresh = inputs.take_fresh(stored, as_of_us)
+        if fresh is not None:
+            numbers, newest, newest_us = fresh
+            return Finished(stored, newest, newest_us), Vector(numbers, [])
+    finished, values = finish(inputs, stored, as_of_us)
+    return finished, inputs.assembler.assemble(as_of_us, values, request)
 
 
 def readings(inputs: Inputs, finished: Finished, births: Births) -> tuple[ViewReading, ...]:
@@ -50,8 +64,10 @@ def readings(inputs: Inputs, finished: Finished, births: Births) -> tuple[ViewRe
                 view_hash=view.hash,
                 birth=births.birth(view),
                 positions=() if data is None else kernel.positions_of(data),
-                newest_us=finished.values[view.name].newest_us,
+                newest_us=newest_us,
             )
-            for view, kernel, data in zip(inputs.views, inputs.kernels, finished.stored, strict=True)
+            for view, kernel, data, newest_us in zip(
+                inputs.views, inputs.kernels, finished.stored, finished.newest, strict=True
+            )
         ]
     )

@@ -6,8 +6,9 @@ takes the interpreter from requests too, so it adds up what came since its last 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ from grpc_api.metrics import ScorerMetrics
 from grpc_api.refusals import Doubt, Shedding
 from grpc_api.rounds import Rounds
 from grpc_api.scoring import Scored
+from grpc_api.served_model import ServedModel
 from grpc_api.status import Code
 
 TICK_S: Final = 0.05
@@ -60,26 +62,32 @@ class Shadowed(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What there is to count of scores: by model, version, arm and decision; by notes; and how old their features were.
+    """What there is to count of a model's scores: by decision; by notes; and how old their features were.
 
     Taken at once, while the scores are at hand: kept for the thread, each row of a batch cost that five times as much.
     """
 
-    scores: list[tuple[str, str, str, str]]
-    notes: list[str]
-    ages_us: list[int]
+    model: tuple[str, str, str]
+    """Its name, version and arm."""
+    decisions: Sequence[str]
+    notes: Sequence[str]
+    ages_us: array[int]
 
 
-def told(scores: Sequence[Scored]) -> Told:
-    """What some scores tell."""
+def told(model: ServedModel, scores: Sequence[Scored]) -> Told:
+    """What some scores of a model tell."""
     return Told(
-        [(one.model.name, one.model.version, one.model.arm, one.prediction.decision) for one in scores],
+        (model.name, model.version, model.arm),
+        [one.prediction.decision for one in scores],
         [note.reason for one in scores if one.vector.notes for note in one.vector.notes],
-        [
-            one.as_of_us - one.finished.newest_us
-            for one in scores
-            if one.finished is not None and one.finished.newest_us is not None
-        ],
+        array(
+            "q",
+            [
+                one.as_of_us - one.finished.newest_us
+                for one in scores
+                if one.finished is not None and one.finished.newest_us is not None
+            ],
+        ),
     )
 
 
@@ -133,17 +141,17 @@ class Tally:
         self._row_errors: Counter[str] = Counter()
         self._shed: Counter[Shedding] = Counter()
         self._doubted: Counter[Doubt] = Counter()
-        self._scores: Counter[tuple[str, str, str, str]] = Counter()
+        self._scores: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
         self._notes: Counter[str] = Counter()
         self._shadows: Counter[tuple[str, str]] = Counter()
         self._seconds: defaultdict[Key, list[float]] = defaultdict(list)
         self._stage_ns: defaultdict[Key, list[float]] = defaultdict(list)
-        self._ages_us: list[float] = []
+        self._ages_us = array("q")
 
     def add(self, what: Answered | RowFailed | Shed | Doubted | Shadowed | Told | Laps) -> None:
         """One more."""
         if isinstance(what, Told):
-            self._scores.update(what.scores)
+            self._scores[what.model].update(what.decisions)
             self._notes.update(what.notes)
             self._ages_us += what.ages_us
         elif isinstance(what, Answered):
@@ -171,8 +179,9 @@ class Tally:
             metrics.shed.labels(shedding).inc(n)
         for doubt, n in self._doubted.items():
             metrics.unauthenticated.labels(doubt).inc(n)
-        for labels, n in self._scores.items():
-            metrics.scores.labels(*labels).inc(n)
+        for arm, decisions in self._scores.items():
+            for decision, n in decisions.items():
+                metrics.scores.labels(*arm, decision).inc(n)
         for (model, outcome), n in self._shadows.items():
             metrics.shadows.labels(model, outcome).inc(n)
         for reason, n in self._notes.items():
@@ -183,6 +192,6 @@ class Tally:
             _observe(metrics.feature_age, {(): self._ages_us}, _MICROSECOND)
 
 
-def _observe(histogram: BatchHistogram, values: dict[Key, list[float]], unit: float) -> None:
+def _observe(histogram: BatchHistogram, values: Mapping[Key, Sequence[float]], unit: float) -> None:
     for key, each in values.items():
         histogram.observe(key, np.array(each, np.float64) * unit)

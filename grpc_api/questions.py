@@ -8,11 +8,13 @@ from secrets import token_hex
 import msgspec
 
 from features.errors import MillstreamError, RequestError
+from features.nouns import KeyValue
 from features.vector import RequestValue, Vector
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.messages import parse_into, to_scalars, to_us
 from grpc_api.model_set import ModelSet
 from grpc_api.models import Models
+from grpc_api.plain_rows import PlainRow
 from grpc_api.scoring import Asked
 from grpc_api.served_model import Inputs, ServedModel
 
@@ -43,7 +45,7 @@ class Questions:
         has_vector, own_us = message.HasField("vector"), to_us(message)
         keys = models.champion.inputs.keys  # those of all arms
         entity = keys.parse(message.entity) if message.entity or not has_vector else {}
-        request_id = message.request_id or f"{self._id_prefix}-{next(self._ids)}"
+        request_id = message.request_id or self._new_id()
         model = models.route(entity, request_id, routing_key)
         if has_vector and not message.vector.names and model.features != models.champion.features:
             model = models.champion  # its order is the one that callers know
@@ -59,6 +61,21 @@ class Questions:
             routing_key=routing_key,
         )
         return Question(models, model, asked)
+
+    def plain(self, models: ModelSet, row: PlainRow, as_of_us: int | None, routing_key: str) -> Question:
+        """The same for a row that was read where it lies."""
+        key, values, request_id = row
+        request_id = request_id or self._new_id()
+        if values is None:
+            (name,) = models.champion.inputs.keys.types
+            entity: dict[str, KeyValue] = {name: key}  # type: ignore[dict-item]  # it has one of the two
+            model, vector = models.route(entity, request_id, routing_key), None
+        else:
+            entity, vector = {}, Vector(values, [])
+            model = models.route(entity, request_id, routing_key)
+            if model.features != models.champion.features:
+                model = models.champion
+        return Question(models, model, Asked(request_id, entity, as_of_us, {}, vector, routing_key))
 
     def try_read(
         self, models: ModelSet, row: pb.ScoreRequest | pb.BatchRow, as_of_us: int | None, routing_key: str
@@ -78,6 +95,9 @@ class Questions:
         except MillstreamError as error:
             return error
         return self.try_read(models, message, None, message.routing_key)
+
+    def _new_id(self) -> str:
+        return f"{self._id_prefix}-{next(self._ids)}"
 
 
 def known_fields(

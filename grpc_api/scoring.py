@@ -12,7 +12,7 @@ from features.head import Prediction
 from features.nouns import KeyValue
 from features.vector import RequestValue, Vector
 from grpc_api.births import Births
-from grpc_api.finishing import Finished, finish
+from grpc_api.finishing import Finished, to_vector
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
 from grpc_api.served_model import ServedModel
@@ -101,8 +101,7 @@ def _prepare(
     """A row's vector as of its instant, or why there is none."""
     as_of_us = now_us if asked.as_of_us is None else asked.as_of_us
     try:
-        finished = finish(model.inputs, stored, as_of_us)
-        vector = model.inputs.assembler.assemble(as_of_us, finished.values, asked.request)
+        finished, vector = to_vector(model.inputs, stored, as_of_us, asked.request)
     except Exception as error:  # a defect met by one row must not take the others with it
         return error
     return _Ready(asked, as_of_us, finished, vector)

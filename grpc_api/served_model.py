@@ -19,7 +19,9 @@ from features.routing import CHAMPION, Arm
 from features.vector import Assembler, MissingPolicy
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.entity import EntityKeys
+from grpc_api.fresh_vectors import open_fresh_vectors
 from grpc_api.model_explainer import ModelExplainer
+from grpc_api.plain_rows import open_plain_rows
 from grpc_api.pointer import Pointer
 from grpc_api.session import RawScorer, open_scorer
 
@@ -33,7 +35,9 @@ class Inputs:
         self.assembler = Assembler(plan, service, declarations.functions, missing)
         self.views: tuple[ViewPlan, ...] = self.assembler.views
         self.kernels = tuple(open_kernel(view, plan.source_of(view)) for view in self.views)
+        self.take_fresh = open_fresh_vectors(self.assembler, self.kernels)
         self.keys = EntityKeys(plan.project, self.views)
+        self.plain_rows = open_plain_rows(self.keys, len(self.assembler.names))
 
 
 class ServedModel(NamedTuple):

@@ -150,7 +150,7 @@ class Shadows:
         for outcome in score_rows(shadow, asked, fetched, self._clock.now_us(), Laps("shadow")):
             if isinstance(outcome, Scored):
                 self._records.send([outcome])
-                self._meter.note(told([outcome]))
+                self._meter.note(told(shadow, [outcome]))
             self._meter.note(Shadowed(shadow.name, "scored" if isinstance(outcome, Scored) else "failed"))
         return time.perf_counter() - begin_s
 

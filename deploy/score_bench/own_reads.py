@@ -23,7 +23,7 @@ from features.redis_store import RedisStore
 from features.settings import Settings
 from features.vector import MissingPolicy
 from grpc_api.births import BirthWatch
-from grpc_api.finishing import finish
+from grpc_api.finishing import to_vector
 from grpc_api.lookup import Fetcher
 from grpc_api.served_model import Inputs, load_declarations
 from grpc_api.server import new_event_loop
@@ -48,8 +48,7 @@ class OwnReads:
         inputs = self._inputs
         fetched = await self._fetcher.fetch(inputs.views, inputs.keys, [{KEY: user} for user in users])
         now_us = time.time_ns() // 1_000
-        finished = [finish(inputs, stored, now_us) for stored in fetched.rows]
-        return [inputs.assembler.assemble(now_us, each.values, {}).values for each in finished]
+        return [to_vector(inputs, stored, now_us, {})[1].values for stored in fetched.rows]
 
     async def close(self) -> None:
         """Close the connection."""

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Literal, overload
 
 from features.feast_layout import FeastRow
 from features.kernel_plan import Output, RingPlan, Span
@@ -7,6 +8,7 @@ from features.ring import Held
 from features.state import State
 
 class Finisher:
+    n_values: int
     def __init__(
         self,
         *,
@@ -21,5 +23,10 @@ class Finisher:
         row: FeastRow,
     ) -> None: ...
     def finish(self, state: State, at_us: int) -> list[FeatureValue] | None: ...
+    @overload
     def finish_stored(self, data: bytes, asked_us: int) -> tuple[list[FeatureValue], int] | None: ...
+    @overload
+    def finish_stored(
+        self, data: bytes, asked_us: int, as_numbers: Literal[True]
+    ) -> tuple[list[float], int] | None: ...
     def fields(self, state: State) -> list[bytes] | None: ...

@@ -7,6 +7,7 @@ the functions that Python uses.
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 from cpython.array cimport array
+from libc.math cimport NAN
 
 from features.compiled.feast_messages cimport double_message, integer_message, timestamp_message
 from features.compiled.int64s cimport (
@@ -186,9 +187,15 @@ cdef class Finisher:
     row
         Writes Feast's fields.
 
+    Attributes
+    ----------
+    n_values
+        How many features there are.
+
     """
 
-    cdef Py_ssize_t n_partials, n_integers, n_values
+    cdef Py_ssize_t n_partials, n_integers
+    cdef readonly Py_ssize_t n_values
     cdef StoredShape stored
     cdef list windows, outputs
     cdef array functions, picks, others, scales
@@ -225,8 +232,11 @@ cdef class Finisher:
         finally:
             PyMem_Free(values)
 
-    def finish_stored(self, data, asked_us):
-        """Values of all features of a stored state, and its newest event's time; None where something is unusual."""
+    def finish_stored(self, data, asked_us, bint as_numbers=False):
+        """Values of all features of a stored state, and its newest event's time; None where something is unusual.
+
+        As numbers all are doubles, NaN for null.
+        """
         cdef long long at_us, newest_us
         cdef StoredState found
         cdef Value *values
@@ -251,6 +261,8 @@ cdef class Finisher:
             if not self.merge_stored(&found, at_us, sums):
                 return None
             self.end(at_us, sums, None, values, objects)
+            if as_numbers:
+                return [as_number(&values[i], objects) for i in range(self.n_values)], newest_us
             return [as_object(&values[i], objects) for i in range(self.n_values)], newest_us
         finally:
             PyMem_Free(sums)
@@ -420,6 +432,16 @@ cdef inline object as_object(Value *value, list objects):
     if value.kind == INTEGER:
         return value.integer
     return None if value.kind == NULL_VALUE else objects[value.integer]
+
+
+cdef inline object as_number(Value *value, list objects):
+    """A value as models take it."""
+    if value.kind == DOUBLE:
+        return value.number
+    if value.kind == INTEGER:
+        return <double>value.integer
+    found = None if value.kind == NULL_VALUE else objects[value.integer]
+    return NAN if found is None else float(found)
 
 
 cdef inline object as_feast(Value *value, list objects):

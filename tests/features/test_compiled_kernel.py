@@ -177,6 +177,6 @@ def test_a_state_of_integers_is_finished_where_it_lies() -> None:
     kernel: Any = KERNELS["compiled"](OF_INTEGERS, SOURCE)
     state = kernel.new_state()
     kernel.apply(state, (LOGS[0], 0), 0, 100, ("d", 100, 1, 2, "x"))
-    assert kernel._finisher.finish_stored(kernel.encode(state), 100) == (kernel.finish(state, 100), 100)
+    assert kernel.finisher.finish_stored(kernel.encode(state), 100) == (kernel.finish(state, 100), 100)
     state.tip[0] = 2**63
-    assert kernel._finisher.finish_stored(kernel.encode(state), 100) is None
+    assert kernel.finisher.finish_stored(kernel.encode(state), 100) is None
