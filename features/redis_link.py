@@ -24,6 +24,8 @@ from features.redis_words import pack
 from features.settings import StoreSettings
 
 SEND_BUFFER = 4 << 20  # at the kernel's default, client and server run in turns
+FEED_BYTES = 16 << 10
+"""Given at a time to hiredis, which moves all that it still has to its buffer's beginning with each reply."""
 
 
 class RedisLink(asyncio.Protocol):
@@ -97,14 +99,15 @@ class RedisLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self._heard = True
-        calls, gets = self._calls, self._reader.gets
+        calls, feed, gets = self._calls, self._reader.feed, self._reader.gets
         try:
-            self._reader.feed(data)
-            while (reply := gets()) is not NO_REPLY:
-                call = calls[0]
-                call.replies.append(reply)
-                if len(call.replies) == call.n_replies:
-                    calls.popleft().finish()
+            for begin in range(0, len(data), FEED_BYTES):
+                feed(data, begin, min(FEED_BYTES, len(data) - begin))
+                while (reply := gets()) is not NO_REPLY:
+                    call = calls[0]
+                    call.replies.append(reply)
+                    if len(call.replies) == call.n_replies:
+                        calls.popleft().finish()
         except (hiredis.HiredisError, IndexError) as error:
             self.close(f"the server does not speak the Redis protocol ({error})")
 
