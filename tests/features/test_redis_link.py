@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from deploy.servers import ValkeyServer
 from features.errors import BirthMissingError, SettingsError, StateCorruptError, StoreUnavailableError
-from features.redis_link import RedisLink, open_link
+from features.redis_link import FEED_BYTES, RedisLink, open_link
 from features.redis_replies import ScriptMissingError, ShardMovedError, store_error
 from features.redis_store import RedisStore
 from features.settings import StoreSettings
@@ -68,6 +68,14 @@ async def test_replies_cut_anywhere_find_their_calls() -> None:
         async with linked(server.settings) as link:
             calls = [link.call(b"a"), link.call(b"b")]
             assert [await call for call in calls] == [b"\r\n\x00", [None, 7]]
+
+
+@pytest.mark.servers
+async def test_replies_longer_and_shorter_than_a_piece_find_their_calls(valkey: ValkeyServer) -> None:
+    """Of what has come, so much is read at a time."""
+    said = [b"%d" % at * size for at, size in enumerate((FEED_BYTES * 3, 1, FEED_BYTES, 7, FEED_BYTES - 1, 1) * 3)]
+    async with linked(valkey.settings) as link:
+        assert await asyncio.gather(*(link.call(b"ECHO", text) for text in said)) == said
 
 
 @pytest.mark.servers

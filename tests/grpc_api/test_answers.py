@@ -64,7 +64,7 @@ def test_an_answer_says_what_was_scored(
         as_of_us=as_of_us,
         scored_at_us=0,
         births=Births(),
-        finished=None if supplied else Finished({}, [], newest_us),
+        finished=None if supplied else Finished([], [], newest_us),
         vector=Vector([], noted),
         raw_scores=[raw for _, raw in classes] or [raw_score],
         prediction=Prediction(raw_score, score, decision, tuple(own for own, _ in classes)),
