@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from features.tracing import HEADER, parse_traceparent
-from grpc_api.status import DeadlinePassedError
+from grpc_api.status import DeadlinePassedError, Status
 
 if TYPE_CHECKING:
     from grpc_api.call_trace import CallTrace
@@ -37,6 +37,8 @@ class Call:
         How the caller knows the request, once that is read; for the log.
     trace
         What is recorded of the call, where its trace is.
+    told
+        What the transport has told the caller, where it has ended the call before its method had.
 
     """
 
@@ -48,6 +50,7 @@ class Call:
         "metadata",
         "peer",
         "request_id",
+        "told",
         "trace",
     )
 
@@ -62,6 +65,7 @@ class Call:
         self.client: str | None = None
         self.request_id: str | None = None
         self.trace: CallTrace | None = None
+        self.told: Status | None = None
 
     def remaining_s(self) -> float | None:
         """Time until the deadline, negative once it has passed; None where there is none."""

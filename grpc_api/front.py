@@ -15,6 +15,7 @@ from grpc_api.core import SERVICE, Core
 from grpc_api.gate import gate_of
 from grpc_api.health import SERVICE as HEALTH
 from grpc_api.health import Health
+from grpc_api.http2.door import Places, Turned, connections_that_fit
 from grpc_api.http2.limits import Limits
 from grpc_api.http2.listener import REST_PORT, open_listener, open_shared_listener
 from grpc_api.http2.server import Http2Server
@@ -75,6 +76,8 @@ class Front:
         metrics.in_flight.set_function(lambda: load.n_in_flight)
         self._gate = gate_of(settings, meter=meter, load=load, traces=traces)
         self._open_port = open_listener if settings.processes == 1 else open_shared_listener
+        self._places = Places(connections_that_fit(settings.max_connections))
+        metrics.connections.set_function(lambda: self._places.n_taken)
         self.transport = self._open_transport()
         self._rest = self._open_rest() if settings.rest else None
 
@@ -115,22 +118,20 @@ class Front:
         yield from Channelz(lambda: self.transport).methods()
 
     def _open_transport(self) -> Http2Server:
-        settings, metrics = self._settings, self._metrics
-        transport = Http2Server(
+        settings = self._settings
+        return Http2Server(
             methods=self._methods,
             gate=self._gate,
             limits=Limits(
                 message_bytes=settings.max_message_bytes,
-                connections=settings.max_connections,
                 idle_s=settings.max_connection_idle_s,
                 age_s=settings.max_connection_age_s,
             ),
             listen=lambda: self._open_port(settings.host, settings.port),
             tls=open_tls(settings.tls, HTTP2),
-            on_turned_away=lambda why: metrics.connections_refused.labels(why).inc(),
+            places=self._places,
+            on_turned_away=self._turned_away,
         )
-        metrics.connections.set_function(lambda: transport.n_connections)
-        return transport
 
     def _open_rest(self) -> RestServer:
         settings = self._settings
@@ -147,4 +148,9 @@ class Front:
             app,
             listen=lambda: self._open_port(settings.host, settings.rest_port, REST_PORT),
             tls=open_tls(settings.tls, HTTP1),
+            places=self._places,
+            on_turned_away=self._turned_away,
         )
+
+    def _turned_away(self, why: Turned) -> None:
+        self._metrics.connections_refused.labels(why).inc()

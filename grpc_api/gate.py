@@ -219,11 +219,11 @@ class Gate:
         return time.perf_counter()
 
     def _abandoned(self, method: Method, call: Call, begin_s: float) -> None:
-        """The transport has told the caller that its time is over, or the caller has hung up."""
+        """The transport has told the caller why it ends the call, or the caller has hung up."""
         remaining_s = call.remaining_s()
         is_late = remaining_s is not None and remaining_s <= 0
         code = Code.DEADLINE_EXCEEDED if is_late else Code.CANCELLED
-        self._end(method, call, Status(code, "nobody waits for the answer"), begin_s)
+        self._end(method, call, call.told or Status(code, "nobody waits for the answer"), begin_s)
 
     def _failed(self, method: Method, call: Call, error: Exception, begin_s: float) -> CallFailedError:
         status = status_of(error)

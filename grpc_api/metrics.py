@@ -54,11 +54,11 @@ class ScorerMetrics:
             " taken back (revoked).",
             ("reason",),
         )
-        self.connections = self._gauge("connections", "Open connections of gRPC.", ())
+        self.connections = self._gauge("connections", "Open connections, of gRPC and of REST.", ())
         self.connections_refused = self._counter(
             "connections_refused_total",
-            "Connections of gRPC that were not taken: there were as many as may be (full), or as many of their address"
-            " (address), or the process could open no more files (files).",
+            "Connections, of gRPC and of REST, that were not taken: there were as many as may be (full), or as many of"
+            " their address (address), or the process could open no more files (files).",
             ("reason",),
         )
         self.stage_seconds = self._histogram(

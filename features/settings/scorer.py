@@ -35,8 +35,8 @@ class ScorerSettings(Part):
     max_connections: int = Field(
         default=4_096,
         ge=2,
-        description="gRPC connections that one process has at most, half of them from one address; fewer where it may"
-        " not open as many files.",
+        description="Connections, of gRPC and of REST together, that one process has at most, half of them from one"
+        " address; fewer where it may not open as many files.",
     )
     max_connection_idle_s: float | None = Field(
         default=None, gt=0, description="Time without a call after which a connection is taken leave of; none: never."

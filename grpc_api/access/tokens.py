@@ -30,7 +30,7 @@ _KINDS: Final[Mapping[str, str]] = {"RS256": "RSA", "ES256": "EC", "HS256": "oct
 
 MAX_TOKEN_CHARACTERS: Final = 8_192
 KEPT: Final = 4_096
-"""Tokens whose signatures are not proven again."""
+"""Tokens whose signatures are not proven again; beyond, those that were proven first go first."""
 
 
 class TokenKeys(NamedTuple):
@@ -96,7 +96,7 @@ class Tokens:
                 self._before_proof(address)
             known = self._prove(token, keys)
             if len(self._proven) >= KEPT:
-                self._proven.clear()
+                del self._proven[next(iter(self._proven))]
             self._proven[token] = known
         caller, expires_s = known
         if self._time_s() > expires_s + LEEWAY_S:

@@ -1,4 +1,6 @@
-"""Who is let in at the port: so many connections, half of them from one address; the others are hung up on at once.
+"""Who is let in at a port: so many connections, half of them from one address; the others are hung up on at once.
+
+Ports of one process share its places, for what they must not use up are its files.
 
 Hung up on before a word is said, a client takes its attempt for one that failed: its calls are `UNAVAILABLE`, or wait,
 and it comes again later each time. After a greeting it would come again at once.
@@ -34,6 +36,40 @@ Turned: TypeAlias = Literal["full", "address", "files"]
 """Why a connection is not taken: there are as many as may be, or of its address, or the system has no file for it."""
 
 
+class Places:
+    """The connections that one process has, by the address of their peers.
+
+    Attributes
+    ----------
+    n_taken
+        Those that are open, and those whose handshake is under way.
+
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._most_of_one = most, max(1, most // 2)
+        self._of: Counter[str] = Counter()
+        self.n_taken = 0
+
+    def refusal(self, host: str) -> Turned | None:
+        """Why there is no place for one more connection from there; None where there is."""
+        if self.n_taken >= self._most:
+            return "full"
+        return "address" if self._of[host] >= self._most_of_one else None
+
+    def take(self, host: str) -> None:
+        """A connection has come."""
+        self._of[host] += 1
+        self.n_taken += 1
+
+    def give(self, host: str) -> None:
+        """It has gone."""
+        self.n_taken -= 1
+        self._of[host] -= 1
+        if not self._of[host]:
+            del self._of[host]
+
+
 class Door:
     """Takes connections from a listener.
 
@@ -41,8 +77,8 @@ class Door:
     ----------
     listener
         A socket that listens; it is closed with the door.
-    most
-        Connections at a time, those whose handshake is under way among them.
+    places
+        For how many there is room.
     connect
         Makes a connection of a socket. The second argument is called once, when the connection is lost or is not made.
     on_turned_away
@@ -56,19 +92,17 @@ class Door:
         self,
         listener: socket.socket,
         *,
-        most: int,
+        places: Places,
         connect: Callable[[socket.socket, Callable[[], None]], Awaitable[None]],
         on_turned_away: Callable[[Turned], object],
         pause_s: float = PAUSE_S,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
-        self._most, self._most_of_one = most, max(1, most // 2)
+        self._places = places
         self._connect = connect
         self._on_turned_away = on_turned_away
         self._pause_s = pause_s
-        self._inside: Counter[str] = Counter()
-        self._n_inside = 0
         self._entering: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
 
@@ -107,39 +141,27 @@ class Door:
 
     def _look_away(self, error: OSError) -> None:
         """Wait for files to be closed: whoever waits at the port is still there then."""
-        logger.error("no_file_for_a_connection", problem=error.strerror, connections=self._n_inside)
+        logger.error("no_file_for_a_connection", problem=error.strerror, connections=self._places.n_taken)
         self._on_turned_away("files")
         self._loop.remove_reader(self._listener)
         self._pause = self._loop.call_later(self._pause_s, self.open)
 
     def _let_in(self, peer: socket.socket, host: str) -> None:
-        turned = self._turned(host)
+        turned = self._places.refusal(host)
         if turned is not None:
             self._on_turned_away(turned)
             peer.close()
             return
-        self._inside[host] += 1
-        self._n_inside += 1
-        task = self._loop.create_task(self._enter(peer, partial(self._leave, host)))
+        self._places.take(host)
+        task = self._loop.create_task(self._enter(peer, partial(self._places.give, host)))
         self._entering.add(task)
         task.add_done_callback(self._entering.discard)
-
-    def _turned(self, host: str) -> Turned | None:
-        if self._n_inside >= self._most:
-            return "full"
-        return "address" if self._inside[host] >= self._most_of_one else None
 
     async def _enter(self, peer: socket.socket, leave: Callable[[], None]) -> None:
         try:
             await self._connect(peer, leave)
         except OSError as error:  # TLS that was not agreed on is one, too
             logger.debug("handshake_failed", problem=str(error))
-
-    def _leave(self, host: str) -> None:
-        self._n_inside -= 1
-        self._inside[host] -= 1
-        if not self._inside[host]:
-            del self._inside[host]
 
 
 def connections_that_fit(asked: int) -> int:

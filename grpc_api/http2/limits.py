@@ -18,9 +18,6 @@ class Limits:
         peer that takes no answer. A call that would need more is refused.
     stream_window, connection_window
         Bytes that a peer may send ahead, of one call and of all of a connection's.
-    connections
-        Connections of all peers at a time, half of them from one address; fewer where the process may not open as many
-        files.
     max_streams
         Calls of one connection at a time.
     header_list_bytes, header_block_bytes, header_frames
@@ -50,7 +47,6 @@ class Limits:
     buffered_bytes: int = 1_024 * 2**20
     stream_window: int = 512 * 1_024
     connection_window: int = 8 * 2**20
-    connections: int = 4_096
     max_streams: int = 1_000
     header_list_bytes: int = 16 * 1_024
     header_block_bytes: int = 32 * 1_024

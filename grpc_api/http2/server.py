@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from grpc_api.gate import Gate
 from grpc_api.http2.connection import Connection, written
-from grpc_api.http2.door import Door, Turned, connections_that_fit
+from grpc_api.http2.door import Door, Places, Turned
 from grpc_api.http2.limits import Limits, Room
 from grpc_api.http2.listener import port_of
 from grpc_api.http2.patience import Patience
@@ -38,6 +38,8 @@ class Http2Server:
         Opens the socket, once the server is to start.
     tls
         For an encrypted port.
+    places
+        For how many connections there is room.
     on_turned_away
         Told of each connection that is not taken, as `Door` has it.
 
@@ -55,11 +57,13 @@ class Http2Server:
         gate: Gate,
         limits: Limits,
         listen: Callable[[], socket.socket],
+        places: Places,
         tls: ServerTls | None = None,
         on_turned_away: Callable[[Turned], object] = lambda _: None,
     ) -> None:
         self._listen = listen
         self._tls = tls
+        self._places = places
         self._on_turned_away = on_turned_away
         self.port = 0
         self._methods = methods
@@ -108,7 +112,7 @@ class Http2Server:
         self._address = written(listener.getsockname()).partition(":")[2]
         self._door = Door(
             listener,
-            most=connections_that_fit(self._limits.connections),
+            places=self._places,
             connect=self._connect,
             on_turned_away=self._on_turned_away,
         )

@@ -199,11 +199,12 @@ class Stream(AnswerHalf):
         """Stop the handler and tell the caller why."""
         if self.is_over:
             return
-        self._stop_work()
         if self.waiting_bytes:  # a message that ends in the middle cannot be followed by a status
             self.reset(ErrorCode.CANCEL)
-        else:
-            self.end(status)
+            return
+        self.call.told = status
+        self._stop_work()
+        self.end(status)
 
     def reset(self, code: ErrorCode) -> None:
         """Stop the handler and end the stream without a word."""

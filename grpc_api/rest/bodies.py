@@ -20,7 +20,7 @@ from grpc_api.status import MessageTooLargeError
 SHORT_BYTES: Final = 64 * 1_024
 """A body that the connection outlives though nobody reads it."""
 LINGER_S: Final = 2.0
-"""Time for which the rest of a longer one is thrown away."""
+"""Time for which the rest of a longer one is thrown away, and what follows something that is no request."""
 RETRY_S: Final = 1.0
 """After which there may be room again."""
 

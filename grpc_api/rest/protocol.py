@@ -6,6 +6,7 @@ On h11, as httptools loses the body of a request that offers another protocol, w
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from grpc_api.http2.connection import written
 from grpc_api.http2.patience import LEAST_BYTES_PER_S
 from grpc_api.http2.tls import name_on
+from grpc_api.rest.bodies import LINGER_S
 
 HEAD_S: Final = 10.0
 """Time for the head of a request, from its first byte on, and on a new connection from its beginning.
@@ -29,16 +31,23 @@ UNREADABLE: Final = f"request: cannot be read; send HTTP/1.1, with a head of at 
 
 
 class GatewayProtocol(H11Protocol):
-    """Puts ``peer`` and ``certificate`` (`Call` has both) into the state of each request."""
+    """Puts ``peer`` and ``certificate`` (`Call` has both) into the state of each request.
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    ``on_close`` is called once, when the connection is lost that ``is_made`` says was made.
+    """
+
+    def __init__(self, *arguments: Any, on_close: Callable[[], None] = lambda: None, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.is_made = False
+        self._on_close = on_close
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Find out who it is."""
         super().connection_made(transport)
+        self.is_made = True
         encrypted = transport.get_extra_info("ssl_object")
         self.app_state = {
             **self.app_state,
@@ -51,11 +60,18 @@ class GatewayProtocol(H11Protocol):
         """Nothing more will come."""
         self._have_head()
         self._have_room()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
         super().connection_lost(exc)
+        self._on_close()
 
     def data_received(self, data: bytes) -> None:
-        """Part of a request, or several."""
+        """Part of a request, or several; what comes after something that is none is thrown away."""
+        if self._lingers():
+            return
         super().data_received(data)
+        if self._lingers():
+            return
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if is_answering or self._is_between_requests():
             self._have_head()
@@ -79,7 +95,7 @@ class GatewayProtocol(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, we have our own
-        """What came is no request: say so in the form of all refusals, and hang up."""
+        """What came is no request: say so in the form of all refusals, and hang up once the peer has, or soon."""
         body = msgspec.json.encode({"error": UNREADABLE})
         status = HTTPStatus.BAD_REQUEST
         head = (
@@ -87,7 +103,11 @@ class GatewayProtocol(H11Protocol):
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._have_head()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Uvicorn's, for each such request; whoever offers another protocol is answered in this one."""
@@ -95,6 +115,10 @@ class GatewayProtocol(H11Protocol):
     def _is_between_requests(self) -> bool:
         """Whether nothing of the next request is here, nor anything left to come of the one before."""
         return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+
+    def _lingers(self) -> bool:
+        """Whether all is said, and nothing is read any more."""
+        return self._linger_timer is not None
 
     def _await_head(self) -> None:
         if self._head_timer is None:

@@ -12,9 +12,10 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from grpc_api.http2.door import Door, Places, Turned
 from grpc_api.http2.listener import port_of
 from grpc_api.http2.tls import ServerTls
-from grpc_api.rest.protocol import MOST_HEAD_BYTES, GatewayProtocol
+from grpc_api.rest.protocol import HEAD_S, MOST_HEAD_BYTES, GatewayProtocol
 
 KEEP_ALIVE_S: Final = 60
 """Longer than clients keep an idle connection in their pools, so that they close it and none is cut as it is used."""
@@ -31,12 +32,24 @@ class RestServer:
         What is served.
     listen
         Opens the socket, once the server is to start.
+    places
+        For how many connections there is room.
     tls
         For an encrypted port.
+    on_turned_away
+        Told of each connection that is not taken, as `Door` has it.
 
     """
 
-    def __init__(self, app: FastAPI, *, listen: Callable[[], socket.socket], tls: ServerTls | None = None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        listen: Callable[[], socket.socket],
+        places: Places,
+        tls: ServerTls | None = None,
+        on_turned_away: Callable[[Turned], object] = lambda _: None,
+    ) -> None:
         self.port = 0
         self._listen = listen
         self._config = uvicorn.Config(
@@ -52,7 +65,7 @@ class RestServer:
             timeout_keep_alive=KEEP_ALIVE_S,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
         )
-        self._server = _Server(self._config, tls)
+        self._server = _Server(self._config, tls, places, on_turned_away)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -70,11 +83,50 @@ class RestServer:
 
 
 class _Server(uvicorn.Server):
-    """One that leaves the signals to the process, and takes up certificates that were renewed."""
+    """One with a door, that leaves the signals to the process, and takes up certificates that were renewed."""
 
-    def __init__(self, config: uvicorn.Config, tls: ServerTls | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        tls: ServerTls | None,
+        places: Places,
+        on_turned_away: Callable[[Turned], object],
+    ) -> None:
         super().__init__(config)
+        self.servers = []  # those that uvicorn would make of a socket that listens
         self._tls = tls
+        self._places = places
+        self._on_turned_away = on_turned_away
+        self._door: Door | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections from a socket that listens; uvicorn itself takes all that come."""
+        assert sockets is not None
+        (listener,) = sockets
+        self._door = Door(listener, places=self._places, connect=self._connect, on_turned_away=self._on_turned_away)
+        self._door.open()
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and let those that are there end."""
+        if self._door is not None:
+            self._door.close()
+            await self._door.settle(0.0)
+        await super().shutdown(sockets)
+
+    async def _connect(self, peer: socket.socket, leave: Callable[[], None]) -> None:
+        protocol = GatewayProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, on_close=leave
+        )
+        tls = self.config.ssl
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: protocol, peer, ssl=tls, ssl_handshake_timeout=None if tls is None else HEAD_S
+            )
+        except BaseException:
+            if not protocol.is_made:
+                leave()
+            raise
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from features.errors import SettingsError
 from features.settings import AuthSettings
-from grpc_api.access.tokens import LEEWAY_S, TokenKeys, Tokens
+from grpc_api.access.tokens import KEPT, LEEWAY_S, TokenKeys, Tokens
 from grpc_api.refusals import UnauthenticatedError
 
 RSA = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
@@ -143,6 +143,16 @@ def test_one_proven_before_is_held_to_its_time_and_to_the_keys() -> None:
     assert not proofs  # its signature is not looked at again
     tokens.caller(token(exp=now_s[0] + 60), ours, "here")
     assert proofs == ["here"]
+
+
+def test_of_too_many_tokens_the_oldest_is_proven_again() -> None:
+    """And no other: those in use beside it cost nothing more."""
+    proofs, ours = list[str](), keys("HS256")
+    tokens = Tokens(settings("HS256"), before_proof=proofs.append)
+    oldest, *others = [token("HS256", sub=f"client {number}") for number in range(KEPT + 1)]
+    for each in (oldest, *others, *others, oldest):
+        tokens.caller(each, ours, "here")
+    assert len(proofs) == KEPT + 2
 
 
 @pytest.mark.parametrize(

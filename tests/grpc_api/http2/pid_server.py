@@ -17,6 +17,7 @@ from features.errors import MillstreamError, SettingsError
 from features.settings import ScorerSettings
 from grpc_api.call import Call
 from grpc_api.gate import Gate
+from grpc_api.http2.door import Places
 from grpc_api.http2.limits import Limits
 from grpc_api.http2.listener import open_shared_listener
 from grpc_api.http2.server import Http2Server
@@ -48,6 +49,7 @@ async def serve(settings: ScorerSettings, side: ChildSide) -> None:
         methods=by_path([UnaryMethod(f"{SERVICE}Pid", "open", pid), UnaryMethod(f"{SERVICE}Wait", "open", wait)]),
         gate=Gate(Meter(ScorerMetrics())),
         limits=Limits(),
+        places=Places(100),
         listen=lambda: open_shared_listener(settings.host, settings.port),
     )
     await server.start()

@@ -29,6 +29,7 @@ from features.errors import RequestError
 from grpc_api.access.authenticator import Authenticator
 from grpc_api.call import Call
 from grpc_api.gate import Gate
+from grpc_api.http2.door import Places
 from grpc_api.http2.limits import Limits
 from grpc_api.http2.listener import open_listener
 from grpc_api.http2.server import Http2Server
@@ -122,7 +123,12 @@ class Serving:
     """A running server; ``server`` and ``things`` may be looked at, and acted on through `on_loop`."""
 
     def __init__(
-        self, *, tls: ServerTls | None = None, authenticator: Authenticator | None = None, **limits: Any
+        self,
+        *,
+        tls: ServerTls | None = None,
+        authenticator: Authenticator | None = None,
+        connections: int = 4_096,
+        **limits: Any,
     ) -> None:
         self.things = Things()
         self.limits = Limits(**limits)
@@ -135,6 +141,7 @@ class Serving:
             limits=self.limits,
             listen=lambda: open_listener("127.0.0.1", 0),
             tls=tls,
+            places=Places(connections),
             on_turned_away=lambda why: self.turned_away.update([why]),
         )
         self._loop = uvloop.new_event_loop()

@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from features.settings import TlsSettings
-from grpc_api.http2.door import OWN_FILES, Door, Turned
+from grpc_api.http2.door import OWN_FILES, Door, Places, Turned
 from grpc_api.http2.listener import open_listener, port_of
 from grpc_api.http2.tls import ServerTls
 from tests.grpc_api.http2.serving import SERVICE, RawPeer, Serving
@@ -118,7 +118,7 @@ async def test_a_process_without_files_looks_again() -> None:
         entered.append(peer)
 
     listener = Scarce(fileno=open_listener("127.0.0.1", 0).detach())
-    door = Door(listener, most=2, connect=connect, on_turned_away=turned.append, pause_s=0.01)
+    door = Door(listener, places=Places(2), connect=connect, on_turned_away=turned.append, pause_s=0.01)
     door.open()
     _, writer = await asyncio.open_connection("127.0.0.1", port_of(listener))
     await wait_until_async(lambda: entered)

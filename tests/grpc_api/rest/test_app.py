@@ -20,6 +20,7 @@ from features.errors import SettingsError
 from features.settings import AuthSettings, ScorerSettings, TlsSettings
 from grpc_api.access.api_keys import new_key
 from grpc_api.client_types import Tls
+from grpc_api.http2.door import Places
 from grpc_api.http2.listener import REST_PORT, open_listener
 from grpc_api.rest.errors import HTTP_STATUS, add_error_handlers
 from grpc_api.rest.server import RestServer
@@ -141,7 +142,7 @@ async def test_what_fails_within_is_not_told() -> None:
     async def fail() -> None:
         raise RuntimeError(SECRET)
 
-    server = RestServer(app, listen=lambda: open_listener("127.0.0.1", 0))
+    server = RestServer(app, listen=lambda: open_listener("127.0.0.1", 0), places=Places(100))
     await server.start()
     rest = RestClient(f"127.0.0.1:{server.port}")
     try:
@@ -156,7 +157,7 @@ async def test_a_port_that_is_taken_is_told() -> None:
     """With the setting's name."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = RestServer(FastAPI(), listen=lambda: open_listener("127.0.0.1", port, REST_PORT))
+        server = RestServer(FastAPI(), listen=lambda: open_listener("127.0.0.1", port, REST_PORT), places=Places(100))
         with pytest.raises(SettingsError, match="MILLSTREAM_SCORER__REST_PORT: cannot listen"):
             await server.start()
 

@@ -17,6 +17,7 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.access.api_keys import new_key
 from grpc_api.call import Call
 from grpc_api.gate import gate_of
+from grpc_api.http2.door import Places
 from grpc_api.http2.limits import Room
 from grpc_api.http2.listener import open_listener
 from grpc_api.load import Load
@@ -71,7 +72,7 @@ class Waiter:
         add_error_handlers(app)
         app.add_middleware(Bodies, most_bytes=10_000_000, room=Room(100_000_000))
         app.include_router(router)
-        self.server = RestServer(app, listen=lambda: open_listener("127.0.0.1", 0))
+        self.server = RestServer(app, listen=lambda: open_listener("127.0.0.1", 0), places=Places(100))
 
     async def _wait(self, data: bytes, call: Call) -> bytes:
         self.begun += 1

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from grpc_api.http2.door import Places
 from grpc_api.http2.listener import open_listener
 from grpc_api.http2.patience import LEAST_BYTES_PER_S
 from grpc_api.rest.protocol import HEAD_S, STALL_S, GatewayProtocol
@@ -22,12 +23,13 @@ REFUSED = {"error": "request: cannot be read; send HTTP/1.1, with a head of at m
 
 async def answer_to(data: bytes) -> tuple[bytes, Any]:
     """Status line and body of what a gateway says before it hangs up."""
-    server = RestServer(FastAPI(), listen=lambda: open_listener("127.0.0.1", 0))
+    server = RestServer(FastAPI(), listen=lambda: open_listener("127.0.0.1", 0), places=Places(100))
     await server.start()
     try:
         async with asyncio.timeout(DEADLINE_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(data)
+            await writer.drain()
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             writer.close()
     finally:
@@ -52,6 +54,11 @@ async def test_a_head_without_an_end_is_refused() -> None:
     """Many headers, or one that is long."""
     for data in (b"a: b\r\n" * 20_000, b"a: " + b"b" * 120_000):
         assert await answer_to(b"GET / HTTP/1.1\r\n" + data) == (b"HTTP/1.1 400 Bad Request", REFUSED)
+
+
+async def test_a_refusal_is_seen_though_more_is_on_its_way() -> None:
+    """What comes is thrown away for a while: who is cut off in the middle may not see the answer."""
+    assert await answer_to(b"\x16\x03\r\n\r\n" + bytes(8_000_000)) == (b"HTTP/1.1 400 Bad Request", REFUSED)
 
 
 class Timers:
