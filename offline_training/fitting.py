@@ -17,7 +17,7 @@ from offline_training.dataset import Dataset
 from offline_training.evaluation import AnyEvaluation, evaluate_model
 from offline_training.evaluation.threshold import decide_by, require_stated
 from offline_training.gates import Gate, judge
-from offline_training.learners import Learned, Learner, Params, Validation, learner_of
+from offline_training.learners import Keep, Learned, Learner, Params, Validation, keeping, learner_of
 from offline_training.loss import mean_loss
 from offline_training.preparation import prepared
 from offline_training.proof import Proof, prove
@@ -59,9 +59,10 @@ class _Chosen(NamedTuple):
     spec: ModelSpec
 
 
-def fit(data: Dataset, spec: ModelSpec, say: Say) -> Fitted:
+def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None) -> Fitted:
     """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
-    learner = prepared(learner_of(spec.algorithm, spec.task), spec.preparation, data.names)
+    learner = keeping(learner_of(spec.algorithm, spec.task), keep)
+    learner = prepared(learner, spec.preparation, data.names)
     learner.check(spec.params)
     fit_rows = partial(_fit_rows, learner, spec)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)

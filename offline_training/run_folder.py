@@ -43,6 +43,16 @@ class RunFolder(NamedTuple):
         """Trials of the search that have ended."""
         return self.path / "search.journal"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Fits on their way, where these are worth being gone on with."""
+        return self.path / "checkpoints"
+
+    @property
+    def event_logs(self) -> Path:
+        """Their epochs: `tensorboard --logdir` shows them."""
+        return self.path / "tensorboard"
+
 
 @contextmanager
 def open_run(state_dir: Path, model: str, identity: Mapping[str, Any]) -> Iterator[RunFolder]:

@@ -40,7 +40,7 @@ from offline_training.evaluation import (
 from offline_training.exploration import explore
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.laps import Laps
-from offline_training.learners import LEARNERS
+from offline_training.learners import LEARNERS, Keep
 from offline_training.lineage import Lineage, trace
 from offline_training.notification import open_notify
 from offline_training.publishing import publish
@@ -108,7 +108,7 @@ def train(
     ):
         verdict = _inspect(job, data, run.reports)
         spec, search = _search(job, data, run.search_journal)
-        fitted = fit(data, spec, say)
+        fitted = fit(data, spec, say, Keep(run.checkpoints, run.event_logs, progress))
         job.laps.lap("fit")
         outcomes, judgement = _judge(job, data, fitted)
         at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)

@@ -6,6 +6,7 @@ same bits on any machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper
 
 from features.bundle import MODEL_INPUT
 from offline_training.conversion.constants import constant, whole_constant
+from offline_training.conversion.exported import Probes
 
 PREPARED: Final = "prepared"
 
@@ -31,6 +33,11 @@ class Preparation(NamedTuple):
     absents: np.ndarray
     means: np.ndarray
     scales: np.ndarray
+
+    @property
+    def n_features(self) -> int:
+        """Inputs of the model."""
+        return len(self.fills)
 
     @property
     def owners(self) -> np.ndarray:
@@ -75,6 +82,24 @@ class Preparation(NamedTuple):
         nodes += [node("Sub", [drawn, "means"], ["centred"]), node("Div", ["centred", "scales"], [PREPARED])]
         constants += [constant("means", self.means), constant("scales", self.scales)]
         return nodes, constants
+
+    def probes(self, rows: np.ndarray) -> Probes:
+        """Rows with one feature beyond, at and next to each end of its range."""
+        ranges = zip(range(self.n_features), self.lows.tolist(), self.highs.tolist(), strict=True)
+        return probes_of_ranges(list(ranges), rows)
+
+
+def probes_of_ranges(ranges: Sequence[tuple[int, float, float]], rows: np.ndarray) -> Probes:
+    """Rows with one feature absent, infinite, enormous, tiny, and at and next to each end of its range."""
+    probes: list[np.ndarray] = []
+    for feature, low, high in ranges:
+        around = [np.nextafter(end, way) for end in (low, high) for way in (-np.inf, np.inf)]
+        for value in (np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, 1e308, -1e308, low, high, *around):
+            probe = rows[len(probes) % len(rows)].copy()
+            probe[feature] = value
+            probes.append(probe)
+    throughout = [np.full(rows.shape[1], value) for value in (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308)]
+    return Probes(np.array([*throughout, *probes]), np.empty((0, rows.shape[1])))
 
 
 def prepare(rows: np.ndarray) -> Preparation:

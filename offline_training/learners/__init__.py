@@ -4,8 +4,9 @@
 """
 
 from offline_training.conversion.exported import Exported, Probes
-from offline_training.learners.catalogue import LEARNERS, learner_of
+from offline_training.learners.catalogue import LEARNERS, OF_EXTRAS, learner_of
 from offline_training.learners.learner import (
+    Keep,
     Learned,
     Learner,
     Params,
@@ -13,12 +14,15 @@ from offline_training.learners.learner import (
     Sample,
     Trial,
     Validation,
+    keeping,
 )
 from offline_training.learners.wrapped import Wrapped
 
 __all__ = [
     "LEARNERS",
+    "OF_EXTRAS",
     "Exported",
+    "Keep",
     "Learned",
     "Learner",
     "Params",
@@ -28,5 +32,6 @@ __all__ = [
     "Trial",
     "Validation",
     "Wrapped",
+    "keeping",
     "learner_of",
 ]

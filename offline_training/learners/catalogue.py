@@ -8,6 +8,7 @@ from typing import Final
 
 from features.errors import DomainError
 from features.head import Task
+from offline_training.learners.deep.learner import Cnn, DeepMlp
 from offline_training.learners.forest_learner import Forest
 from offline_training.learners.learner import Learner
 from offline_training.learners.lightgbm_learner import LightGbm
@@ -25,7 +26,12 @@ _ALL: tuple[Learner, ...] = (
     Mlp(),
 )
 
-LEARNERS: Final[Mapping[str, Learner]] = MappingProxyType({learner.name: learner for learner in _ALL})
+_OF_EXTRAS: tuple[Learner, ...] = (DeepMlp(), Cnn())
+
+LEARNERS: Final[Mapping[str, Learner]] = MappingProxyType({learner.name: learner for learner in (*_ALL, *_OF_EXTRAS)})
+
+OF_EXTRAS: Final = frozenset(learner.name for learner in _OF_EXTRAS)
+"""Those that an optional extra brings: searched only where they are named."""
 
 
 def learner_of(algorithm: str, task: Task) -> Learner:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from features.head import Link
 from offline_training.conversion.exported import Exported
-from offline_training.conversion.layers import Layer, layers_to_onnx, range_probes
+from offline_training.conversion.layers import Layer, layers_to_onnx, ways_through
 from offline_training.conversion.preparation import Preparation
 from offline_training.learners.learner import Params
 from offline_training.learners.params import shares
@@ -32,11 +31,9 @@ class LearnedLayers:
 
     @property
     def importance(self) -> np.ndarray:
-        """Share of each feature in the sum of the absolute weights over all ways to an output, as Garson has it."""
-        ways = np.abs(self.layers[-1].weights).sum(axis=1)
-        for layer in reversed(self.layers[:-1]):
-            ways = np.abs(layer.weights) @ ways
-        return shares(np.bincount(self.preparation.owners, ways, minlength=len(self.preparation.fills)))
+        """Share of each feature in the weights on all ways to an output."""
+        ways = ways_through(self.layers[:-1], self.layers[-1])
+        return shares(np.bincount(self.preparation.owners, ways, minlength=self.preparation.n_features))
 
     def raw(self, rows: np.ndarray) -> np.ndarray:
         """Raw scores as numpy gives them, on one thread."""
@@ -48,5 +45,5 @@ class LearnedLayers:
 
     def export(self) -> Exported:
         """Preparation and layers in double."""
-        onnx = layers_to_onnx(self.preparation, self.layers)
-        return Exported(onnx, None, partial(range_probes, self.preparation), WITHIN)
+        onnx = layers_to_onnx(self.preparation, self.layers[:-1], self.layers[-1])
+        return Exported(onnx, None, self.preparation.probes, WITHIN)

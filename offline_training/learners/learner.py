@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from features.head import Link, Task
+from features.progress import Progress
 from offline_training.conversion.exported import Exported
 
 Params: TypeAlias = Mapping[str, bool | int | float | str]
@@ -125,3 +127,25 @@ class Learner(Protocol):
         goes as far as its parameters say.
         """
         ...
+
+
+class Keep(NamedTuple):
+    """Where fits that take long leave what they have done: checkpoints, logs for TensorBoard, and a bar."""
+
+    checkpoints: Path
+    event_logs: Path
+    progress: Progress
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A learner whose fits take long enough to be killed in the middle."""
+
+    def kept(self, keep: Keep) -> Learner:
+        """The same, whose fits leave what they have done, and go on where the same fit was killed."""
+        ...
+
+
+def keeping(learner: Learner, keep: Keep | None) -> Learner:
+    """The learner with traces, if it leaves any."""
+    return learner.kept(keep) if keep is not None and isinstance(learner, Resumable) else learner

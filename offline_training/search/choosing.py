@@ -16,7 +16,7 @@ from features.progress import Progress
 from offline_training.class_weights import row_weights
 from offline_training.dataset import Dataset
 from offline_training.folds import expanding_folds, fit_for_use, thin_folds
-from offline_training.learners import LEARNERS, learner_of
+from offline_training.learners import LEARNERS, OF_EXTRAS, learner_of
 from offline_training.search.journal import Journal
 from offline_training.search.metrics import metric_of
 from offline_training.search.outcome import SearchReport, folds_text
@@ -91,8 +91,8 @@ def problem_of(data: Dataset, spec: ModelSpec, wanted: SearchSpec) -> Problem:
 
 
 def algorithms_of(task: Task) -> tuple[str, ...]:
-    """All that can do a task."""
-    return tuple(sorted(name for name, learner in LEARNERS.items() if task in learner.tasks))
+    """All that can do a task, but those of extras."""
+    return tuple(sorted(name for name, learner in LEARNERS.items() if task in learner.tasks and name not in OF_EXTRAS))
 
 
 def usable_cores() -> int:

@@ -16,6 +16,8 @@ SMALL: Final[dict[str, Params]] = {
     "random_forest": {"n_estimators": 9, "max_depth": 6},
     "extra_trees": {"n_estimators": 9, "max_depth": 6},
     "mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
+    "deep_mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
+    "cnn": {"epochs": 6, "image_shape": "2x3x1", "blocks": 1, "filters": 8, "hidden_units": 9, "learning_rate": 0.03},
 }
 PAIRS: Final[list[tuple[str, Task]]] = [(name, task) for name in LEARNERS for task in sorted(LEARNERS[name].tasks)]
 TREES: Final = ("lightgbm", "xgboost", "random_forest", "extra_trees")

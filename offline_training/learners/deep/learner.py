@@ -1,0 +1,203 @@
+"""Networks as learners: a multi-layer perceptron of any inputs, and one with convolutions before it, of pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
+import numpy as np
+
+from features.head import Link, Task, to_scores
+from offline_training.conversion.pixels import Pixels, prepare_pixels
+from offline_training.conversion.preparation import Preparation, prepare
+from offline_training.learners.deep.architecture import Architecture
+from offline_training.learners.deep.params import (
+    IMAGES,
+    NETWORK,
+    image_shape,
+    rate_drops,
+    require_in_range,
+    require_pools,
+)
+from offline_training.learners.deep.runtime import jax_in_double, require_extra
+from offline_training.learners.learner import Keep, Params, Trial, Validation
+from offline_training.learners.params import require_known
+from offline_training.loss import mean_loss
+
+if TYPE_CHECKING:
+    from offline_training.learners.deep.fitting import Schedule, Traces
+    from offline_training.learners.deep.learned_network import LearnedNetwork
+    from offline_training.learners.deep.network import Network
+
+_LINKS: Final[Mapping[Task, Link]] = {"binary": "sigmoid", "multiclass": "softmax", "regression": "identity"}
+_HASH_DIGITS: Final = 12
+_CHOSEN: Final = frozenset({"epochs", "early_stopping_epochs", "plateau_epochs", "rate_drops"})
+"""What a fit with validation decides, so that a refit need not."""
+
+
+@dataclass(frozen=True)
+class DeepMlp:
+    """Dense layers with batch normalisation and dropout; it stops where the loss on the validation rows is least."""
+
+    keep: Keep | None = None
+
+    name: ClassVar[str] = "deep_mlp"
+    library: ClassVar[str] = "jax"
+    tasks: ClassVar[frozenset[Task]] = frozenset(_LINKS)
+    defaults: ClassVar[Params] = NETWORK
+
+    def kept(self, keep: Keep) -> DeepMlp:
+        """The same, which leaves what it has done, and goes on from there."""
+        return replace(self, keep=keep)
+
+    def check(self, params: Params) -> None:
+        """DomainError for a parameter that is not taken, and where the extra is not installed."""
+        require_known(self.name, params, self.defaults.keys())
+        require_in_range(params)
+        require_extra(self.name)
+
+    def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
+        """Size of the network, what holds it small, and how fast it learns."""
+        return {
+            "hidden_layers": trial.suggest_int("hidden_layers", 1, 3),
+            "hidden_units": trial.suggest_int("hidden_units", 16, 256, log=True),
+            **_how_it_learns(trial),
+        }
+
+    def design(self, params: Params, rows: np.ndarray) -> tuple[Preparation | Pixels, Architecture]:
+        """What the rows are made into, and the network for it, whose outputs are not counted yet."""
+        preparation = prepare(rows)
+        n_inputs = len(preparation.owners)
+        return preparation, Architecture(n_inputs, None, (), _units(params), 1, *_regularised(params))
+
+    def fit(
+        self,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        task: Task,
+        n_classes: int,
+        params: Params,
+        seed: int,
+        weights: np.ndarray | None = None,
+        validation: Validation | None = None,
+    ) -> LearnedNetwork:
+        """As many epochs as asked for, or fewer where validation says so."""
+        require_extra(self.name)
+        from offline_training.learners.deep.descent import Descent, Rows
+        from offline_training.learners.deep.fitting import fit_network
+        from offline_training.learners.deep.learned_network import LearnedNetwork
+
+        told = {**self.defaults, **params}
+        preparation, architecture = self.design(told, rows)
+        centre, scale = (labels.mean(), labels.std() or 1.0) if task == "regression" else (0.0, 1.0)
+        inputs = preparation.apply(rows)
+        counted = np.ones(len(rows)) if weights is None else weights / weights.mean()
+        architecture = architecture._replace(n_outputs=n_classes if task == "multiclass" else 1)
+        descent = Descent(architecture, task, int(told["batch_size"]), float(told["weight_decay"]), seed)
+
+        def learned(network: Network, chosen: Params) -> LearnedNetwork:
+            return LearnedNetwork(
+                learner=self.name,
+                params=chosen,
+                link=_LINKS[task],
+                preparation=preparation,
+                architecture=architecture,
+                network=network,
+                spreads=inputs.std(axis=0),
+                centre=float(centre),
+                scale=float(scale),
+            )
+
+        def loss_of(network: Network) -> float:
+            assert validation is not None
+            model = learned(network, params)
+            scores = to_scores(model.link, model.raw(validation.rows))
+            return mean_loss(task, validation.labels, scores, validation.weights)
+
+        with jax_in_double():
+            found = fit_network(
+                descent,
+                _schedule(told),
+                Rows(inputs, (labels - centre) / scale, counted),
+                loss_of=None if validation is None else loss_of,
+                report=(lambda _, __: None) if validation is None else validation.report,
+                traces=self._traces(rows, labels, weights, validation, task, params, seed),
+            )
+        kept = {name: value for name, value in params.items() if name not in _CHOSEN}
+        drops = {"rate_drops": ",".join(map(str, found.drops))} if found.drops else {}
+        return learned(found.network, {**kept, "epochs": found.epochs, **drops})
+
+    def _traces(
+        self,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        validation: Validation | None,
+        task: Task,
+        params: Params,
+        seed: int,
+    ) -> Traces:
+        """Of this very fit: the same rows, parameters and seed find them again."""
+        from offline_training.learners.deep.fitting import Traces
+
+        if self.keep is None:
+            return Traces()
+        digest = hashlib.sha256(msgspec.json.encode([self.name, task, dict(params), seed], order="deterministic"))
+        for column in (rows, labels, weights, *(() if validation is None else validation[:3])):
+            digest.update(b"-" if column is None else np.ascontiguousarray(column, dtype=np.float64).tobytes())
+        name = f"{len(rows)}_rows_{digest.hexdigest()[:_HASH_DIGITS]}"
+        return Traces(self.keep.checkpoints / f"{name}.npz", self.keep.event_logs / name, self.keep.progress)
+
+
+class Cnn(DeepMlp):
+    """Blocks of convolution before the dense layers, for pictures; a row is one picture, pixel by pixel."""
+
+    name: ClassVar[str] = "cnn"
+    defaults: ClassVar[Params] = IMAGES
+
+    def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
+        """Size of the network, what holds it small, and how fast it learns; pictures are square."""
+        return {
+            "filters": trial.suggest_int("filters", 8, 32, log=True),
+            "hidden_units": trial.suggest_int("hidden_units", 16, 128, log=True),
+            **_how_it_learns(trial),
+        }
+
+    def design(self, params: Params, rows: np.ndarray) -> tuple[Preparation | Pixels, Architecture]:
+        """Each block has twice the filters of the one before, and half its width and height."""
+        shape, blocks = image_shape(params, rows.shape[1]), int(params["blocks"])
+        require_pools(shape, blocks)
+        filters = tuple(int(params["filters"]) << block for block in range(blocks))
+        return prepare_pixels(rows), Architecture(shape.size, shape, filters, _units(params), 1, *_regularised(params))
+
+
+def _how_it_learns(trial: Trial) -> Params:
+    return {
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-2, log=True),
+    }
+
+
+def _units(params: Params) -> tuple[int, ...]:
+    return (int(params["hidden_units"]),) * int(params["hidden_layers"])
+
+
+def _regularised(params: Params) -> tuple[bool, float]:
+    return bool(params["batch_norm"]), float(params["dropout"])
+
+
+def _schedule(params: Params) -> Schedule:
+    from offline_training.learners.deep.fitting import Schedule
+
+    return Schedule(
+        epochs=int(params["epochs"]),
+        learning_rate=float(params["learning_rate"]),
+        patience=int(params["early_stopping_epochs"]),
+        plateau_epochs=int(params["plateau_epochs"]),
+        drops=rate_drops(params),
+    )

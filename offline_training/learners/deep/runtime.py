@@ -1,0 +1,35 @@
+"""JAX as it is used here: in double, on one thread of the processor, for the bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Final
+
+from features.errors import DomainError
+
+_PACKAGES: Final = ("jax", "optax", "tensorboardX")
+_THREADS: Final = "PJRT_NPROC"
+"""Of XLA's client for processors, read as it is made; left alone, the number of cores decides the last bits."""
+
+
+def require_extra(algorithm: str) -> None:
+    """DomainError where the packages of the extra are not installed."""
+    if any(find_spec(package) is None for package in _PACKAGES):
+        raise DomainError(
+            "model.yaml: algorithm",
+            f"{algorithm} needs packages that are not installed",
+            "pip install 'millstream[deep]'",
+        )
+
+
+@contextmanager
+def jax_in_double() -> Iterator[None]:
+    """Within, JAX computes in double, and on one thread if this is what it computes first."""
+    os.environ[_THREADS] = "1"
+    import jax
+
+    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        yield
