@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -54,33 +53,30 @@ def run_epoch(
 
     Batches are of one size, so those rows that are left over wait for another epoch.
     """
+    draw = np.random.default_rng([descent.seed, epoch])
+    size = min(descent.batch_size, len(rows.targets))
+    order = draw.permutation(len(rows.targets))
     losses: list[Array] = []
-    for number, some in enumerate(_batches(descent, len(rows.targets), epoch)):
-        dropping = np.array([descent.seed, epoch, number], dtype=np.uint32)
-        batch = Rows(*(column[some] for column in rows))
-        position, loss = _step(descent, position, batch, dropping, learning_rate)
+    for start in range(0, len(order) - size + 1, size):
+        batch = Rows(*(column[order[start : start + size]] for column in rows))
+        position, loss = _step(descent, position, batch, _kept(descent.architecture, size, draw), learning_rate)
         losses.append(loss)
     return position, float(np.mean(losses))
 
 
-def _batches(descent: Descent, n_rows: int, epoch: int) -> Iterator[np.ndarray]:
-    size = min(descent.batch_size, n_rows)
-    order = np.random.default_rng([descent.seed, epoch]).permutation(n_rows)
-    for start in range(0, n_rows - size + 1, size):
-        yield order[start : start + size]
+def _kept(architecture: Architecture, n_rows: int, draw: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """What dropout leaves of each dense hidden layer; what stays is raised, so that sums stay as large."""
+    share = 1.0 - architecture.dropout
+    return tuple((draw.random((n_rows, units)) < share) / share for units in architecture.units)
 
 
 @partial(jax.jit, static_argnames="descent")
 def _step(
-    descent: Descent, position: Position, rows: Rows, dropping: Array, learning_rate: Array
+    descent: Descent, position: Position, rows: Rows, kept: tuple[Array, ...], learning_rate: Array
 ) -> tuple[Position, Array]:
-    key = jax.random.key(dropping[0])
-    for part in (1, 2):
-        key = jax.random.fold_in(key, dropping[part])
-
     def loss_of(layers: Any) -> tuple[Array, Any]:
         network = position.network._replace(layers=layers)
-        outputs, moments = forward(descent.architecture, network, rows.inputs, key)
+        outputs, moments = forward(descent.architecture, network, rows.inputs, kept)
         return jnp.mean(rows.weights * _losses(descent.task, outputs, rows.targets)), moments
 
     (loss, moments), slope = jax.value_and_grad(loss_of, has_aux=True)(position.network.layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -58,12 +58,12 @@ def begin(architecture: Architecture, seed: int) -> Network:
 
 
 def forward(
-    architecture: Architecture, network: Network, inputs: Array, dropping: Array | None = None
+    architecture: Architecture, network: Network, inputs: Array, kept: Sequence[Array] | None = None
 ) -> tuple[Array, tuple[Moments, ...]]:
     """Outputs ``[n, outputs]``, and the running moments after these rows.
 
-    In training ``dropping`` is the key of what is dropped, and a layer is normalised by the moments of the rows
-    themselves; None is afterwards: by the running ones.
+    In training ``kept`` says of each dense hidden layer what dropout leaves of it ``[n, units]``, and a layer is
+    normalised by the moments of the rows themselves; None is afterwards: by the running ones.
     """
     running, after = iter(network.moments), list[Moments]()
     found = inputs
@@ -73,15 +73,14 @@ def forward(
         is_block = number < len(architecture.filters)
         found = _convolved(found, layer["weights"]) if is_block else _flat(found) @ layer["weights"]
         if architecture.batch_norm:
-            moments, kept = _moments(found, next(running), in_training=dropping is not None)
-            after.append(kept)
+            moments, moved = _moments(found, next(running), in_training=kept is not None)
+            after.append(moved)
             found = (found - moments.means) / jnp.sqrt(moments.variances + EPSILON) * layer["gains"]
         found = jax.nn.relu(found + layer["biases"])
         if is_block:
             found = _pooled(found)
-        elif dropping is not None and architecture.dropout:
-            stays = jax.random.bernoulli(jax.random.fold_in(dropping, number), 1.0 - architecture.dropout, found.shape)
-            found = jnp.where(stays, found / (1.0 - architecture.dropout), 0.0)
+        elif kept is not None:
+            found = found * kept[number - len(architecture.filters)]
     last = network.layers[-1]
     return _flat(found) @ last["weights"] + last["biases"], tuple(after)
 
@@ -108,8 +107,8 @@ def _moments(found: Array, running: Moments, *, in_training: bool) -> tuple[Mome
         return running, running
     axes = tuple(range(found.ndim - 1))
     own = Moments(found.mean(axes), found.var(axes))
-    kept = (_MEMORY * old + (1.0 - _MEMORY) * new for old, new in zip(running, own, strict=True))
-    return own, Moments(*kept)
+    moved = (_MEMORY * old + (1.0 - _MEMORY) * new for old, new in zip(running, own, strict=True))
+    return own, Moments(*moved)
 
 
 def _flat(found: Array) -> Array:
