@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import msgspec
@@ -27,12 +27,12 @@ class Checkpoint(NamedTuple):
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the file, as a whole or not at all."""
-    arrays = {str(number): leaf for number, leaf in enumerate(jax.tree.leaves(checkpoint[1:]))}
-    course = np.frombuffer(msgspec.json.encode(checkpoint.course), dtype=np.uint8)
+    arrays: dict[str, Any] = {str(number): leaf for number, leaf in enumerate(jax.tree.leaves(checkpoint[1:]))}
+    arrays[_COURSE] = np.frombuffer(msgspec.json.encode(checkpoint.course), dtype=np.uint8)
     fresh = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     with fresh.open("wb") as file:
-        np.savez(file, **{_COURSE: course}, **arrays)
+        np.savez(file, **arrays)
     Path(fresh).replace(path)
 
 

@@ -22,7 +22,6 @@ class Descent(NamedTuple):
     task: Task
     batch_size: int
     weight_decay: float
-    seed: int
 
 
 class Rows(NamedTuple):
@@ -40,20 +39,20 @@ class Position(NamedTuple):
     memory: Any
 
 
-def begin_at(descent: Descent) -> Position:
+def begin_at(descent: Descent, seed: int) -> Position:
     """Before the first epoch."""
-    network = begin(descent.architecture, descent.seed)
+    network = begin(descent.architecture, seed)
     return Position(network, _adam(descent.weight_decay).init(network.layers))
 
 
 def run_epoch(
-    descent: Descent, position: Position, rows: Rows, *, epoch: int, learning_rate: float
+    descent: Descent, position: Position, rows: Rows, *, seed: int, epoch: int, learning_rate: float
 ) -> tuple[Position, float]:
     """Where a pass over all rows leads, in batches drawn by seed and epoch; and its mean loss.
 
     Batches are of one size, so those rows that are left over wait for another epoch.
     """
-    draw = np.random.default_rng([descent.seed, epoch])
+    draw = np.random.default_rng([seed, epoch])
     size = min(descent.batch_size, len(rows.targets))
     order = draw.permutation(len(rows.targets))
     losses: list[Array] = []

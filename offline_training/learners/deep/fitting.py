@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -15,18 +15,30 @@ from offline_training.learners.deep.course import Course, rate_at
 from offline_training.learners.deep.descent import Descent, Rows, begin_at, run_epoch
 from offline_training.learners.deep.event_log import Epoch, open_event_log
 from offline_training.learners.deep.network import Network
+from offline_training.learners.learner import Report
 
-Loss = Callable[[Network], float]
+Loss: TypeAlias = Callable[[Network], float]
+
+
+class Watch(NamedTuple):
+    """The loss of a network on rows that it does not learn from, and who hears of it after each epoch."""
+
+    loss_of: Loss
+    report: Report
 
 
 class Schedule(NamedTuple):
-    """How long and how fast: ``drops`` are epochs after which the rate is halved; None: where the loss stalls."""
+    """How long and how fast: ``drops`` are epochs after which the rate is halved; none: where the loss stalls.
 
+    The ``seed`` decides the first weights, the order of the rows, and what is dropped.
+    """
+
+    seed: int
     epochs: int
     learning_rate: float
     patience: int
     plateau_epochs: int
-    drops: tuple[int, ...] | None
+    drops: tuple[int, ...]
 
 
 class Traces(NamedTuple):
@@ -45,18 +57,10 @@ class Fit(NamedTuple):
     drops: tuple[int, ...]
 
 
-def fit_network(
-    descent: Descent,
-    schedule: Schedule,
-    rows: Rows,
-    *,
-    loss_of: Loss | None,
-    report: Callable[[int, float], None],
-    traces: Traces,
-) -> Fit:
-    """As many epochs as the schedule says, or fewer where ``loss_of`` a network, on other rows, has stopped falling."""
-    start = begin_at(descent)
-    at = Checkpoint(Course(drops=schedule.drops or ()), start, start.network)
+def fit_network(descent: Descent, schedule: Schedule, rows: Rows, *, watch: Watch | None, traces: Traces) -> Fit:
+    """As many epochs as the schedule says, or fewer where the watched loss has stopped falling."""
+    start = begin_at(descent, schedule.seed)
+    at = Checkpoint(Course(drops=schedule.drops), start, start.network)
     if traces.checkpoint is not None:
         at = read_checkpoint(traces.checkpoint, at)
     with (
@@ -64,29 +68,27 @@ def fit_network(
         traces.progress("epochs", schedule.epochs) as advance,
     ):
         advance(at.course.epoch)
-        while at.course.epoch < schedule.epochs and not (loss_of and at.course.is_over(schedule.patience)):
-            at, epoch = _next(descent, schedule, rows, loss_of, at)
-            if epoch.validation_loss is not None:
-                report(epoch.number - 1, epoch.validation_loss)
+        while at.course.epoch < schedule.epochs and not (watch and at.course.is_over(schedule.patience)):
+            at, epoch = _next(descent, schedule, rows, watch, at)
+            log(epoch)  # before the checkpoint: an epoch that is run again voids what was logged of it
             if traces.checkpoint is not None:
                 write_checkpoint(traces.checkpoint, at)
-            log(epoch)
             advance(1)
     return Fit(jax.tree.map(np.asarray, at.best), at.course.best_epoch or at.course.epoch, at.course.drops_to_best)
 
 
 def _next(
-    descent: Descent, schedule: Schedule, rows: Rows, loss_of: Loss | None, at: Checkpoint
+    descent: Descent, schedule: Schedule, rows: Rows, watch: Watch | None, at: Checkpoint
 ) -> tuple[Checkpoint, Epoch]:
-    """One epoch on. Without other rows each epoch counts as the best."""
+    """One epoch on. Where nobody watches, each epoch counts as the best."""
     number = at.course.epoch + 1
     rate = rate_at(number, schedule.learning_rate, at.course.drops)
-    position, loss = run_epoch(descent, at.position, rows, epoch=number, learning_rate=rate)
-    if loss_of is None:
+    position, loss = run_epoch(descent, at.position, rows, seed=schedule.seed, epoch=number, learning_rate=rate)
+    if watch is None:
         course = at.course._replace(epoch=number, best_epoch=number)
         return Checkpoint(course, position, position.network), Epoch(number, loss, None, rate)
-    validation_loss = loss_of(position.network)
-    plateau_epochs = schedule.plateau_epochs if schedule.drops is None else None
-    course = at.course.after(validation_loss, plateau_epochs=plateau_epochs)
-    best = position.network if course.best_epoch == number or not at.course.best_epoch else at.best
+    validation_loss = watch.loss_of(position.network)
+    watch.report(number - 1, validation_loss)
+    course = at.course.after(validation_loss, plateau_epochs=None if schedule.drops else schedule.plateau_epochs)
+    best = position.network if course.best_epoch in {0, number} else at.best
     return Checkpoint(course, position, best), Epoch(number, loss, validation_loss, rate)

@@ -23,12 +23,12 @@ from offline_training.learners.deep.params import (
     require_pools,
 )
 from offline_training.learners.deep.runtime import jax_in_double, require_extra
-from offline_training.learners.learner import Keep, Params, Trial, Validation
+from offline_training.learners.learner import Keep, Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known
 from offline_training.loss import mean_loss
 
 if TYPE_CHECKING:
-    from offline_training.learners.deep.fitting import Schedule, Traces
+    from offline_training.learners.deep.fitting import Loss, Schedule, Traces
     from offline_training.learners.deep.learned_network import LearnedNetwork
     from offline_training.learners.deep.network import Network
 
@@ -73,31 +73,20 @@ class DeepMlp:
         n_inputs = len(preparation.owners)
         return preparation, Architecture(n_inputs, None, (), _units(params), 1, *_regularised(params))
 
-    def fit(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        *,
-        task: Task,
-        n_classes: int,
-        params: Params,
-        seed: int,
-        weights: np.ndarray | None = None,
-        validation: Validation | None = None,
-    ) -> LearnedNetwork:
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> LearnedNetwork:
         """As many epochs as asked for, or fewer where validation says so."""
         require_extra(self.name)
         from offline_training.learners.deep.descent import Descent, Rows
-        from offline_training.learners.deep.fitting import fit_network
+        from offline_training.learners.deep.fitting import Watch, fit_network
         from offline_training.learners.deep.learned_network import LearnedNetwork
 
         told = {**self.defaults, **params}
-        preparation, architecture = self.design(told, rows)
+        task, labels, weights = sample.task, sample.labels, sample.weights
+        preparation, architecture = self.design(told, sample.rows)
+        architecture = architecture._replace(n_outputs=sample.n_classes if task == "multiclass" else 1)
+        inputs = preparation.apply(sample.rows)
         centre, scale = (labels.mean(), labels.std() or 1.0) if task == "regression" else (0.0, 1.0)
-        inputs = preparation.apply(rows)
-        counted = np.ones(len(rows)) if weights is None else weights / weights.mean()
-        architecture = architecture._replace(n_outputs=n_classes if task == "multiclass" else 1)
-        descent = Descent(architecture, task, int(told["batch_size"]), float(told["weight_decay"]), seed)
+        counted = np.ones(len(labels)) if weights is None else weights / weights.mean()
 
         def learned(network: Network, chosen: Params) -> LearnedNetwork:
             return LearnedNetwork(
@@ -112,44 +101,37 @@ class DeepMlp:
                 scale=float(scale),
             )
 
-        def loss_of(network: Network) -> float:
-            assert validation is not None
-            model = learned(network, params)
-            scores = to_scores(model.link, model.raw(validation.rows))
-            return mean_loss(task, validation.labels, scores, validation.weights)
+        def loss_on(rows: Validation) -> Loss:
+            def loss_of(network: Network) -> float:
+                scores = to_scores(_LINKS[task], learned(network, params).raw(rows.rows))
+                return mean_loss(task, rows.labels, scores, rows.weights)
+
+            return loss_of
 
         with jax_in_double():
             found = fit_network(
-                descent,
-                _schedule(told),
+                Descent(architecture, task, int(told["batch_size"]), float(told["weight_decay"])),
+                _schedule(told, seed),
                 Rows(inputs, (labels - centre) / scale, counted),
-                loss_of=None if validation is None else loss_of,
-                report=(lambda _, __: None) if validation is None else validation.report,
-                traces=self._traces(rows, labels, weights, validation, task, params, seed),
+                watch=None if validation is None else Watch(loss_on(validation), validation.report),
+                traces=self._traces(sample, params, seed, validation),
             )
         kept = {name: value for name, value in params.items() if name not in _CHOSEN}
         drops = {"rate_drops": ",".join(map(str, found.drops))} if found.drops else {}
         return learned(found.network, {**kept, "epochs": found.epochs, **drops})
 
-    def _traces(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        validation: Validation | None,
-        task: Task,
-        params: Params,
-        seed: int,
-    ) -> Traces:
+    def _traces(self, sample: Sample, params: Params, seed: int, validation: Validation | None) -> Traces:
         """Of this very fit: the same rows, parameters and seed find them again."""
         from offline_training.learners.deep.fitting import Traces
 
         if self.keep is None:
             return Traces()
-        digest = hashlib.sha256(msgspec.json.encode([self.name, task, dict(params), seed], order="deterministic"))
-        for column in (rows, labels, weights, *(() if validation is None else validation[:3])):
+        told = [self.name, sample.task, sample.n_classes, dict(params), seed]
+        digest = hashlib.sha256(msgspec.json.encode(told, order="deterministic"))
+        held = () if validation is None else (validation.rows, validation.labels, validation.weights)
+        for column in (sample.rows, sample.labels, sample.weights, *held):
             digest.update(b"-" if column is None else np.ascontiguousarray(column, dtype=np.float64).tobytes())
-        name = f"{len(rows)}_rows_{digest.hexdigest()[:_HASH_DIGITS]}"
+        name = f"{len(sample.rows)}_rows_{digest.hexdigest()[:_HASH_DIGITS]}"
         return Traces(self.keep.checkpoints / f"{name}.npz", self.keep.event_logs / name, self.keep.progress)
 
 
@@ -191,10 +173,11 @@ def _regularised(params: Params) -> tuple[bool, float]:
     return bool(params["batch_norm"]), float(params["dropout"])
 
 
-def _schedule(params: Params) -> Schedule:
+def _schedule(params: Params, seed: int) -> Schedule:
     from offline_training.learners.deep.fitting import Schedule
 
     return Schedule(
+        seed=seed,
         epochs=int(params["epochs"]),
         learning_rate=float(params["learning_rate"]),
         patience=int(params["early_stopping_epochs"]),

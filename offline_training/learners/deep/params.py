@@ -26,7 +26,7 @@ NETWORK: Final[Params] = {
 }
 """Defaults of every network; ``rate_drops`` that are stated take the place of ``plateau_epochs``."""
 
-IMAGES: Final[Params] = NETWORK | {"hidden_layers": 1, "image_shape": "", "filters": 16, "blocks": 2}
+IMAGES: Final[Params] = {**NETWORK, "hidden_layers": 1, "image_shape": "", "filters": 16, "blocks": 2}
 """Defaults of those of images; no ``image_shape`` is a square of one channel, or of three."""
 
 _IMAGE_SHAPE: Final = "model.yaml: params.image_shape"
@@ -71,11 +71,11 @@ def require_in_range(params: Params) -> None:
     stated_shape(params)
 
 
-def rate_drops(params: Params) -> tuple[int, ...] | None:
-    """Epochs after which the rate is halved, written ``8,12``; None where none are stated."""
+def rate_drops(params: Params) -> tuple[int, ...]:
+    """Epochs after which the rate is halved, written ``8,12``."""
     text = params.get("rate_drops", "")
     if text == "":
-        return None
+        return ()
     numbers = str(text).split(",")
     if not all(re.fullmatch(r"\s*[1-9][0-9]{0,8}\s*", number) for number in numbers):
         raise DomainError("model.yaml: params.rate_drops", f"is {text!r}", 'write epochs, as in "8,12"')

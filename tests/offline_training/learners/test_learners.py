@@ -14,7 +14,9 @@ from features.shapley import explainer_of, open_explainer, write_explanation
 from offline_training.learners import LEARNERS, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
-from tests.offline_training.learners.tasks import EXPLAINED, N_CLASSES, PAIRS, SMALL, TREES, learned, task_rows
+from tests.offline_training.learners.tasks import (
+    EXPLAINED, N_CLASSES, PAIRS, SMALL, TREES, learned, rows_of, task_rows,
+)
 
 every = pytest.mark.parametrize(("name", "task"), PAIRS)
 
@@ -24,7 +26,7 @@ def test_its_onnx_model_is_the_trained_one(name: str, task: Task) -> None:
     """Trees bit for bit, others within 1e-9; on 10,000 rows or more, and a row alone gives a batch's bits."""
     model = learned(name, task)
     exported = model.export()
-    proof = prove(exported, model.raw, task_rows()[0])
+    proof = prove(exported, model.raw, rows_of(name)[0])
     assert proof.n_rows >= MIN_ROWS
     assert exported.max_abs_diff == (0.0 if name in TREES else 1e-9)
     assert proof.max_abs_diff <= exported.max_abs_diff
@@ -44,7 +46,7 @@ def test_the_same_seed_gives_the_same_bytes(name: str, task: Task) -> None:
 @every
 def test_it_learns(name: str, task: Task) -> None:
     """Its loss on rows that it has not seen is well below that of saying the same of each."""
-    rows, labels = task_rows(seed=9)
+    rows, labels = rows_of(name, seed=9)
     model = learned(name, task)
     scores = to_scores(model.link, model.raw(rows))
     happened = labels[task]
@@ -60,11 +62,11 @@ def test_it_learns(name: str, task: Task) -> None:
 @every
 def test_a_refit_stops_where_validation_stopped_it(name: str, task: Task) -> None:
     """What a fit with validation chose needs no validation any more: the same rows give the same model."""
-    (rows, labels), (later, later_labels) = task_rows(600), task_rows(300, seed=5)
+    (rows, labels), (later, later_labels) = rows_of(name, 600), rows_of(name, 300, seed=5)
     losses: list[tuple[int, float]] = []
     validation = Validation(later, later_labels[task], report=lambda step, loss: losses.append((step, loss)))
     many = {"num_iterations": 300, "n_estimators": 300, "epochs": 100, "learning_rate": 0.03}
-    stops = name in {"lightgbm", "xgboost", "mlp"}
+    stops = name in {"lightgbm", "xgboost", "mlp", "deep_mlp", "cnn"}
     params = {key: many.get(key, value) if stops else value for key, value in SMALL.get(name, {}).items()}
     sample = Sample(rows, labels[task], task, N_CLASSES[task])
     stopped = LEARNERS[name].fit(sample, params, seed=3, validation=validation)
@@ -79,10 +81,10 @@ def test_a_refit_stops_where_validation_stopped_it(name: str, task: Task) -> Non
         assert losses == []
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "mlp"])
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "mlp", "deep_mlp", "cnn"])
 def test_a_report_may_end_the_fit(name: str) -> None:
     """As a search does with a trial that is not worth going on with."""
-    rows, labels = task_rows(400)
+    rows, labels = rows_of(name, 400)
 
     def prune(step: int, loss: float) -> None:
         raise TimeoutError(step)
@@ -95,10 +97,10 @@ def test_a_report_may_end_the_fit(name: str) -> None:
 @every
 def test_weights_are_heard(name: str, task: Task) -> None:
     """Rows that weigh a thousand times more are those that the model is right about."""
-    rows, labels = task_rows()
+    rows, labels = rows_of(name)
     heavy = np.where(np.arange(len(rows)) % 2, 1_000.0, 1.0)
     contrary = np.where(heavy > 1.0, labels[task], labels[task].max() - labels[task])
-    params = {**SMALL.get(name, {}), **({"epochs": 30} if name == "mlp" else {})}
+    params = {**SMALL.get(name, {}), **({"epochs": 30} if name in {"mlp", "deep_mlp", "cnn"} else {})}
     model = LEARNERS[name].fit(Sample(rows, contrary, task, N_CLASSES[task], heavy), params, seed=3)
     scores, right = to_scores(model.link, model.raw(rows)), heavy > 1.0
     assert mean_loss(task, contrary[right], scores[right]) < mean_loss(task, contrary[~right], scores[~right])

@@ -13,7 +13,7 @@ from features.head import Task, to_scores
 from features.model_file import CategorySpec, PreparationSpec, RatioSpec, SplitSpec
 from features.shapley import LinearTables, open_explainer, write_explanation
 from offline_training.fitting import fit
-from offline_training.learners import LEARNERS, Sample, Validation
+from offline_training.learners import LEARNERS, OF_EXTRAS, Sample, Validation
 from offline_training.loss import mean_loss
 from offline_training.preparation import Prepared, prepared
 from offline_training.proof import open_session, prove
@@ -24,7 +24,7 @@ from tests.offline_training.preparation.shop_rows import NAMES, PREPARATION, sho
 from tests.offline_training.search.problems import small_problem
 from tests.offline_training.test_fitting import _dataset, _quiet, _spec
 
-every = pytest.mark.parametrize(("name", "task"), PAIRS)
+every = pytest.mark.parametrize(("name", "task"), [pair for pair in PAIRS if pair[0] not in OF_EXTRAS])
 
 
 def _fit(name: str, task: Task, seed: int = 3) -> Prepared:
