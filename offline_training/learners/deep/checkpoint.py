@@ -40,7 +40,7 @@ def read_checkpoint(path: Path, fresh: Checkpoint) -> Checkpoint:
     """What a file holds of a fit that began as ``fresh``, or that where there is no file, or none that is whole."""
     leaves, structure = jax.tree.flatten(fresh[1:])
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             course = msgspec.json.decode(held[_COURSE].tobytes(), type=Course)
             position, best = jax.tree.unflatten(structure, [held[str(number)] for number in range(len(leaves))])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, msgspec.MsgspecError):

@@ -32,7 +32,7 @@ def open_event_log(folder: Path | None, *, begins_at: int) -> Iterator[Log]:
         return
     from tensorboardX import SummaryWriter
 
-    writer: Any = SummaryWriter(str(folder), purge_step=begins_at)
+    writer: Any = SummaryWriter(str(folder), purge_step=begins_at, filename_suffix=f".{begins_at}")
 
     def log(epoch: Epoch) -> None:
         figures = {LOSS: epoch.loss, VALIDATION_LOSS: epoch.validation_loss, LEARNING_RATE: epoch.learning_rate}

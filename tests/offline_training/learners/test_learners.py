@@ -15,7 +15,14 @@ from offline_training.learners import LEARNERS, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
 from tests.offline_training.learners.tasks import (
-    EXPLAINED, N_CLASSES, PAIRS, SMALL, TREES, learned, rows_of, task_rows,
+    EXPLAINED,
+    N_CLASSES,
+    PAIRS,
+    SMALL,
+    TREES,
+    learned,
+    rows_of,
+    task_rows,
 )
 
 every = pytest.mark.parametrize(("name", "task"), PAIRS)
