@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -15,18 +15,31 @@ from features.errors import RequestError
 from features.sigmoid import sigmoid
 from features.softmax import softmax
 
-Task: TypeAlias = Literal["binary", "multiclass", "regression", "unsupervised"]
+Task: TypeAlias = Literal["binary", "multiclass", "regression", "clustering", "anomaly"]
 
-Link: TypeAlias = Literal["identity", "sigmoid", "softmax"]
-"""From raw scores to scores."""
+UNSUPERVISED: Final[frozenset[Task]] = frozenset({"clustering", "anomaly"})
+"""Tasks that are learned without labels."""
+
+OF_CLASSES: Final[frozenset[Task]] = frozenset({"multiclass", "clustering"})
+"""Tasks with an output for each of several classes, of which the highest raw score is decided on."""
+
+Link: TypeAlias = Literal["identity", "sigmoid", "softmax", "negated", "exp2"]
+"""From raw scores to scores: as they are, as probabilities, with the other sign, two to the power of them."""
 
 LINKS: dict[Task, tuple[Link, ...]] = {
     "binary": ("sigmoid", "identity"),
     "multiclass": ("softmax", "identity"),
     "regression": ("identity",),
-    "unsupervised": ("identity", "sigmoid"),
+    "clustering": ("negated",),
+    "anomaly": ("identity", "sigmoid", "exp2"),
 }
-"""What each task may use: identity where the model itself gives the probability, the value or the anomaly score."""
+"""What each task may use: identity where the model itself gives the probability, the value or the anomaly score.
+
+Of a clustering the raw scores are distances with a minus before them, so that the highest is the nearest cluster's.
+"""
+
+_HIGHEST_POWER: Final = 1023.0
+"""Of two, that a double holds."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +89,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What a model says of one row.
 
-    ``raw_score`` and ``score`` are those of the one output, or of the class decided on. ``scores`` are those of each
-    class, empty for one output. ``decision`` is empty where the model decides nothing.
+    ``raw_score`` and ``score`` are those of the one output, or of the class decided on: of a clustering, the distance
+    to the cluster. ``scores`` are those of each class, empty for one output. ``decision`` is empty where the model
+    decides nothing.
     """
 
     raw_score: float
@@ -133,11 +147,24 @@ class Head(NamedTuple):
                 )
         if not self.classes:
             (raw,) = raws
-            score = sigmoid(raw) if self.link == "sigmoid" else raw
+            score = sigmoid(raw) if self.link == "sigmoid" else _scores_of(self.link, raws)[0]
             return Prediction(raw, score, "" if self.decision is None else self.decision.of(score))
-        scores = softmax(raws) if self.link == "softmax" else tuple(raws)
+        scores = _scores_of(self.link, raws)
         best = max(range(len(raws)), key=raws.__getitem__)
         return Prediction(raws[best], scores[best], self.classes[best], scores)
+
+
+def _scores_of(link: Link, raws: Sequence[float]) -> tuple[float, ...]:
+    """Scores of one row."""
+    if link == "softmax":
+        return softmax(raws)
+    if link == "sigmoid":
+        return tuple(map(sigmoid, raws))
+    if link == "negated":
+        return tuple(-raw for raw in raws)
+    if link == "exp2":
+        return tuple(2.0 ** min(raw, _HIGHEST_POWER) for raw in raws)
+    return tuple(raws)
 
 
 def to_scores(link: Link, raws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -163,9 +190,7 @@ def to_scores(link: Link, raws: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     """
     if link == "identity":
         return raws
-    rows = raws.tolist()
-    scores = [[sigmoid(raw) for raw in row] for row in rows] if link == "sigmoid" else [softmax(row) for row in rows]
-    return np.array(scores, dtype=np.float64).reshape(raws.shape)
+    return np.array([_scores_of(link, row) for row in raws.tolist()], dtype=np.float64).reshape(raws.shape)
 
 
 def require_head(task: Task, head: Head) -> None:
@@ -185,10 +210,10 @@ def require_head(task: Task, head: Head) -> None:
     """
     if head.link not in LINKS[task]:
         raise ValueError(f"a {task} model has the link {' or '.join(LINKS[task])}, not {head.link}")
-    if task != "multiclass":
+    if task not in OF_CLASSES:
         if head.classes:
             raise ValueError(f"a {task} model has one output, but there are classes")
     elif len(set(head.classes)) != len(head.classes) or len(head.classes) < 2:
-        raise ValueError("a multiclass model has two classes or more, each with a name of its own")
+        raise ValueError(f"a {task} model has two classes or more, each with a name of its own")
     elif head.decision is not None:
-        raise ValueError("a multiclass model decides on the class of the highest score, so it has no thresholds")
+        raise ValueError(f"a {task} model decides on the class of the highest raw score, so it has no thresholds")

@@ -15,7 +15,8 @@ TASKS: Final[Mapping[Task, pb.Task]] = {
     "binary": pb.BINARY,
     "multiclass": pb.MULTICLASS,
     "regression": pb.REGRESSION,
-    "unsupervised": pb.UNSUPERVISED,
+    "clustering": pb.CLUSTERING,
+    "anomaly": pb.ANOMALY,
 }
 
 

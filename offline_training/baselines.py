@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from features.head import to_scores
-from features.model_file import ModelSpec, TrainedTask
+from features.head import Task, to_scores
+from features.model_file import ModelSpec
 from offline_training.evaluation import AnyEvaluation, evaluate_model, roc_auc
 from offline_training.learners import LEARNERS, Sample
 
-LINEAR: dict[TrainedTask, str] = {
+LINEAR: Final[Mapping[Task, str]] = {
     "binary": "logistic_regression",
     "multiclass": "logistic_regression",
     "regression": "ridge",
 }
-"""The linear learner of each task."""
+"""The linear learner of each task that has labels."""
 
 
 def linear_scores(spec: ModelSpec, rows: np.ndarray, labels: np.ndarray, tested: np.ndarray) -> np.ndarray:

@@ -93,8 +93,8 @@ def metrics_of(fitted: Fitted) -> dict[str, float]:
     """Figures of the test rows, by name; those of the linear model begin with ``linear_``."""
     return {
         **figures_of(fitted.test),
-        **{f"linear_{name}": value for name, value in figures_of(fitted.linear).items()},
-        "single_feature_rank": fitted.single_rank,
+        **({} if fitted.linear is None else {f"linear_{name}": v for name, v in figures_of(fitted.linear).items()}),
+        **({} if fitted.single_rank is None else {"single_feature_rank": fitted.single_rank}),
         "onnx_max_abs_diff": fitted.proof.max_abs_diff,
     }
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from features.domain import Domain
 from features.errors import DomainError
+from features.head import UNSUPERVISED
 from features.model_file import DRAWN_PLACES, MODEL_FILE, DatasetSpec
 from features.plan import ColumnType
 from offline_training.declared_columns import ARROW_TYPES, declared_column, plain_column, require_known
@@ -62,7 +63,8 @@ def dataset_table(
         raise DomainError(
             f"{where}: {TIME}", "stands in rows that are not split by time", "leave split.test_share out, or the column"
         )
-    picked = {name: _picked(where, found, name) for name in dict.fromkeys((*kinds, LABEL, *others))}
+    label = () if spec.task in UNSUPERVISED and LABEL not in found.column_names else (LABEL,)
+    picked = {name: _picked(where, found, name) for name in dict.fromkeys((*kinds, *label, *others))}
     columns: dict[str, Any] = {
         name: declared_column(f"{where}: {name}", column, kinds[name])
         if name in kinds

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from features.head import to_scores
+from features.errors import DomainError
+from features.head import UNSUPERVISED, to_scores
 from features.model_file import ModelSpec
 from offline_training.baselines import LINEAR, evaluate_linear, rank_alone
 from offline_training.calibration import calibrated
@@ -23,6 +23,7 @@ from offline_training.preparation import prepared
 from offline_training.proof import Proof, prove
 from offline_training.sample import sample_of
 from offline_training.split import Split, outcomes_problem, require_outcomes, split_by_time
+from offline_training.unsupervised import evaluate_unsupervised
 
 Say = Callable[[str], None]
 
@@ -33,7 +34,7 @@ class Fitted(NamedTuple):
     ``test_scores`` (``[n, outputs]``) and the figures are of the model that was fitted on the earlier rows only
     (``tested``); the published one (``learned``, ``exported``, ``proof``) is fitted on all. ``validation_loss`` is
     that at which ``learned.params`` were chosen; None: the history is too short to choose. ``spec`` is the model
-    file's, with the threshold that was chosen.
+    file's, with the threshold that was chosen, or the clusters that were found. Without labels there are no baselines.
     """
 
     spec: ModelSpec
@@ -46,8 +47,21 @@ class Fitted(NamedTuple):
     tested: Learned
     test_scores: np.ndarray
     test: AnyEvaluation
-    linear: AnyEvaluation
-    single_rank: float
+    linear: AnyEvaluation | None
+    single_rank: float | None
+    gates: tuple[Gate, ...]
+
+
+class _Tested(NamedTuple):
+    """What `Fitted` has of the model that is tested, and the parameters that the published one is fitted with."""
+
+    spec: ModelSpec
+    params: Params
+    validation_loss: float | None
+    tested: Learned
+    test: AnyEvaluation
+    linear: AnyEvaluation | None
+    single_rank: float | None
     gates: tuple[Gate, ...]
 
 
@@ -64,8 +78,34 @@ def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None) -> F
     learner = keeping(learner_of(spec.algorithm, spec.task), keep)
     learner = prepared(learner, spec.preparation, data.names)
     learner.check(spec.params)
-    fit_rows = partial(_fit_rows, learner, spec)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)
+    tested = (_test_unlabelled if spec.task in UNSUPERVISED else _test)(learner, spec, data, split, say)
+    test_scores = to_scores(tested.tested.link, tested.tested.raw(data.rows[split.later]))
+
+    say(f"refitting on all {len(data.labels):,} rows")
+    final = _fit_rows(learner, spec, data.rows, data.labels, tested.params)
+    learned = calibrated(final, learner, spec, data.rows, data.labels, data.at_us)
+    exported = learned.export()
+    say("proving the ONNX model bit for bit")
+    proof = prove(exported, learned.raw, data.rows[split.later])
+    return Fitted(
+        spec=tested.spec,
+        learned=learned,
+        exported=exported,
+        proof=proof,
+        split=split,
+        validation_loss=tested.validation_loss,
+        tested=tested.tested,
+        test_scores=test_scores,
+        test=tested.test,
+        linear=tested.linear,
+        single_rank=tested.single_rank,
+        gates=tested.gates,
+    )
+
+
+def _test(learner: Learner, spec: ModelSpec, data: Dataset, split: Split, say: Say) -> _Tested:
+    """Against labels and both baselines."""
     earlier, later = split.earlier, split.later
     require_outcomes("training rows", data.labels[earlier], spec.n_classes)
     require_outcomes("test rows", data.labels[later], min(spec.n_classes, 2))
@@ -75,35 +115,32 @@ def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None) -> F
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
     chosen = _choose(learner, rows, labels, data.at_us[earlier], inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
-    tested = calibrated(fit_rows(rows, labels, chosen.params), learner, spec, rows, labels, data.at_us[earlier])
-    test_scores = to_scores(tested.link, tested.raw(data.rows[later]))
+    found = _fit_rows(learner, spec, rows, labels, chosen.params)
+    tested = calibrated(found, learner, spec, rows, labels, data.at_us[earlier])
     spec = chosen.spec
-    test = evaluate_model(spec, test_labels, test_scores)
+    test = evaluate_model(spec, test_labels, to_scores(tested.link, tested.raw(data.rows[later])))
     linear = evaluate_linear(spec, rows, labels, data.rows[later], test_labels)
     alone = data.column("baseline_feature", spec.baseline_feature)
     single = rank_alone(spec, alone[earlier], labels, alone[later], test_labels)
     gates = judge(spec.gates, rank=test.rank, linear=LINEAR[spec.task], linear_rank=linear.rank, single_rank=single)
+    return _Tested(spec, chosen.params, chosen.validation_loss, tested, test, linear, single, gates)
 
-    say(f"refitting on all {len(data.labels):,} rows")
-    final = fit_rows(data.rows, data.labels, chosen.params)
-    learned = calibrated(final, learner, spec, data.rows, data.labels, data.at_us)
-    exported = learned.export()
-    say("proving the ONNX model bit for bit")
-    proof = prove(exported, learned.raw, data.rows[later])
-    return Fitted(
-        spec=spec,
-        learned=learned,
-        exported=exported,
-        proof=proof,
-        split=split,
-        validation_loss=chosen.validation_loss,
-        tested=tested,
-        test_scores=test_scores,
-        test=test,
-        linear=linear,
-        single_rank=single,
-        gates=gates,
-    )
+
+def _test_unlabelled(learner: Learner, spec: ModelSpec, data: Dataset, split: Split, say: Say) -> _Tested:
+    """By itself: how it is on later rows, and whether it would be so again."""
+    earlier, later = split.earlier, split.later
+    for part, some in (("training rows", earlier), ("test rows", later)):
+        if len(some) < 2:
+            raise DomainError(f"split: {part}", f"are {len(some)}", "observe more, or longer")
+    rows = data.rows[earlier]
+
+    def fit_rows(drawn: np.ndarray) -> Learned:
+        return _fit_rows(learner, spec, drawn, np.full(len(drawn), np.nan), spec.params)
+
+    say(f"fitting {learner.name} on {len(earlier):,} rows and on resamples of them, testing on {len(later):,}")
+    tested = fit_rows(rows)
+    found = evaluate_unsupervised(spec, fit_rows, tested, rows, data.rows[later], data.labels[later])
+    return _Tested(found.spec, tested.params, None, tested, found.test, None, None, found.gates)
 
 
 def _choose(

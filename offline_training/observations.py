@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from features.domain import Domain
 from features.errors import DomainError
+from features.head import UNSUPERVISED
 from features.model_file import ModelSpec
 from features.nouns import KeyValue
 from features.plan import ColumnType, Plan, SourcePlan, ViewPlan
@@ -82,12 +83,13 @@ def observe(
     else:
         found = dataset_table(domain, model, spec.dataset, {**kinds, **request_fields}, spec.beside)
     where, table, at_us, origin = found
-    require_known(where, table, (LABEL, *kinds))
+    unlabelled = spec.task in UNSUPERVISED
+    require_known(where, table, (*(() if unlabelled else (LABEL,)), *kinds))
     if lake_end_us is not None:
         _require_told(where, spec, at_us, lake_end_us)
     return Observations(
         at_us=at_us,
-        labels=_labels(where, table[LABEL], spec),
+        labels=_labels(where, table[LABEL], spec) if LABEL in table.column_names else np.full(len(at_us), np.nan),
         keys={
             name: declared_column(f"{where}: {name}", table[name], kind).combine_chunks()
             for name, kind in kinds.items()
@@ -111,7 +113,10 @@ def _of_lake(
     where, keys = query.where, query.keys
     with tables.sql(plan.sources) as connection:
         table = query.run(connection)
-    _require_rows(where, table, [TIME, LABEL, *keys, *others])
+    needed = [TIME, LABEL, *keys, *others]
+    if domain.models[model].task in UNSUPERVISED and LABEL not in table.column_names:
+        needed.remove(LABEL)
+    _require_rows(where, table, needed)
     require_known(where, table, (TIME,))
     return ObservedTable(where, table, pc.cast(table[TIME], INSTANT).cast(pa.int64()).to_numpy(), None)
 
@@ -150,7 +155,12 @@ def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.nda
         labels = np.asarray(column.cast(pa.float64()).to_numpy())
     except pa.ArrowException as error:
         raise DomainError(f"{where}: {LABEL}", f"is no number ({error})", "make it a number") from error
-    if spec.task == "regression":
+    if spec.task == "anomaly":
+        if not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
+            raise DomainError(f"{where}: {LABEL}", "holds values other than 0 and 1", "an anomaly is 1, null unknown")
+    elif spec.task == "clustering":
+        pass
+    elif spec.task == "regression":
         if not np.isfinite(labels).all():
             raise DomainError(f"{where}: {LABEL}", "holds NaN or infinity", "leave those rows out")
     elif not np.isin(labels, np.arange(spec.n_classes)).all():

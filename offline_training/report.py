@@ -11,7 +11,15 @@ from features.approval.checks import Check
 from features.approval.stages import Stage
 from features.nouns import Knowledge
 from features.routing import Arm
-from offline_training.evaluation import AnyEvaluation, ClassesEvaluation, Evaluation, Target, figures_of
+from offline_training.evaluation import (
+    AnomaliesEvaluation,
+    AnyEvaluation,
+    ClassesEvaluation,
+    ClustersEvaluation,
+    Evaluation,
+    Target,
+    figures_of,
+)
 from offline_training.gates import Gate
 from offline_training.proof import closeness
 from offline_training.search.outcome import SearchSummary
@@ -27,6 +35,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     (None where they have no instants); ``refit_rows`` of all that the published one was fitted on. ``version`` is the
     registry's, ``stage`` where that is now, and ``promoted`` whether it serves as ``arm``.
     ``positives`` are None where labels are classes or values; ``single_rank`` is what gates compare, of one feature.
+    Without labels neither that nor ``linear`` is there.
     ``threshold`` is where a binary decision is positive; ``reports`` is the folder of pictures, figures and model card.
     """
 
@@ -47,10 +56,10 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     test_at: datetime | None
     test: AnyEvaluation
     ranked_by: str
-    linear: AnyEvaluation
+    linear: AnyEvaluation | None
     linear_algorithm: str
     single_feature: str
-    single_rank: float
+    single_rank: float | None
     threshold: float | None
     gates: tuple[Gate, ...]
     targets: tuple[Target, ...]
@@ -83,7 +92,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
                 "rows": self.rows,
                 "positives": self.positives,
                 **{name: figures.get(name) for name in ("roc_auc", "accuracy", "brier")},
-                "baseline_roc_auc": figures_of(self.linear).get("roc_auc"),
+                "baseline_roc_auc": None if self.linear is None else figures_of(self.linear).get("roc_auc"),
                 "recency_roc_auc": self.single_rank if "roc_auc" in figures else None,
                 "test_date": None if self.test_at is None else self.test_at.date().isoformat(),
             },
@@ -98,15 +107,15 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self) -> list[str]:
         """The same for a reader."""
         failed = [gate for gate in self.gates if not gate.passed]
+        labelled = "" if self.linear is None else "labelled "
         return [
             f"{self.model} version {self.version}: {self._verdict()}",
             f"  trained on {self.rows:,} observations{self._span()}",
             f"  {self.data_quality}",
-            f"  {self.ranked_by} {self.test.rank:.4f} ({self.linear_algorithm.replace('_', ' ')} "
-            f"{self.linear.rank:.4f}, {self.single_feature} alone {self.single_rank:.4f})",
+            f"  {self.ranked_by} {self.test.rank:.4f}{self._baselines()}",
             f"  {_others(self.test)}",
             *([f"  {self.search.line()}"] if self.search is not None else []),
-            f"  refitted on all {self.refit_rows:,} labelled observations by {self.algorithm}",
+            f"  refitted on all {self.refit_rows:,} {labelled}observations by {self.algorithm}",
             *(
                 [f"  {self.cut_off_rows:,} observations left out: they look back on records that the lake has dropped"]
                 if self.cut_off_rows
@@ -127,6 +136,12 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
         days = f"from {self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}"
         return f"{known} {days}, tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}"
 
+    def _baselines(self) -> str:
+        if self.linear is None or self.single_rank is None:
+            return ""
+        linear = f"{self.linear_algorithm.replace('_', ' ')} {self.linear.rank:.4f}"
+        return f" ({linear}, {self.single_feature} alone {self.single_rank:.4f})"
+
     def _verdict(self) -> str:
         if self.promoted:
             return f"published as {self.arm}"
@@ -143,4 +158,10 @@ def _others(test: AnyEvaluation) -> str:
             f"accuracy {test.accuracy:.4f} (always the commoner outcome {test.majority_accuracy:.4f}), "
             f"{brier}log loss {test.log_loss:.4f}"
         )
+    if isinstance(test, ClustersEvaluation):
+        beside = "" if test.adjusted_rand is None else f", adjusted Rand index with the labels {test.adjusted_rand:.4f}"
+        return f"inertia a row {test.inertia:.4g}, stability over resamples {test.stability:.4f}{beside}"
+    if isinstance(test, AnomaliesEvaluation):
+        beside = "" if test.roc_auc is None else f", ROC AUC with the labels {test.roc_auc:.4f}"
+        return f"flagged {test.flagged:.2%}{beside}"
     return f"mean absolute error {test.mae:.4g}, root of the mean squared error {test.rmse:.4g}"

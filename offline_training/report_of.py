@@ -46,7 +46,7 @@ def report_of(
         test=fitted.test,
         ranked_by=RANKED_BY[spec.task],
         linear=fitted.linear,
-        linear_algorithm=LINEAR[spec.task],
+        linear_algorithm=LINEAR.get(spec.task, ""),
         single_feature=spec.baseline_feature,
         single_rank=fitted.single_rank,
         threshold=facts.judgement.threshold,

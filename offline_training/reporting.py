@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from features.bundle import MODEL_CARD
-from features.head import to_scores
+from features.head import UNSUPERVISED, to_scores
 from features.shapley import explainer_of
 from offline_training.card import CardFacts, write_card, write_page
 from offline_training.card.performance import beside_champion
@@ -32,7 +32,7 @@ def write_reports(
     fitted, names = facts.fitted, facts.data.names
     classes = facts.spec.class_names
     pictures = draw_figures(folder, outcomes, facts.judgement, classes, names, fitted.learned.importance, quick=quick)
-    if not quick:
+    if not quick and facts.spec.task not in UNSUPERVISED:
         model = _explained(facts)
         pictures += draw_explanations(folder, outcomes, classes, model, facts.spec.seed)
     card = write_card(facts)

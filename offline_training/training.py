@@ -18,6 +18,7 @@ from features.approval.signing import KEY_SETTING
 from features.clock import Clock, SystemClock
 from features.domain import Domain
 from features.errors import BundleCorruptError, NotApprovedError, RegistryUnavailableError, SettingsError
+from features.head import UNSUPERVISED
 from features.lake import open_site_lake
 from features.model_file import ModelSpec
 from features.nouns import Engine, Knowledge
@@ -156,7 +157,7 @@ def _inspect(job: _Job, data: Dataset, reports: Path) -> Verdict:
     job.say("validating the training set")
     verdict = require_valid(job.settings, job.plan, job.domain, job.model, data, reports, engine=job.engine)
     job.laps.lap("validation")
-    if not job.quick:
+    if not job.quick and job.spec.task not in UNSUPERVISED:
         explore(job.model, job.spec, data, reports, job.say)
         job.laps.lap("exploration")
     return verdict
@@ -202,7 +203,7 @@ def _beside_champion(
     except (BundleCorruptError, NotApprovedError, RegistryUnavailableError) as error:
         say(f"the champion cannot be compared with: {error}")
         return None
-    if champion is None:
+    if champion is None or facts.spec.task in UNSUPERVISED:
         return None
     return compare_with(champion, facts.plan, facts.spec, facts.data, facts.fitted.split, outcomes)
 

@@ -17,8 +17,14 @@ from features.bundle import Bundle
 from features.head import Task
 from features.model_file import ModelSpec
 
-QUALITY: Final[Mapping[Task, str]] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
-"""The metric that ``checks.min_accuracy`` bounds, by task."""
+QUALITY: Final[Mapping[Task, tuple[str, str]]] = {
+    "binary": ("accuracy", "min_accuracy"),
+    "multiclass": ("accuracy", "min_accuracy"),
+    "regression": ("r2", "min_accuracy"),
+    "clustering": ("silhouette", "min_silhouette"),
+    "anomaly": ("stability", "min_stability"),
+}
+"""The metric that says how good a model is, and the bound of ``checks`` that it is held to, by task."""
 
 
 def bias_metric(column: str) -> str:
@@ -57,11 +63,12 @@ def check_bundle(bundle: Bundle, spec: ModelSpec) -> tuple[Check, ...]:
 
 
 def _accuracy(bundle: Bundle, spec: ModelSpec) -> Check:
-    task, least = bundle.manifest.task, spec.checks.min_accuracy
-    metric = QUALITY.get(task)
-    value = None if metric is None else bundle.manifest.metrics.get(metric)
+    metric, bound = QUALITY[bundle.manifest.task]
+    value, least = bundle.manifest.metrics.get(metric), getattr(spec.checks, bound)
     if value is None:
-        return Check(name="accuracy", passed=False, found=f"the bundle has no {metric or 'such metric'} ({task})")
+        return Check(name="accuracy", passed=False, found=f"the bundle has no {metric} ({bundle.manifest.task})")
+    if least is None:
+        return Check(name="accuracy", passed=False, found=f"{metric} {value:.4f}, but no checks.{bound} is stated")
     return Check(name="accuracy", passed=least <= value <= 1, found=f"{metric} {value:.4f}, {least:g} at least")
 
 

@@ -24,7 +24,6 @@ from features.model_file.spec import (
     ModelFile,
     ModelSpec,
     SplitSpec,
-    TrainedTask,
 )
 from features.model_file.struct import ModelStruct
 from features.model_file.validation import Check, ValidationSpec, Waiver
@@ -59,7 +58,6 @@ __all__ = [
     "ThresholdSpec",
     "TimePart",
     "TimePartsSpec",
-    "TrainedTask",
     "ValidationSpec",
     "Waiver",
     "read_model_file",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 from features.errors import DomainError
+from features.head import Task
 from features.model_file.struct import ModelStruct
 
 Approval: TypeAlias = Literal["human", "policy"]
@@ -18,17 +19,47 @@ KEY_PREFIX: Final = "ed25519:"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _RESERVED: Final = "policy"
 _KEY_BYTES: Final = 32
+_OWN_BOUNDS: Final[Mapping[str, Task]] = {"min_silhouette": "clustering", "min_stability": "anomaly"}
 
 
 class ChecksSpec(ModelStruct, frozen=True, kw_only=True):
     """Bounds of the automatic checks, on figures of the tested rows.
 
-    ``min_accuracy`` is the least accuracy (of a regression, the least r2); ``max_bias`` is above the widest gap between
-    groups of a column of ``fairness.columns``.
+    ``min_accuracy`` is the least accuracy (of a regression, the least r2). A model without labels has none: its domain
+    states ``min_silhouette`` of a clustering, ``min_stability`` of an anomaly model. ``max_bias`` is above the widest
+    gap between groups of a column of ``fairness.columns``.
     """
 
     min_accuracy: float = 0.85
+    min_silhouette: float | None = None
+    min_stability: float | None = None
     max_bias: float = 0.1
+
+
+def check_bounds(where: str, task: Task, checks: ChecksSpec) -> None:
+    """Refuse a model whose quality nothing bounds, and bounds on what its task does not have.
+
+    Parameters
+    ----------
+    where
+        Their place in the file.
+    task, checks
+        As the file has them.
+
+    Raises
+    ------
+    DomainError
+        The task's own bound is missing or no model reaches it, or that of another is there.
+
+    """
+    for name, of_task in _OWN_BOUNDS.items():
+        bound = getattr(checks, name)
+        if (bound is not None) != (task == of_task):
+            if bound is not None:
+                raise DomainError(f"{where}.{name}", f"is not for a {task} model", "leave it out")
+            raise DomainError(f"{where}.{name}", "is missing", "state the least: without labels there is no accuracy")
+        if bound is not None and not -1 <= bound <= 1:
+            raise DomainError(f"{where}.{name}", "is no bound", "write a number from -1 to 1")
 
 
 def check_people(where: str, people: Mapping[str, str]) -> None:

@@ -21,7 +21,9 @@ class DatasetSpec(ModelStruct, frozen=True, kw_only=True):
     query: str | None = None
 
 
-def check_split(where: str, *, horizon: str | None, test_share: float | None, by_time: bool, by_url: bool) -> None:
+def check_split(
+    where: str, *, horizon: str | None, test_share: float | None, by_time: bool, by_url: bool, labelled: bool
+) -> None:
     """Refuse a split of observations by what they do not have.
 
     Parameters
@@ -34,6 +36,8 @@ def check_split(where: str, *, horizon: str | None, test_share: float | None, by
         Whether it speaks of a split by time.
     by_url
         Whether its observations are those of a dataset.
+    labelled
+        Whether it learns from labels: nothing else is known later.
 
     Raises
     ------
@@ -42,7 +46,7 @@ def check_split(where: str, *, horizon: str | None, test_share: float | None, by
 
     """
     if test_share is None:
-        if horizon is None:
+        if horizon is None and labelled:
             raise DomainError(f"{where}.horizon", "is missing", "say how long after an observation its label is known")
         return
     if not by_url:

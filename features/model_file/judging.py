@@ -14,11 +14,19 @@ TARGETS: Final[Mapping[Task, tuple[str, ...]]] = {
     "binary": (*_PROBABILITIES, "average_precision", "positive_precision", "positive_recall"),
     "multiclass": _PROBABILITIES,
     "regression": ("mae", "rmse", "r2"),
+    "clustering": ("distance", "inertia", "simplified_silhouette"),
+    "anomaly": ("flagged", "roc_auc", "average_precision"),
 }
 """Figures that may be wanted of a model, by task."""
 
-LOWER_IS_BETTER: Final = frozenset({"brier", "log_loss", "mae", "rmse"})
+LOWER_IS_BETTER: Final = frozenset({"brier", "distance", "flagged", "inertia", "log_loss", "mae", "rmse"})
 """Figures that a target bounds from above."""
+
+_WISHES: Final[Mapping[Task, tuple[str, ...]]] = {
+    "binary": ("cost", "precision", "recall"),
+    "anomaly": ("contamination",),
+}
+"""How a threshold may be chosen, by task."""
 
 
 class CostSpec(ModelStruct, frozen=True, kw_only=True):
@@ -32,19 +40,23 @@ class CostSpec(ModelStruct, frozen=True, kw_only=True):
 
 
 class ThresholdSpec(ModelStruct, frozen=True, kw_only=True):
-    """Where a binary decision is to turn; one of the three.
+    """Where a decision is to turn; one of the four.
 
     At the least ``cost``; or at the lowest threshold with this ``precision``, or the highest with this ``recall``, of
-    the positive decision.
+    the positive decision. Of an anomaly model: where this share of the rows that it learned from is at or above it, its
+    ``contamination``.
     """
 
     cost: CostSpec | None = None
     precision: float | None = None
     recall: float | None = None
+    contamination: float | None = None
 
     def __str__(self) -> str:
         if self.cost is not None:
             return f"the least cost, where {self.cost}"
+        if self.contamination is not None:
+            return f"a contamination of {self.contamination:g}"
         return f"a precision of {self.precision:g}" if self.precision is not None else f"a recall of {self.recall:g}"
 
 
@@ -110,12 +122,14 @@ def check_judging(
 def _check_threshold(where: str, task: Task, threshold: ThresholdSpec | None) -> None:
     if threshold is None:
         return
-    if task != "binary":
+    wishes = _WISHES.get(task)
+    if wishes is None:
         raise DomainError(where, f"a {task} model has none", "leave it out")
-    stated = [each for each in (threshold.cost, threshold.precision, threshold.recall) if each is not None]
-    if len(stated) != 1:
-        raise DomainError(where, f"states {len(stated)} wishes", "state one of cost, precision, recall")
-    for key in ("precision", "recall"):
+    stated = [name for name in threshold.__struct_fields__ if getattr(threshold, name) is not None]
+    if len(stated) != 1 or stated[0] not in wishes:
+        problem = f"states {', '.join(stated) or 'no wish'}"
+        raise DomainError(where, problem, f"state one of {', '.join(wishes)}")
+    for key in ("precision", "recall", "contamination"):
         share = getattr(threshold, key)
         if share is not None and not 0 < share <= 1:
             raise DomainError(f"{where}.{key}", "is no share", "write a number above 0, at most 1")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import yaml
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
-from features.model_file.approval import check_approval, check_people
+from features.head import UNSUPERVISED, Task
+from features.model_file.approval import check_approval, check_bounds, check_people
 from features.model_file.dataset import check_split
 from features.model_file.judging import check_judging
 from features.model_file.preparation import check_preparation
@@ -21,6 +22,9 @@ from features.model_file.spec import LABELS_FILE, DemoSpec, ModelFile, ModelSpec
 from features.model_file.validation import check_validation
 
 MODEL_FILE = "model.yaml"
+
+_DECIDED: Final[frozenset[Task]] = frozenset({"binary", "anomaly"})
+"""Tasks whose score lies between 0 and 1, and is decided on by a threshold."""
 
 
 def read_model_file(path: Path) -> ModelFile:
@@ -79,6 +83,7 @@ def _check(path: Path, file: ModelFile) -> None:
     for name, model in file.models.items():
         _check_model(f"{path}: models.{name}", model)
         check_approval(f"{path}: models.{name}", model.approval, model.approvers, model.checks, file.people)
+        check_bounds(f"{path}: models.{name}.checks", model.task, model.checks)
     if file.demo is not None:
         _check_demo(f"{path}: demo", file.demo, file.models)
 
@@ -105,6 +110,7 @@ def _check_model(where: str, model: ModelSpec) -> None:
         test_share=split.test_share,
         by_time=split != SplitSpec(test_share=split.test_share),
         by_url=model.dataset is not None,
+        labelled=model.task not in UNSUPERVISED,
     )
     texts = {"horizon": model.horizon or "1d", "split.gap": split.gap or "0d", "split.test_span": split.test_span}
     for key, text in texts.items():
@@ -112,8 +118,7 @@ def _check_model(where: str, model: ModelSpec) -> None:
             parse_duration_us(text)
         except ValueError as error:
             raise DomainError(f"{where}.{key}", str(error), "write a whole number and a unit") from None
-    if model.timed and model.horizon_us == 0:
-        raise DomainError(f"{where}.horizon", "is zero", "say how long after an observation its label is known")
+    _check_learning(where, model)
     _check_outcomes(where, model)
     check_preparation(f"{where}.preparation", model.preparation)
     if not 0 <= model.seed < 2**31:
@@ -124,6 +129,18 @@ def _check_model(where: str, model: ModelSpec) -> None:
     check_calibration(f"{where}.calibration", model.calibration, model.task)
     check_judging(where, model.task, model.targets, model.evaluation, model.fairness)
     check_validation(f"{where}.validation", model.validation)
+
+
+def _check_learning(where: str, model: ModelSpec) -> None:
+    """Refuse what only labels give sense to, where a task has none, and the lack of it where a task has."""
+    if model.task in UNSUPERVISED:
+        if model.search is not None:
+            raise DomainError(f"{where}.search", f"is not for a {model.task} model", "there is no label to search by")
+        return
+    if model.timed and model.horizon_us == 0:
+        raise DomainError(f"{where}.horizon", "is zero", "say how long after an observation its label is known")
+    if not model.baseline_feature:
+        raise DomainError(f"{where}.baseline_feature", "is missing", "name the input that the model must beat")
 
 
 def _check_outcomes(where: str, model: ModelSpec) -> None:
@@ -137,10 +154,12 @@ def _check_outcomes(where: str, model: ModelSpec) -> None:
     elif named:
         raise DomainError(f"{where}.classes", f"is not for a {model.task} model", "remove it, or say task: multiclass")
     if decision is None:
-        if model.task == "binary":
+        if model.task in _DECIDED:
             raise DomainError(f"{where}.decision", "is missing", "name what a score above and below 0.5 means")
         return
-    if model.task == "binary" and not 0 < decision.threshold < 1:
-        raise DomainError(f"{where}.decision.threshold", "is not between 0 and 1", "it is compared with a probability")
+    if model.task == "clustering":
+        raise DomainError(f"{where}.decision", "is not for a clustering model", "it decides on the nearest cluster")
+    if model.task in _DECIDED and not 0 < decision.threshold < 1:
+        raise DomainError(f"{where}.decision.threshold", "is not between 0 and 1", "scores are")
     if decision.positive == decision.negative:
         raise DomainError(f"{where}.decision", "has one name for both outcomes", "give them different names")

@@ -3,11 +3,12 @@
 # No `from __future__ import annotations`: msgspec reads the annotations at run time.
 
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
 from features.durations import parse_duration_us
+from features.head import Task
 from features.model_file.approval import Approval, ChecksSpec
 from features.model_file.card import CardSpec
 from features.model_file.dataset import DRAWN_PLACES, DatasetSpec
@@ -19,9 +20,6 @@ from features.model_file.validation import ValidationSpec
 from features.vector import MissingPolicy
 
 LABELS_FILE: Final = "labels.sql"
-
-TrainedTask: TypeAlias = Literal["binary", "multiclass", "regression"]
-"""What `millstream train` learns."""
 
 
 class SplitSpec(ModelStruct, frozen=True, kw_only=True):
@@ -57,7 +55,8 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
 
     Its observations are what the SQL in ``labels`` yields over the lake, or those of the ``dataset`` if there is one.
     ``classes`` names those of a multiclass model, in the order of their numbers. ``baseline_feature``
-    (``view:feature``) alone is the simplest ranking that the model must beat. ``params`` are those of the
+    (``view:feature``) alone is the simplest ranking that the model must beat. A clustering and an anomaly model need
+    neither that nor a ``horizon``. ``params`` are those of the
     ``algorithm``, which learns from what the ``preparation`` makes of the inputs; with a ``search`` both are but its
     first trial. ``protected`` names columns that no feature of the model may be computed from. ``targets`` are wanted
     values of figures on the tested rows: they gate nothing, and are told.
@@ -65,13 +64,13 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     """
 
     service: str
-    task: TrainedTask = "binary"
+    task: Task = "binary"
     classes: tuple[str, ...] = ()
     labels: str = LABELS_FILE
     dataset: DatasetSpec | None = None
     horizon: str | None = None
     split: SplitSpec = SplitSpec()
-    baseline_feature: str
+    baseline_feature: str = ""
     gates: GateSpec = GateSpec()
     algorithm: str = "lightgbm"
     params: dict[str, bool | int | float | str] = msgspec.field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from features.head import UNSUPERVISED
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import table
 
@@ -43,7 +44,7 @@ def _demands(facts: CardFacts) -> Iterator[_Demand]:
     )  # fmt: skip
     yield _Demand(
         "robustness", "Annex IV 2(g)", "When inputs fail",
-        "" if judgement.robustness else "train without --quick",
+        "" if judgement.robustness or spec.task in UNSUPERVISED else "train without --quick",
     )  # fmt: skip
     yield _Demand("limits and assumptions", "SR 26-2; Annex IV 3", "Limits", words("limitations"))
     yield _Demand("risks to people", "Annex IV 3, 5", "Ethics and fairness", words("ethics"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from features.head import UNSUPERVISED
 from features.nouns import Knowledge
 from features.plan import AggregatePlan
 from offline_training.card.facts import CardFacts
@@ -34,7 +35,7 @@ def data(facts: CardFacts) -> str:
         left_out += f" {cut_off:,} were left out because they look back on records that the lake has dropped."
     return (
         table(("part", *span, "observations", "labels"), rows)
-        + f"\n\n{_split(facts)} The published model is fitted again on all {window.rows:,} labelled "
+        + f"\n\n{_split(facts)} The published model is fitted again on all {window.rows:,} "
         f"observations, with the parameters fixed before.{left_out} Features are {_KNOWLEDGE[window.knowledge]}."
     )
 
@@ -77,6 +78,9 @@ def _split(facts: CardFacts) -> str:
 
 def _labels(facts: CardFacts, labels: np.ndarray) -> str:
     """What the labels are, in a few words."""
+    if facts.spec.task in UNSUPERVISED:
+        known = float((~np.isnan(labels)).mean())
+        return f"{known:.1%} have one, beside" if known else "none"
     if facts.spec.task == "multiclass":
         return ", ".join(f"{name} {(labels == i).mean():.1%}" for i, name in enumerate(facts.spec.classes))
     return f"{labels.mean():.4f} are 1" if facts.spec.task == "binary" else f"mean {labels.mean():.6g}"

@@ -30,6 +30,9 @@ def intended_use(facts: CardFacts) -> str:
 def _meaning(facts: CardFacts) -> str:
     """What a score says, and what follows from it."""
     manifest, spec = facts.manifest, facts.spec
+    if manifest.task == "clustering":
+        n_clusters = len(manifest.classes)
+        return f"Gives the distance of an observation to each of {n_clusters} clusters, and decides on the nearest."
     known = f", known {spec.horizon} later" if spec.horizon else ""
     labels = "its dataset" if spec.dataset is not None else f"`{spec.labels}`"
     if manifest.task == "multiclass":
@@ -42,6 +45,8 @@ def _meaning(facts: CardFacts) -> str:
     if manifest.task == "regression":
         what = f"the label of {labels}"
     text = f"Gives {what}{known}."
+    if manifest.task == "anomaly":
+        text = "Gives how few splits at random set an observation apart from all else, as a score between 0 and 1."
     if manifest.decision is None:
         return text
     (threshold,), (negative, positive) = manifest.decision.thresholds, manifest.decision.names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from features.head import UNSUPERVISED
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import bullets
 from offline_training.card.words import stated
@@ -27,17 +28,20 @@ def _of_the_run(facts: CardFacts) -> Iterator[str]:
         yield "It knows its dataset only, of whatever time; where the mix of what it is asked changes, watch drift."
         yield "It was tested on rows drawn from that dataset; how it does as time goes by is not known from that."
     else:
+        knows = "observations" if facts.manifest.task in UNSUPERVISED else "outcomes"
         yield (
-            f"It knows outcomes of {first_at:%Y-%m-%d} to {last_at:%Y-%m-%d} only; where behaviour or the mix of "
+            f"It knows {knows} of {first_at:%Y-%m-%d} to {last_at:%Y-%m-%d} only; where behaviour or the mix of "
             "entities changes, watch drift."
         )
         yield "It was tested once, on the last period; how it does over the seasons is not known from that."
     yield _EXTRAPOLATION[facts.fitted.exported.max_abs_diff == 0.0]
     if facts.fitted.exported.explanation is not None:
         yield "Contributions (Explain, Shapley values) say what moved the score, not what causes the outcome."
+    elif facts.manifest.task in UNSUPERVISED:
+        yield "No exact contributions of its inputs are known."
     else:
         yield "No exact contributions of its inputs are known; the local surrogates are approximations."
-    if facts.manifest.task != "regression":
+    if facts.manifest.task in {"binary", "multiclass"}:
         yield "Scores are probabilities only as far as the calibration plot says."
     yield f"Missing inputs (entity unknown, stale, not supplied): {_policy(facts)}."
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
-from features.head import Task
+from features.head import UNSUPERVISED, Task
 from offline_training.baselines import LINEAR
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import bullets, table
@@ -33,7 +33,7 @@ def gates(facts: CardFacts) -> str:
         (gate.name.replace("_", " "), f"{gate.value:.4f}", f"{gate.least:.4f}", "yes" if gate.passed else "**no**")
         for gate in (*facts.fitted.gates, *facts.judgement.gates)
     ]
-    return table(("gate", "value", "at least", "passed"), rows)
+    return table(("gate", "value", "at least", "passed"), rows) if rows else "There are none without labels."
 
 
 def beside_champion(report: ChampionReport) -> str:
@@ -64,6 +64,8 @@ def _performance(facts: CardFacts) -> Iterator[str]:
     judgement = facts.judgement
     if judgement.targets:
         yield bullets(f"**{target.line()}**" for target in judgement.targets)
+    if facts.spec.task in UNSUPERVISED:
+        yield _without_labels(facts)
     yield _figures(facts)
     yield (
         "Intervals hold 95 % of resamples of the tested entities. They tell of chance in the test, not of a world that "
@@ -82,26 +84,34 @@ def _performance(facts: CardFacts) -> Iterator[str]:
 
 def _figures(facts: CardFacts) -> str:
     """Beside both baselines, as far as these were measured."""
-    fitted = facts.fitted
-    linear = figures_of(fitted.linear)
-    single = {_RANKED[facts.spec.task]: fitted.single_rank}
-    header = (
-        "on the test rows",
-        "this model",
-        "95 % interval",
-        LINEAR[facts.spec.task].replace("_", " "),
-        f"`{facts.spec.baseline_feature}` alone",
-    )
+    beside = dict(_baselines(facts))
     rows = [
         (
             figure_name(name),
             f"{found.value:.4f}",
             f"{found.low:.4f} to {found.high:.4f}",
-            *(f"{figures[name]:.4f}" if name in figures else "" for figures in (linear, single)),
+            *(f"{figures[name]:.4f}" if name in figures else "" for figures in beside.values()),
         )
         for name, found in facts.judgement.figures.items()
     ]
-    return table(header, rows)
+    return table(("on the test rows", "this model", "95 % interval", *beside), rows)
+
+
+def _baselines(facts: CardFacts) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Figures of each, by its name; there are none where there are no labels."""
+    fitted, task = facts.fitted, facts.spec.task
+    if fitted.linear is not None and fitted.single_rank is not None:
+        yield LINEAR[task].replace("_", " "), figures_of(fitted.linear)
+        yield f"`{facts.spec.baseline_feature}` alone", {_RANKED[task]: fitted.single_rank}
+
+
+def _without_labels(facts: CardFacts) -> str:
+    """What no weighting of rows gives an interval of."""
+    rows = [(figure_name(name), f"{value:.4f}") for name, value in figures_of(facts.fitted.test).items()]
+    return (
+        f"{table(('on the test rows', 'this model'), rows)}\n\nStability is the mean agreement with models that were "
+        "fitted to bootstrap resamples of the training rows."
+    )
 
 
 def _segments(facts: CardFacts) -> str:
@@ -126,6 +136,8 @@ def _segments(facts: CardFacts) -> str:
 
 def _robustness(facts: CardFacts) -> str:
     found = facts.judgement.robustness
+    if facts.spec.task in UNSUPERVISED:
+        return "**Not measured**: without labels nothing tells by how much a disturbed score is worse."
     if not found:
         return "**Not measured** in a quick training."
     noise = [each for each in found if each.what.startswith("noise")]

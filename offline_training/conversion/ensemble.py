@@ -36,7 +36,7 @@ class Ensemble(NamedTuple):
     n_features: int
     trees: tuple[Tree, ...]
     n_outputs: int = 1
-    divisor: int = 1
+    divisor: float = 1
 
     @property
     def categorical(self) -> frozenset[int]:

@@ -24,7 +24,8 @@ class Preparation(NamedTuple):
     """One entry a feature: ``fills`` stand for NaN; beyond ``lows`` and ``highs`` a feature reads as these.
 
     They are its range in training, and half as much again on either side. ``absents`` are the features whose absence
-    is an input of its own. ``means`` and ``scales`` are one an input.
+    is an input of its own. ``means`` and ``scales`` are one an input. ``draws`` says whether what is skewed is drawn
+    together.
     """
 
     fills: np.ndarray
@@ -33,6 +34,7 @@ class Preparation(NamedTuple):
     absents: np.ndarray
     means: np.ndarray
     scales: np.ndarray
+    draws: bool = True
 
     @property
     def n_features(self) -> int:
@@ -52,7 +54,7 @@ class Preparation(NamedTuple):
         """Inputs before they are scaled."""
         absent = np.isnan(rows)
         held = np.minimum(np.maximum(np.where(absent, self.fills, rows), self.lows), self.highs)
-        drawn = np.sign(held) * np.sqrt(np.sqrt(np.abs(held)))
+        drawn = np.sign(held) * np.sqrt(np.sqrt(np.abs(held))) if self.draws else held
         return np.concatenate([drawn, absent[:, self.absents].astype(np.float64)], axis=1)
 
     def nodes(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -63,22 +65,25 @@ class Preparation(NamedTuple):
             node("Where", ["absent", "fills", MODEL_INPUT], ["filled"]),
             node("Max", ["filled", "lows"], ["not_below"]),
             node("Min", ["not_below", "highs"], ["held"]),
-            node("Sign", ["held"], ["signs"]),
-            node("Abs", ["held"], ["sizes"]),
-            node("Sqrt", ["sizes"], ["roots"]),
-            node("Sqrt", ["roots"], ["fourth_roots"]),
-            node("Mul", ["signs", "fourth_roots"], ["drawn"]),
         ]
+        if self.draws:
+            nodes += [
+                node("Sign", ["held"], ["signs"]),
+                node("Abs", ["held"], ["sizes"]),
+                node("Sqrt", ["sizes"], ["roots"]),
+                node("Sqrt", ["roots"], ["fourth_roots"]),
+                node("Mul", ["signs", "fourth_roots"], ["drawn"]),
+            ]
         constants = [constant("fills", self.fills), constant("lows", self.lows), constant("highs", self.highs)]
-        drawn = "drawn"
+        drawn = "drawn" if self.draws else "held"
         if len(self.absents):
-            drawn = "drawn_and_absent"
             nodes += [
                 node("Gather", ["absent", "absents"], ["absent_here"], axis=1),
                 node("Cast", ["absent_here"], ["absent_numbers"], to=TensorProto.DOUBLE),
-                node("Concat", ["drawn", "absent_numbers"], [drawn], axis=1),
+                node("Concat", [drawn, "absent_numbers"], ["drawn_and_absent"], axis=1),
             ]
             constants.append(whole_constant("absents", self.absents))
+            drawn = "drawn_and_absent"
         nodes += [node("Sub", [drawn, "means"], ["centred"]), node("Div", ["centred", "scales"], [PREPARED])]
         constants += [constant("means", self.means), constant("scales", self.scales)]
         return nodes, constants
@@ -102,10 +107,11 @@ def probes_of_ranges(ranges: Sequence[tuple[int, float, float]], rows: np.ndarra
     return Probes(np.array([*throughout, *probes]), np.empty((0, rows.shape[1])))
 
 
-def prepare(rows: np.ndarray) -> Preparation:
+def prepare(rows: np.ndarray, *, draw: bool = True, scale: bool = True) -> Preparation:
     """The preparation that training rows ask for.
 
-    Counts, sums and times are skewed, hence the fourth root, which draws the tails in almost as a logarithm does.
+    Counts, sums and times are skewed, hence the fourth root, which draws the tails in almost as a logarithm does; but
+    it parts what lies around zero, so that distances are measured without. What is on one scale already is left there.
     """
     finite = np.where(np.isinf(rows), np.nan, rows)
     known = [column[~np.isnan(column)] for column in finite.T]
@@ -116,6 +122,9 @@ def prepare(rows: np.ndarray) -> Preparation:
     lows, highs = least - reach, most + reach
     absents = np.flatnonzero(np.isnan(rows).any(axis=0))
     n_inputs = len(fills) + len(absents)
-    drawn = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs)).apply(rows)
+    plain = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs), draw)
+    if not scale:
+        return plain
+    drawn = plain.apply(rows)
     differs = drawn.min(axis=0) < drawn.max(axis=0)  # the deviation of equal values is not nought, but their rounding
-    return Preparation(fills, lows, highs, absents, drawn.mean(axis=0), np.where(differs, drawn.std(axis=0), 1.0))
+    return plain._replace(means=drawn.mean(axis=0), scales=np.where(differs, drawn.std(axis=0), 1.0))

@@ -7,8 +7,10 @@ interval, that of a segment and the difference between two models are one arithm
 from offline_training.evaluation.champion import ChampionReport, compare_with
 from offline_training.evaluation.evaluation import (
     RANKED_BY,
+    AnomaliesEvaluation,
     AnyEvaluation,
     ClassesEvaluation,
+    ClustersEvaluation,
     Evaluation,
     ValuesEvaluation,
     evaluate,
@@ -27,9 +29,11 @@ from offline_training.evaluation.targets import Target
 __all__ = [
     "MAIN_FIGURES",
     "RANKED_BY",
+    "AnomaliesEvaluation",
     "AnyEvaluation",
     "ChampionReport",
     "ClassesEvaluation",
+    "ClustersEvaluation",
     "Evaluation",
     "Fairness",
     "Judgement",

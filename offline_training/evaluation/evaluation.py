@@ -16,11 +16,18 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from features.model_file import ModelSpec, TrainedTask
+from features.head import Task
+from features.model_file import ModelSpec
 from offline_training.loss import mean_loss
 
-RANKED_BY: dict[TrainedTask, str] = {"binary": "ROC AUC", "multiclass": "ROC AUC", "regression": "R²"}
-"""The figure that gates compare."""
+RANKED_BY: dict[Task, str] = {
+    "binary": "ROC AUC",
+    "multiclass": "ROC AUC",
+    "regression": "R²",
+    "clustering": "silhouette",
+    "anomaly": "stability",
+}
+"""The figure that gates compare; without labels, the one that approval is bound to."""
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +77,36 @@ class ValuesEvaluation(msgspec.Struct, frozen=True, kw_only=True):
         return self.r2
 
 
-AnyEvaluation: TypeAlias = Evaluation | ClassesEvaluation | ValuesEvaluation
+class ClustersEvaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """Of clusters. ``adjusted_rand`` says how far they are those of the labels, where there are any."""
+
+    rows: int
+    silhouette: float
+    inertia: float
+    stability: float
+    adjusted_rand: float | None
+
+    @property
+    def rank(self) -> float:
+        """What approval is bound to."""
+        return self.silhouette
+
+
+class AnomaliesEvaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """Of anomaly scores. ``flagged`` is the share at or above the threshold, ``stability`` a rank correlation."""
+
+    rows: int
+    flagged: float
+    stability: float
+    roc_auc: float | None
+
+    @property
+    def rank(self) -> float:
+        """What approval is bound to."""
+        return self.stability
+
+
+AnyEvaluation: TypeAlias = Evaluation | ClassesEvaluation | ValuesEvaluation | ClustersEvaluation | AnomaliesEvaluation
 
 
 def evaluate_model(spec: ModelSpec, labels: np.ndarray, scores: np.ndarray) -> AnyEvaluation:

@@ -30,7 +30,8 @@ class Fairness(msgspec.Struct, frozen=True, kw_only=True):
     """Of one protected column: its groups, and how far they lie apart.
 
     Of binary decisions the gaps are ``selection_rate`` (demographic parity) and ``true_positive_rate`` (equal
-    opportunity); of several classes ``accuracy``; of values ``error``, the mean absolute error over that of all.
+    opportunity); of several classes ``accuracy``; of values ``error``, the mean absolute error over that of all. Of
+    anomalies it is the ``selection_rate`` alone, of clusters ``distance``, the mean to the own centre over that of all.
     """
 
     column: str
@@ -55,7 +56,7 @@ def _of_column(outcomes: Outcomes, name: str, column: np.ndarray) -> Fairness:
     for value, mask in parts_of(column):
         group_of[mask] = value
     frame = MetricFrame(
-        metrics=_metrics(outcomes), y_true=outcomes.labels, y_pred=outcomes.predicted, sensitive_features=group_of
+        metrics=_metrics(outcomes), y_true=outcomes.labels, y_pred=_judged(outcomes), sensitive_features=group_of
     )
     groups = tuple(_group(value, frame.by_group.loc[value], outcomes.take(mask)) for value, mask in parts_of(column))
     gaps = {figure: _gap([g.figures[figure] for g in groups]) for figure in frame.by_group.columns}
@@ -67,10 +68,20 @@ def _metrics(outcomes: Outcomes) -> dict[str, Callable[..., Any]]:
 
     if outcomes.task == "binary":
         return {"selection_rate": selection_rate, "true_positive_rate": true_positive_rate}
+    if outcomes.task == "anomaly":
+        return {"selection_rate": lambda _, flagged: flagged.mean()}
+    if outcomes.task == "clustering":
+        apart = _judged(outcomes).mean() or 1.0
+        return {"distance": lambda _, distances: distances.mean() / apart}
     if outcomes.task == "multiclass":
         return {"accuracy": lambda happened, predicted: (happened == predicted).mean()}
     overall = np.abs(outcomes.labels - outcomes.scores).mean() or 1.0
     return {"error": lambda happened, predicted: np.abs(happened - predicted).mean() / overall}
+
+
+def _judged(outcomes: Outcomes) -> np.ndarray:
+    """What groups are compared by: decisions, or of clusters the distance to the nearest."""
+    return np.asarray(outcomes.scores.min(axis=1)) if outcomes.task == "clustering" else outcomes.predicted
 
 
 def _group(value: str, figures: Any, rows: Outcomes) -> Group:

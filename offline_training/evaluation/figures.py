@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from features.head import Task
 from features.model_file import LOWER_IS_BETTER
+from offline_training.evaluation.anomalies import Anomalies
 from offline_training.evaluation.classification import Classification
+from offline_training.evaluation.clusters import Clusters
 from offline_training.evaluation.outcomes import Outcomes
 from offline_training.evaluation.regression import Regression
 
@@ -20,11 +22,13 @@ MAIN_FIGURES: Final[Mapping[Task, tuple[str, ...]]] = {
     "binary": ("accuracy", "roc_auc", "brier"),
     "multiclass": ("accuracy", "f1", "roc_auc"),
     "regression": ("mae", "rmse", "r2"),
+    "clustering": ("distance", "simplified_silhouette"),
+    "anomaly": ("flagged", "score_p90", "roc_auc"),
 }
 """What is told of a part of the rows."""
 
 LEADING: Final[Mapping[Task, str]] = {"binary": "roc_auc", "multiclass": "roc_auc", "regression": "rmse"}
-"""The one figure by which two models of a task are told apart."""
+"""The one figure by which two models of a task with labels are told apart."""
 
 
 class Figures(Protocol):
@@ -35,9 +39,18 @@ class Figures(Protocol):
         ...
 
 
+_FIGURES: Final[Mapping[Task, Callable[[Outcomes], Figures]]] = {
+    "binary": Classification,
+    "multiclass": Classification,
+    "regression": Regression,
+    "clustering": Clusters,
+    "anomaly": Anomalies,
+}
+
+
 def to_figures(outcomes: Outcomes) -> Figures:
     """What measures outcomes of this task."""
-    return Regression(outcomes) if outcomes.task == "regression" else Classification(outcomes)
+    return _FIGURES[outcomes.task](outcomes)
 
 
 def measure(outcomes: Outcomes) -> dict[str, float]:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from features.approval.checks import bias_metric
-from features.head import Task, to_scores
+from features.head import UNSUPERVISED, Task, to_scores
 from features.model_file import ModelSpec
 from offline_training.dataset import Dataset
 from offline_training.estimate import Estimate
@@ -65,7 +65,10 @@ def to_outcomes(data: Dataset, spec: ModelSpec, split: Split, scores: np.ndarray
 def judge_model(
     data: Dataset, spec: ModelSpec, split: Split, tested: Learned, outcomes: Outcomes, *, quick: bool
 ) -> Judgement:
-    """Measure everything that the model file asks for; a quick one draws fewer resamples and disturbs no input."""
+    """Measure everything that the model file asks for; a quick one draws fewer resamples and disturbs no input.
+
+    Without labels there is no figure that a disturbance would make worse.
+    """
     resamples = _QUICK_RESAMPLES if quick else RESAMPLES
 
     def score(rows: np.ndarray) -> np.ndarray:
@@ -79,14 +82,14 @@ def judge_model(
     return Judgement(
         task=spec.task,
         rows=len(outcomes.labels),
-        threshold=outcomes.threshold if spec.task == "binary" else None,
+        threshold=outcomes.threshold if spec.task in {"binary", "anomaly"} else None,
         figures=figures,
         targets=judge_targets(spec.targets, {name: found.value for name, found in figures.items()}, outcomes),
         segments=segments_of(
             outcomes, columns("evaluation.segments", spec.evaluation.segments), seed=spec.seed, resamples=resamples
         ),
         robustness=()
-        if quick
+        if quick or spec.task in UNSUPERVISED
         else robustness(score, data.rows[split.later], data.names, outcomes, spec.missing, seed=spec.seed),
         fairness=fairness,
         gates=tuple(_gates(fairness, spec.fairness.max_gap)),

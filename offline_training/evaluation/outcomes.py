@@ -12,7 +12,8 @@ from features.head import Task
 class Outcomes(NamedTuple):
     """``labels`` are 0 and 1, numbers of classes, or values; ``scores`` is ``[n]``, or ``[n, classes]``.
 
-    ``threshold`` is where a binary decision becomes positive. ``units`` numbers whom each row is of, where several may
+    Of a model without labels, they are NaN where nothing is known beside. ``threshold`` is where a binary decision
+    becomes positive, and an anomaly begins. ``units`` numbers whom each row is of, where several may
     be of one; None: each is of its own.
     """
 
@@ -24,8 +25,10 @@ class Outcomes(NamedTuple):
 
     @property
     def predicted(self) -> np.ndarray:
-        """What the model decides on: 0 or 1, the number of a class, or the value itself."""
-        if self.task == "binary":
+        """What the model decides on: 0 or 1, the number of a class or of the nearest cluster, or the value itself."""
+        if self.task == "clustering":
+            return np.asarray(self.scores.argmin(axis=1), dtype=np.float64)
+        if self.task in {"binary", "anomaly"}:
             return np.asarray(self.scores >= self.threshold, dtype=np.float64)
         if self.task == "multiclass":
             return np.asarray(self.scores.argmax(axis=1), dtype=np.float64)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.model_file import ModelSpec, TrainedTask
+from features.head import Task
+from features.model_file import ModelSpec
 
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -24,7 +25,7 @@ class Target(NamedTuple):
     A group is a class (the rare ones of many classes together), or a third of the values of a regression.
     """
 
-    task: TrainedTask
+    task: Task
     n_classes: int
     labels: Doubles
     groups: tuple[str, ...]

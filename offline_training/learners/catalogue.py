@@ -10,6 +10,8 @@ from features.errors import DomainError
 from features.head import Task
 from offline_training.learners.deep.learner import Cnn, DeepMlp
 from offline_training.learners.forest_learner import Forest
+from offline_training.learners.isolation_forest_learner import Isolation
+from offline_training.learners.kmeans_learner import KMeansClustering
 from offline_training.learners.learner import Learner
 from offline_training.learners.lightgbm_learner import LightGbm
 from offline_training.learners.linear_learner import Logistic, RidgeRegression
@@ -24,6 +26,8 @@ _ALL: tuple[Learner, ...] = (
     Logistic(),
     RidgeRegression(),
     Mlp(),
+    KMeansClustering(),
+    Isolation(),
 )
 
 _OF_EXTRAS: tuple[Learner, ...] = (DeepMlp(), Cnn())

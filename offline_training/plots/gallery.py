@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from features.head import UNSUPERVISED
 from features.shapley import Explainer
 from offline_training.evaluation import Judgement, Outcomes
 from offline_training.explanations import Sample, choose_samples, contributions_of, fit_surrogate
@@ -19,6 +20,7 @@ from offline_training.plots.fairness import draw_fairness
 from offline_training.plots.importance import draw_importance, draw_robustness
 from offline_training.plots.shapley import draw_shap_summary, draw_shap_waterfall
 from offline_training.plots.surrogate import draw_surrogate
+from offline_training.plots.unlabelled import draw_anomaly_scores, draw_clusters
 
 _EXPLAINED_ROWS: Final = 1_000
 _BACKGROUND_ROWS: Final = 2_000
@@ -45,6 +47,8 @@ def draw_figures(
 ) -> list[Path]:
     """How good it is; a quick training draws few of them. ``classes`` are the names of the labels 0, 1 and so on."""
     drawn = [draw_importance(folder / "feature_importance_model.png", names, importance)]
+    if outcomes.task in UNSUPERVISED:
+        return [*drawn, *_unlabelled(folder, outcomes, judgement, classes)]
     if outcomes.task != "regression":
         drawn += [
             draw_roc(folder / "roc_curve.png", outcomes, classes),
@@ -74,6 +78,19 @@ def _further(folder: Path, outcomes: Outcomes, judgement: Judgement, classes: Se
         yield draw_coverage(folder / "accuracy_by_coverage.png", outcomes, next(iter(wanted), None))
     if judgement.robustness:
         yield draw_robustness(folder / "robustness.png", judgement.robustness)
+    yield from _of_groups(folder, judgement)
+
+
+def _unlabelled(folder: Path, outcomes: Outcomes, judgement: Judgement, classes: Sequence[str]) -> Iterator[Path]:
+    """What there is to see without labels."""
+    if outcomes.task == "clustering":
+        yield draw_clusters(folder / "clusters.png", outcomes, classes)
+    else:
+        yield draw_anomaly_scores(folder / "anomaly_scores.png", outcomes)
+    yield from _of_groups(folder, judgement)
+
+
+def _of_groups(folder: Path, judgement: Judgement) -> Iterator[Path]:
     for found in judgement.fairness:
         yield draw_fairness(folder / f"fairness_{_file_word(found.column)}.png", found)
 

@@ -61,7 +61,8 @@ METRICS: Mapping[Task, tuple[Metric, ...]] = {
     ),
     "multiclass": (LOG_LOSS, Metric("accuracy", _accuracy, higher_is_better=True)),
     "regression": (RMSE, Metric("mae", _of(mean_absolute_error)), Metric("r2", _of(r2_score), higher_is_better=True)),
-    "unsupervised": (),
+    "clustering": (),
+    "anomaly": (),
 }
 """Those that each task may be searched by, the default first."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from features.domain import Domain
 from features.errors import DomainError
-from features.head import Task
+from features.head import UNSUPERVISED, Task
 from features.model_file import Check, ModelSpec
 from features.plan import Plan
 from offline_training.dataset import Dataset
@@ -26,6 +26,9 @@ from offline_training.validation.target_leaks import target_leaks
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_OF_LABELS: Final[tuple[Check, ...]] = ("class_balance", "leakage_target_copy", "leakage_single_predictor")
 
 
 class Judged(NamedTuple):
@@ -57,9 +60,10 @@ def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: Even
     path = suite_path(domain, spec)
     judged = judged_set(model, spec.task, data)
     found = read_suite(path, model)
+    unlabelled = spec.task in UNSUPERVISED
     suite = found or infer_suite(model, spec.task, data, judged.frame, version=0)
     findings = [*findings_of(judged, suite, str(path), spec.seed)]
-    passed_over: dict[Check, str] = {}
+    passed_over: dict[Check, str] = dict.fromkeys(_OF_LABELS, "it learns without labels") if unlabelled else {}
     if spec.dataset is not None:
         passed_over["leakage_future"] = "observations come from a dataset: what it knew, and when, only its owner knows"
     elif tables is None:
@@ -105,9 +109,10 @@ def findings_of(judged: Judged, suite: Suite, where: str, seed: int) -> Iterator
     yield from shares.too_many_nulls(data.names, data.rows, suite.nulls)
     yield from shares.repeated_observations(data, suite.duplicates)
     yield from shares.too_many_outliers(data.names, data.rows, suite.outliers)
-    yield from shares.out_of_balance(data.labels, task, suite.class_balance)
     yield from identifiers(data.names, data.rows, data.keys, suite.leakage.id)
-    yield from target_leaks(data.names, data.rows, data.labels, task, suite.leakage, seed=seed)
+    if task not in UNSUPERVISED:
+        yield from shares.out_of_balance(data.labels, task, suite.class_balance)
+        yield from target_leaks(data.names, data.rows, data.labels, task, suite.leakage, seed=seed)
 
 
 def _future(plan: Plan, domain: Domain, model: str, tables: EventTables, instants: int) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from features.head import Task
+from features.head import UNSUPERVISED, Task
 from offline_training.dataset import Dataset
 from offline_training.training_table import LABEL
 from offline_training.validation.pandera_schema import serialised
@@ -61,6 +61,8 @@ def _bounds(task: Task, data: Dataset) -> dict[str, tuple[float | None, float | 
     bounds: dict[str, tuple[float | None, float | None]] = {
         name: bound for name, column in columns.items() if (bound := _bound(column)) is not None
     }
+    if task in UNSUPERVISED:
+        return bounds
     label = _bound(data.labels) if task == "regression" else (float(data.labels.min()), float(data.labels.max()))
     return bounds | ({} if label is None else {LABEL: label})
 
@@ -95,6 +97,8 @@ def _up(share: float) -> float:
 
 
 def _balance(task: Task, labels: Doubles) -> ClassBalance:
+    if task in UNSUPERVISED:
+        return ClassBalance()
     if task == "regression":
         return ClassBalance(min_rows=min(10, len(np.unique(labels))))
     rarest = min(class_counts(labels).values())

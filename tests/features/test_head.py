@@ -98,7 +98,11 @@ def test_bands_that_are_none_are_refused(bands: dict[str, object]) -> None:
     [
         ("binary", Head("softmax")),
         ("regression", Head("sigmoid")),
-        ("unsupervised", Head("softmax")),
+        ("anomaly", Head("softmax")),
+        ("anomaly", Head("exp2", ("a", "b"))),
+        ("clustering", Head("softmax", ("a", "b"))),
+        ("clustering", Head("negated")),
+        ("clustering", Head("negated", ("a", "b"), Decision(thresholds=(0.5,), names=("no", "yes")))),
         ("binary", Head("sigmoid", ("a", "b"))),
         ("multiclass", Head("softmax")),
         ("multiclass", Head("softmax", ("a",))),
@@ -120,3 +124,21 @@ def test_scores_of_many_rows_are_those_of_each(rows: list[list[float]]) -> None:
     first = np.array(rows)[:, :1]
     assert to_scores("sigmoid", first).tolist() == [[Head("sigmoid").predict(row[:1]).score] for row in rows]
     assert to_scores("identity", first).tolist() == first.tolist()
+    assert to_scores("exp2", first).tolist() == [[Head("exp2").predict(row[:1]).score] for row in rows]
+    negated = [list(Head("negated", ("a", "b", "c")).predict(row).scores) for row in rows]
+    assert to_scores("negated", np.array(rows)).tolist() == negated
+
+
+def test_a_clustering_decides_on_the_nearest_and_scores_its_distance() -> None:
+    """Raw scores are distances with a minus before them; none at all is nought, without a sign."""
+    head = Head("negated", ("a", "b", "c"))
+    found = head.predict([-2.0, -0.5, -3.0])
+    assert (found.decision, found.score, found.scores) == ("b", 0.5, (2.0, 0.5, 3.0))
+    assert str(head.predict([-0.0, -1.0, -1.0]).score) == "0.0"
+
+
+def test_an_isolation_score_is_a_power_of_two() -> None:
+    """However large: no power overflows."""
+    assert Head("exp2").predict([-1.0]).score == 0.5
+    assert Head("exp2").predict([5e3]).score == 2.0**1023
+    assert Head("exp2").predict([-5e3]).score == 0.0

@@ -47,13 +47,13 @@ class Gallery(NamedTuple):
 
 @contextmanager
 def open_gallery(models: Path) -> Iterator[Gallery]:
-    """Models ``buys`` (binary), ``kinds`` (three classes), ``price`` (regression), ``odd`` (unsupervised, in bands)."""
+    """Models ``buys`` (binary), ``kinds`` (three classes), ``price`` (regression), ``odd`` (anomaly, in bands)."""
     publish(models, "1")
     kinds = Head("softmax", KINDS)
     publish(models, "2", model="kinds", task="multiclass", weights=WEIGHTS, head=kinds, **UNEXPLAINED)
     publish(models, "3", model="price", task="regression", head=Head("identity"), **UNEXPLAINED)
     bands = Head("identity", (), Decision(thresholds=(5.0, 50.0), names=("usual", "odd", "alarming")))
-    publish(models, "4", model="odd", task="unsupervised", head=bands, **UNEXPLAINED)
+    publish(models, "4", model="odd", task="anomaly", head=bands, **UNEXPLAINED)
     with (
         open_shop(models) as (shop, client),
         grpc.insecure_channel(shop.address) as channel,

@@ -60,8 +60,8 @@ def test_a_model_of_several_classes_decides_on_the_likeliest(tmp_path: Path) -> 
             9.5,
             "high",
         ),
-        ("unsupervised", Head("identity", (), Decision(thresholds=(9.75,), names=("usual", "odd"))), 9.5, "usual"),
-        ("unsupervised", Head("sigmoid", (), Decision(thresholds=(0.5,), names=("usual", "odd"))), sigmoid(9.5), "odd"),
+        ("anomaly", Head("identity", (), Decision(thresholds=(9.75,), names=("usual", "odd"))), 9.5, "usual"),
+        ("anomaly", Head("sigmoid", (), Decision(thresholds=(0.5,), names=("usual", "odd"))), sigmoid(9.5), "odd"),
         ("binary", Head("identity", (), Decision(thresholds=(0.5,), names=("no", "yes"))), 9.5, "yes"),
     ],
 )

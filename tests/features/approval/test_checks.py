@@ -55,7 +55,25 @@ def test_of_a_regression_it_bounds_r2(bundle: Bundle) -> None:
     """And of what has no such figure nothing passes."""
     assert failed(bundle, metrics={"r2": 0.9}, **REGRESSION) == []
     assert failed(bundle, metrics={"accuracy": 0.9}, **REGRESSION) == ["accuracy"]
-    assert failed(bundle, **REGRESSION | {"task": "unsupervised"}) == ["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "metric", "bound"),
+    [
+        ({"task": "clustering", "link": "negated", "classes": ("a", "b")}, "silhouette", "min_silhouette"),
+        ({"task": "anomaly", "link": "exp2"}, "stability", "min_stability"),
+    ],
+)
+def test_without_labels_another_figure_is_bounded(
+    bundle: Bundle, manifest: dict[str, Any], metric: str, bound: str
+) -> None:
+    """By the domain's own bound: an accuracy is no evidence, and where no bound is stated nothing passes."""
+    manifest = {"decision": None, **manifest}
+    spec = msgspec.structs.replace(POLICY_SPEC, checks=ChecksSpec(**{bound: 0.4}))
+    assert failed(bundle, spec, metrics={metric: 0.4}, **manifest) == []
+    assert failed(bundle, spec, metrics={metric: 0.39}, **manifest) == ["accuracy"]
+    assert failed(bundle, spec, metrics={"accuracy": 0.9}, **manifest) == ["accuracy"]
+    assert failed(bundle, metrics={metric: 0.9}, **manifest) == ["accuracy"]
 
 
 @pytest.mark.parametrize(

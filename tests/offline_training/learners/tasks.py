@@ -6,23 +6,28 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.head import Task
+from features.head import UNSUPERVISED, Task
 from offline_training.learners import LEARNERS, Learned, Params, Sample
 
-N_CLASSES: Final[dict[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0}
+N_CLASSES: Final[dict[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0, "clustering": 0, "anomaly": 0}
 SMALL: Final[dict[str, Params]] = {
     "lightgbm": {"num_iterations": 12, "num_leaves": 8},
     "xgboost": {"n_estimators": 12, "max_depth": 4},
     "random_forest": {"n_estimators": 9, "max_depth": 6},
     "extra_trees": {"n_estimators": 9, "max_depth": 6},
+    "kmeans": {"n_clusters": 4},
+    "isolation_forest": {"n_estimators": 9},
     "mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
     "deep_mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
     "cnn": {"epochs": 6, "image_shape": "2x3x1", "blocks": 1, "filters": 8, "hidden_units": 9, "learning_rate": 0.03},
 }
 PAIRS: Final[list[tuple[str, Task]]] = [(name, task) for name in LEARNERS for task in sorted(LEARNERS[name].tasks)]
+LABELLED: Final = [(name, task) for name, task in PAIRS if task not in UNSUPERVISED]
 TREES: Final = ("lightgbm", "xgboost", "random_forest", "extra_trees")
 EXPLAINED: Final = [(name, task) for name, task in PAIRS if name in {*TREES, "logistic_regression", "ridge"}]
 """Those of which exact contributions are known."""
+EXACT: Final = (*TREES, "kmeans", "isolation_forest")
+"""Those whose ONNX model gives the library's bits."""
 
 
 def task_rows(n: int = 1_500, seed: int = 0) -> tuple[np.ndarray, dict[Task, np.ndarray]]:
@@ -40,6 +45,7 @@ def task_rows(n: int = 1_500, seed: int = 0) -> tuple[np.ndarray, dict[Task, np.
         "binary": (noisy > 1).astype(np.float64),
         "multiclass": np.digitize(noisy, [0.0, 2.0]).astype(np.float64),
         "regression": 1_000.0 + 40.0 * noisy,
+        **dict.fromkeys(UNSUPERVISED, np.full(n, np.nan)),
     }
 
 

@@ -14,18 +14,10 @@ from features.shapley import explainer_of, open_explainer, write_explanation
 from offline_training.learners import LEARNERS, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
-from tests.offline_training.learners.tasks import (
-    EXPLAINED,
-    N_CLASSES,
-    PAIRS,
-    SMALL,
-    TREES,
-    learned,
-    rows_of,
-    task_rows,
-)
+from tests.offline_training.learners.tasks import (EXACT, EXPLAINED, LABELLED, N_CLASSES, PAIRS, SMALL, TREES, learned, rows_of, task_rows,)
 
 every = pytest.mark.parametrize(("name", "task"), PAIRS)
+labelled = pytest.mark.parametrize(("name", "task"), LABELLED)
 
 
 @every
@@ -35,7 +27,7 @@ def test_its_onnx_model_is_the_trained_one(name: str, task: Task) -> None:
     exported = model.export()
     proof = prove(exported, model.raw, rows_of(name)[0])
     assert proof.n_rows >= MIN_ROWS
-    assert exported.max_abs_diff == (0.0 if name in TREES else 1e-9)
+    assert exported.max_abs_diff == (0.0 if name in EXACT else 1e-9)
     assert proof.max_abs_diff <= exported.max_abs_diff
     assert (
         first_difference(proof.golden.raw_scores, raw_scores(open_session(exported.onnx), proof.golden.features))
@@ -50,7 +42,7 @@ def test_the_same_seed_gives_the_same_bytes(name: str, task: Task) -> None:
     assert learned(name, task).export().onnx == learned(name, task).export().onnx
 
 
-@every
+@labelled
 def test_it_learns(name: str, task: Task) -> None:
     """Its loss on rows that it has not seen is well below that of saying the same of each."""
     rows, labels = rows_of(name, seed=9)
@@ -66,7 +58,7 @@ def test_it_learns(name: str, task: Task) -> None:
     assert model.importance.min() >= 0.0
 
 
-@every
+@labelled
 def test_a_refit_stops_where_validation_stopped_it(name: str, task: Task) -> None:
     """What a fit with validation chose needs no validation any more: the same rows give the same model."""
     (rows, labels), (later, later_labels) = rows_of(name, 600), rows_of(name, 300, seed=5)
@@ -101,7 +93,7 @@ def test_a_report_may_end_the_fit(name: str) -> None:
         learned(name, "binary", validation=validation)
 
 
-@every
+@labelled
 def test_weights_are_heard(name: str, task: Task) -> None:
     """Rows that weigh a thousand times more are those that the model is right about."""
     rows, labels = rows_of(name)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from features.errors import DomainError
-from features.model_file import ModelSpec, SearchSpec, TrainedTask
+from features.head import Task
+from features.model_file import ModelSpec, SearchSpec
 from features.progress import no_progress
 from offline_training.dataset import Dataset
 from offline_training.fitting import fit
@@ -86,7 +87,7 @@ def test_what_cannot_learn_the_task_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_classes_and_values_are_searched_too(tmp_path: Path, task: TrainedTask) -> None:
+def test_classes_and_values_are_searched_too(tmp_path: Path, task: Task) -> None:
     """By every algorithm that can do the task, weighted where there are classes."""
     data = _dataset()
     change: dict[str, Any] = {"task": task, "decision": None, "params": {}}

@@ -17,12 +17,14 @@ class Task(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BINARY: _ClassVar[Task]
     MULTICLASS: _ClassVar[Task]
     REGRESSION: _ClassVar[Task]
-    UNSUPERVISED: _ClassVar[Task]
+    CLUSTERING: _ClassVar[Task]
+    ANOMALY: _ClassVar[Task]
 TASK_UNSPECIFIED: Task
 BINARY: Task
 MULTICLASS: Task
 REGRESSION: Task
-UNSUPERVISED: Task
+CLUSTERING: Task
+ANOMALY: Task
 
 class Value(_message.Message):
     __slots__ = ("text", "integer", "number", "flag")
