@@ -14,7 +14,7 @@ from features.model_file.judging import (
     FairnessSpec,
     ThresholdSpec,
 )
-from features.model_file.preparation import CategorySpec, PreparationSpec, RatioSpec, TimePart, TimePartsSpec
+from features.model_file.preparation import CategorySpec, PreparationSpec, RatioSpec, TextSpec, TimePart, TimePartsSpec
 from features.model_file.reading import MODEL_FILE, read_model_file
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
 from features.model_file.spec import (
@@ -55,6 +55,7 @@ __all__ = [
     "RatioSpec",
     "SearchSpec",
     "SplitSpec",
+    "TextSpec",
     "ThresholdSpec",
     "TimePart",
     "TimePartsSpec",

@@ -13,6 +13,9 @@ from features.model_file.struct import ModelStruct
 TimePart: TypeAlias = Literal["hour", "day_of_week", "is_weekend"]
 TIME_PARTS: tuple[TimePart, ...] = ("hour", "day_of_week", "is_weekend")
 
+MOST_WORDS = 10_000
+"""Of a vocabulary: rows of training hold a number for each."""
+
 _DAY_MINUTES = 1_440
 
 
@@ -42,12 +45,25 @@ class CategorySpec(ModelStruct, frozen=True, kw_only=True):
     smoothing: float = 20.0
 
 
+class TextSpec(ModelStruct, frozen=True, kw_only=True):
+    """Inputs that hold the words of one text give way to what each word of a vocabulary weighs in it (TF-IDF).
+
+    ``words`` is how the names of these inputs begin: each is the number that stands for a word, or null. The
+    ``vocabulary`` are the words in most rows, at most so many, each in ``min_rows`` at least.
+    """
+
+    words: str
+    vocabulary: int = 1_000
+    min_rows: int = 2
+
+
 class PreparationSpec(ModelStruct, frozen=True, kw_only=True):
-    """Steps: ``time_parts`` and ``categories`` by input (``view:feature``), ``ratios`` by the name of the new one."""
+    """Steps: ``time_parts`` and ``categories`` by input (``view:feature``), ``ratios`` and ``texts`` by a new name."""
 
     time_parts: dict[str, TimePartsSpec] = msgspec.field(default_factory=dict)
     ratios: dict[str, RatioSpec] = msgspec.field(default_factory=dict)
     categories: dict[str, CategorySpec] = msgspec.field(default_factory=dict)
+    texts: dict[str, TextSpec] = msgspec.field(default_factory=dict)
 
 
 def check_preparation(where: str, spec: PreparationSpec) -> None:
@@ -62,6 +78,11 @@ def check_preparation(where: str, spec: PreparationSpec) -> None:
     for name, ratio in spec.ratios.items():
         if ratio.otherwise is not None and not math.isfinite(ratio.otherwise):
             raise DomainError(f"{where}.ratios.{name}.otherwise", "is no number", "leave it out for null")
+    for name, text in spec.texts.items():
+        if not 1 <= text.vocabulary <= MOST_WORDS:
+            raise DomainError(f"{where}.texts.{name}.vocabulary", "is out of range", f"say 1 to {MOST_WORDS:,} words")
+        if text.min_rows < 1:
+            raise DomainError(f"{where}.texts.{name}.min_rows", "is less than one", "say one row or more")
     for name, category in spec.categories.items():
         if not 0 < category.smoothing < math.inf:
             raise DomainError(f"{where}.categories.{name}.smoothing", "is not above zero", "say a number of rows")

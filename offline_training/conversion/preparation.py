@@ -18,6 +18,7 @@ from offline_training.conversion.constants import constant, whole_constant
 from offline_training.conversion.exported import Probes
 
 PREPARED: Final = "prepared"
+MOST_PROBED: Final = 200
 
 
 class Preparation(NamedTuple):
@@ -89,9 +90,12 @@ class Preparation(NamedTuple):
         return nodes, constants
 
     def probes(self, rows: np.ndarray) -> Probes:
-        """Rows with one feature beyond, at and next to each end of its range."""
-        ranges = zip(range(self.n_features), self.lows.tolist(), self.highs.tolist(), strict=True)
-        return probes_of_ranges(list(ranges), rows)
+        """Rows with one feature beyond, at and next to each end of its range.
+
+        Of more features than `MOST_PROBED`, as texts have, every so many-th.
+        """
+        ranges = list(zip(range(self.n_features), self.lows.tolist(), self.highs.tolist(), strict=True))
+        return probes_of_ranges(ranges[:: 1 + len(ranges) // MOST_PROBED], rows)
 
 
 def probes_of_ranges(ranges: Sequence[tuple[int, float, float]], rows: np.ndarray) -> Probes:
@@ -107,11 +111,11 @@ def probes_of_ranges(ranges: Sequence[tuple[int, float, float]], rows: np.ndarra
     return Probes(np.array([*throughout, *probes]), np.empty((0, rows.shape[1])))
 
 
-def prepare(rows: np.ndarray, *, draw: bool = True, scale: bool = True) -> Preparation:
+def prepare(rows: np.ndarray, *, draw: bool = True) -> Preparation:
     """The preparation that training rows ask for.
 
     Counts, sums and times are skewed, hence the fourth root, which draws the tails in almost as a logarithm does; but
-    it parts what lies around zero, so that distances are measured without. What is on one scale already is left there.
+    it parts what lies around zero, so that distances are measured without.
     """
     finite = np.where(np.isinf(rows), np.nan, rows)
     known = [column[~np.isnan(column)] for column in finite.T]
@@ -122,9 +126,7 @@ def prepare(rows: np.ndarray, *, draw: bool = True, scale: bool = True) -> Prepa
     lows, highs = least - reach, most + reach
     absents = np.flatnonzero(np.isnan(rows).any(axis=0))
     n_inputs = len(fills) + len(absents)
-    plain = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs), draw)
-    if not scale:
-        return plain
-    drawn = plain.apply(rows)
+    unscaled = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs), draw)
+    drawn = unscaled.apply(rows)
     differs = drawn.min(axis=0) < drawn.max(axis=0)  # the deviation of equal values is not nought, but their rounding
-    return plain._replace(means=drawn.mean(axis=0), scales=np.where(differs, drawn.std(axis=0), 1.0))
+    return unscaled._replace(means=drawn.mean(axis=0), scales=np.where(differs, drawn.std(axis=0), 1.0))

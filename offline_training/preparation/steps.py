@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from features.errors import DomainError
-from features.model_file import PreparationSpec
+from features.model_file import PreparationSpec, TextSpec
 from offline_training.preparation.graph import Graph
 from offline_training.preparation.kept import Kept
 from offline_training.preparation.one_hot import OneHot
@@ -21,6 +21,7 @@ from offline_training.preparation.target_encoding import (
     fit_target_encoding,
     targets_of,
 )
+from offline_training.preparation.tfidf import fit_tfidf
 from offline_training.preparation.time_parts import TimeParts
 
 ONE_HOT_BELOW: Final = 20
@@ -70,6 +71,13 @@ class FittedSteps(NamedTuple):
 def require_inputs(spec: PreparationSpec, names: Sequence[str]) -> None:
     """DomainError for a step of what is no input."""
     ratios = [(f"ratios.{name}", of) for name, r in spec.ratios.items() for of in (r.numerator, r.denominator)]
+    for name, text in spec.texts.items():
+        if not words_of(text, names):
+            raise DomainError(
+                f"model.yaml: preparation.texts.{name}.words",
+                f"no input begins with {text.words!r}",
+                f"inputs are {', '.join(names)}",
+            )
     by_input = [(key, name) for key in ("time_parts", "categories") for name in getattr(spec, key)]
     for where, name in (*by_input, *ratios):
         if name not in names:
@@ -83,7 +91,9 @@ def fit_steps(
 ) -> FittedSteps:
     """Fit the steps of a model on training rows ``[n, k]`` and their labels, of more than two classes by number."""
     replaced = told.time_parts.keys() | told.categories.keys()
-    kept = tuple(number for number, name in enumerate(names) if name not in replaced)
+    texts = {name: words_of(text, names) for name, text in told.texts.items()}
+    spoken = {column for columns in texts.values() for column in columns}
+    kept = tuple(number for number, name in enumerate(names) if name not in replaced and number not in spoken)
     steps: list[Step] = [Kept(tuple(names[number] for number in kept), kept)] if kept else []
     for name, instant in told.time_parts.items():
         units = _UNITS_PER_SECOND[instant.unit]
@@ -92,6 +102,8 @@ def fit_steps(
     for name, ratio in told.ratios.items():
         otherwise = np.nan if ratio.otherwise is None else ratio.otherwise
         steps.append(Ratio(name, names.index(ratio.numerator), names.index(ratio.denominator), otherwise + 0.0))
+    for name, text in told.texts.items():
+        steps.append(fit_tfidf(name, texts[name], rows, most=text.vocabulary, min_rows=text.min_rows))
     columns = [step.apply(rows) for step in steps]
     for name, category in told.categories.items():
         blank = blank_encoding(name, names.index(name), len(names), n_classes)
@@ -99,6 +111,11 @@ def fit_steps(
         steps.append(step)
         columns.append(own)
     return FittedSteps(Steps(len(names), tuple(steps)), np.ascontiguousarray(np.concatenate(columns, axis=1)))
+
+
+def words_of(text: TextSpec, names: Sequence[str]) -> tuple[int, ...]:
+    """Numbers of the inputs that hold a text's words."""
+    return tuple(number for number, name in enumerate(names) if name.startswith(text.words))
 
 
 def _fit_category(

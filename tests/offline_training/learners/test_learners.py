@@ -14,7 +14,18 @@ from features.shapley import explainer_of, open_explainer, write_explanation
 from offline_training.learners import LEARNERS, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
-from tests.offline_training.learners.tasks import (EXACT, EXPLAINED, LABELLED, N_CLASSES, PAIRS, SMALL, TREES, learned, rows_of, task_rows,)
+from tests.offline_training.learners.tasks import (
+    EXACT,
+    EXPLAINED,
+    LABELLED,
+    N_CLASSES,
+    PAIRS,
+    SMALL,
+    TREES,
+    learned,
+    rows_of,
+    task_rows,
+)
 
 every = pytest.mark.parametrize(("name", "task"), PAIRS)
 labelled = pytest.mark.parametrize(("name", "task"), LABELLED)
