@@ -127,5 +127,11 @@ def _fit_category(
     if len(values) < ONE_HOT_BELOW:
         one_hot = OneHot(blank.name, blank.column, tuple(values.tolist()))
         return one_hot, one_hot.apply(rows)
+    if np.isnan(targets).any():
+        raise DomainError(
+            f"model.yaml: preparation.categories.{blank.name}",
+            f"has {len(values)} categories, of which labels would have to tell, and there are none",
+            f"leave it out, or let it have less than {ONE_HOT_BELOW}",
+        )
     codes = cross_encode(blank, found, targets, smoothing, seed)
     return fit_target_encoding(blank, found, targets, smoothing), codes

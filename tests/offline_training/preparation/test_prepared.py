@@ -19,12 +19,12 @@ from offline_training.preparation import Prepared, prepared
 from offline_training.proof import open_session, prove
 from offline_training.search.problem import Candidate
 from offline_training.search.trial import SCORE, run_trial
-from tests.offline_training.learners.tasks import EXPLAINED, N_CLASSES, PAIRS, SMALL, TREES
+from tests.offline_training.learners.tasks import EXPLAINED, LABELLED, N_CLASSES, SMALL, TREES
 from tests.offline_training.preparation.shop_rows import NAMES, PREPARATION, shop_rows
 from tests.offline_training.search.problems import small_problem
 from tests.offline_training.test_fitting import _dataset, _quiet, _spec
 
-every = pytest.mark.parametrize(("name", "task"), [pair for pair in PAIRS if pair[0] not in OF_EXTRAS])
+every = pytest.mark.parametrize(("name", "task"), [pair for pair in LABELLED if pair[0] not in OF_EXTRAS])
 
 
 def _fit(name: str, task: Task, seed: int = 3) -> Prepared:
