@@ -62,7 +62,7 @@ def check_models(domain: Domain, plan: Plan) -> None:
         if model.service not in services:
             raise DomainError(f"{where}.service", f"{model.service!r} is not declared", f"declared are {services}")
         names = plan.service(model.service).feature_names
-        for feature in (model.baseline_feature, *model.missing.features):
+        for feature in filter(None, (model.baseline_feature, *model.missing.features)):
             if feature not in names:
                 raise DomainError(where, f"its service has no feature {feature!r}", "write view:feature")
         _check_protected(where, model, plan)

@@ -1,0 +1,50 @@
+"""Small data sets that installed packages ship, each for a kind of model: flowers, sensors, texts. Nothing streams."""
+
+from __future__ import annotations
+
+import inspect
+
+import transforms
+from feast import FeatureService, Field, OnDemandFeatureView, RequestSource
+from feast.types import Float64, String
+
+MEASURES = [f"measures_{number}" for number in range(4)]
+SENSORS = [f"sensors_{number}" for number in range(9)]
+
+
+def same(inputs):
+    return dict(inputs)
+
+
+def words_of(inputs):
+    found = {name: [_word(place)(text) for text in inputs["docstring"]] for place, name in enumerate(WORDS)}  # noqa: F821
+    return {"n_words": list(map(n_words, inputs["docstring"])), **found}  # noqa: F821
+
+
+def plain(name, fields):
+    """A view whose features are the request's own numbers."""
+    schema = [Field(name=field, dtype=Float64) for field in fields]
+    return OnDemandFeatureView(
+        name=name,
+        sources=[RequestSource(name=f"{name}_request", schema=schema)],
+        schema=schema,
+        mode="python",
+        udf=same,
+        udf_string=inspect.getsource(same),
+    )
+
+
+flower = plain("flower", MEASURES)
+flight = plain("flight", SENSORS)
+text = OnDemandFeatureView(
+    name="text",
+    sources=[RequestSource(name="text_request", schema=[Field(name="docstring", dtype=String)])],
+    schema=[Field(name=name, dtype=Float64) for name in ("n_words", *transforms.WORDS)],
+    mode="python",
+    udf=words_of,
+    udf_string=inspect.getsource(transforms) + "\n\n" + inspect.getsource(words_of),
+)
+
+flower_kinds = FeatureService(name="flower_kinds", features=[flower])
+odd_flights = FeatureService(name="odd_flights", features=[flight])
+text_topics = FeatureService(name="text_topics", features=[text])

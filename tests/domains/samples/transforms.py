@@ -1,0 +1,42 @@
+"""What becomes of a free text at a request: the numbers of its words, one feature each, and how many there are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+N_WORDS = 48
+"""Words of a text that are read; what comes later is passed over."""
+
+LONGEST = 4_000
+"""Characters of a text that are looked at."""
+
+
+@lru_cache(maxsize=64)
+def _words(docstring: str | None) -> tuple[float, ...]:
+    """Runs of letters and digits, whatever their case and form, each as a number that hardly another word has."""
+    plain = unicodedata.normalize("NFKC", (docstring or "")[:LONGEST]).casefold()
+    digests = [hashlib.blake2b(word.encode(), digest_size=6).digest() for word in re.findall(r"[^\W_]+", plain)]
+    return tuple(float(int.from_bytes(digest, "big")) for digest in digests)
+
+
+def n_words(docstring: str | None) -> float | None:
+    """How many words it has, up to where it is looked at."""
+    return None if docstring is None else float(len(_words(docstring)))
+
+
+def _word(place: int) -> Callable[[str | None], float | None]:
+    """The feature of one place: the word that stands there, null behind the last."""
+
+    def word(docstring: str | None) -> float | None:
+        words = _words(docstring)
+        return words[place] if place < len(words) else None
+
+    return word
+
+
+WORDS = tuple(f"word_{place}" for place in range(N_WORDS))
+globals().update({name: _word(place) for place, name in enumerate(WORDS)})
