@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from features.head import Link
 from offline_training.conversion.centres import centres_to_onnx
 from offline_training.conversion.exported import Exported
-from offline_training.conversion.layers import range_probes
 from offline_training.conversion.preparation import Preparation
 from offline_training.learners.learner import Params
 from offline_training.learners.params import shares
@@ -53,4 +51,4 @@ class LearnedClusters:
     def export(self) -> Exported:
         """Preparation and distances in double."""
         onnx = centres_to_onnx(self.preparation, self.centres)
-        return Exported(onnx, None, partial(range_probes, self.preparation), 0.0)
+        return Exported(onnx, None, self.preparation.probes, 0.0)

@@ -21,7 +21,6 @@ from tests.offline_training.learners.tasks import (
     N_CLASSES,
     PAIRS,
     SMALL,
-    TREES,
     learned,
     rows_of,
     task_rows,
