@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from features.progress import Progress, no_progress
@@ -118,21 +114,3 @@ def scalars_of(folder: Path) -> dict[str, dict[int, float]]:
             for value in event.summary.value:
                 found.setdefault(value.tag, {})[event.step] = value.simple_value
     return found
-
-
-ONE_CORE = """
-import hashlib, os, sys
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-from tests.offline_training.learners.deep.test_resuming import fit
-sys.stdout.write(hashlib.sha256(fit(None).export().onnx).hexdigest())
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
-def test_the_number_of_cores_changes_no_bit(tmp_path: Path) -> None:
-    """One core and all of them give the same bytes."""
-    import hashlib
-
-    found = subprocess.run([sys.executable, "-c", ONE_CORE], capture_output=True, text=True, check=True, timeout=100)
-    assert found.stdout == hashlib.sha256(fit(None).export().onnx).hexdigest()
-    assert np.isfinite(fit(None).importance).all()
