@@ -25,6 +25,8 @@ MIN_ROWS = 10_000
 _REAL_ROWS = 256
 _GOLDEN_PROBES = 4_000
 _SINGLE_ROWS = 256
+_BATCH_ROWS = 1_000
+"""Of a network of pictures, what the layers give of them takes memory."""
 
 
 class Proof(NamedTuple):
@@ -39,7 +41,7 @@ def prove(exported: Exported, predict: Predict, rows: np.ndarray) -> Proof:
     """Hold the ONNX model against its library's raw scores on real rows and on probes.
 
     ``predict`` gives the library's raw scores ``[n, outputs]``. All of ``rows``, of the probes, and of real values
-    mixed anew are compared in one batch, and a part also row by row, which is another path in ONNX Runtime.
+    mixed anew are compared in batches, and a part also row by row, which is another path in ONNX Runtime.
     BundleCorruptError at the first row that differs by more than is allowed.
     """
     real = _spread(rows, _REAL_ROWS)
@@ -48,7 +50,8 @@ def prove(exported: Exported, predict: Predict, rows: np.ndarray) -> Proof:
     compared = np.vstack([fixed, probes.others, rows])
     compared = np.vstack([compared, _mixed(rows, MIN_ROWS - len(compared))])
     session = open_session(exported.onnx)
-    found = raw_scores(session, compared)
+    batches = range(0, len(compared), _BATCH_ROWS)
+    found = np.concatenate([raw_scores(session, compared[at : at + _BATCH_ROWS]) for at in batches])
     worst = _require_equal(np.asarray(predict(compared), dtype=np.float64), found, exported.max_abs_diff)
     single = _spread(np.arange(len(compared)), _SINGLE_ROWS)
     one_by_one = np.concatenate([raw_scores(session, compared[i : i + 1]) for i in single])

@@ -50,59 +50,59 @@ class Convolution(NamedTuple):
     def drawn(self, number: int, inputs: str) -> Drawn:
         """From flat pictures to flat pictures."""
         height, width, channels = self.shape
-        named = {what: f"{what}_{number}" for what in ("picture", "taken", "masked", "patches", "pools", "largest")}
-        indices = {what: f"{what}_{number}" for what in ("shape", "places", "inside", "patch_shape", "corners")}
-        moved = rectified(number, named["patches"])
-        outputs = f"pooled_{number}"
-        places, inside = _patches(height, width)
+        n_places = height * width
+        inner = {what: f"{what}_{number}" for what in ("picture", "place", "beyond", "padded", "taken", "patches")}
+        sizes = {what: f"{what}_{number}" for what in ("shape", "first", "nothing", "places", "patch_shape")}
+        ends = {what: f"{what}_{number}" for what in ("corners", "pools", "pool_axis", "largest", "pooled")}
+        moved = rectified(number, inner["patches"])
         node = helper.make_node
         nodes = [
-            node("Reshape", [inputs, indices["shape"]], [named["picture"]]),
-            node("Gather", [named["picture"], indices["places"]], [named["taken"]], axis=1),
-            node("Mul", [named["taken"], indices["inside"]], [named["masked"]]),
-            node("Reshape", [named["masked"], indices["patch_shape"]], [named["patches"]]),
+            node("Reshape", [inputs, sizes["shape"]], [inner["picture"]]),
+            node("Gather", [inner["picture"], sizes["first"]], [inner["place"]], axis=1),
+            node("Mul", [inner["place"], sizes["nothing"]], [inner["beyond"]]),
+            node("Concat", [inner["picture"], inner["beyond"]], [inner["padded"]], axis=1),
+            node("Gather", [inner["padded"], sizes["places"]], [inner["taken"]], axis=1),
+            node("Reshape", [inner["taken"], sizes["patch_shape"]], [inner["patches"]]),
             *moved.nodes,
-            node("Gather", [moved.outputs, indices["corners"]], [named["pools"]], axis=1),
-            node("ReduceMax", [named["pools"], f"pool_axis_{number}"], [named["largest"]], keepdims=0),
-            node("Flatten", [named["largest"]], [outputs], axis=1),
+            node("Gather", [moved.outputs, ends["corners"]], [ends["pools"]], axis=1),
+            node("ReduceMax", [ends["pools"], ends["pool_axis"]], [ends["largest"]], keepdims=0),
+            node("Flatten", [ends["largest"]], [ends["pooled"]], axis=1),
         ]
         constants = [
-            whole_constant(indices["shape"], [0, height * width, channels]),
-            whole_constant(indices["places"], places),
-            constant(indices["inside"], inside[:, :, np.newaxis]),
-            whole_constant(indices["patch_shape"], [0, height * width, KERNEL * KERNEL * channels]),
+            whole_constant(sizes["shape"], [0, n_places, channels]),
+            whole_constant(sizes["first"], [0]),
+            constant(sizes["nothing"], [0.0]),
+            whole_constant(sizes["places"], _patches(height, width)),
+            whole_constant(sizes["patch_shape"], [0, n_places, KERNEL * KERNEL * channels]),
             constant(f"weights_{number}", self.weights),
             constant(f"biases_{number}", self.biases),
-            whole_constant(indices["corners"], _pools(height, width)),
-            whole_constant(f"pool_axis_{number}", [2]),
+            whole_constant(ends["corners"], _pools(height, width)),
+            whole_constant(ends["pool_axis"], [2]),
         ]
-        return Drawn(nodes, constants, outputs)
+        return Drawn(nodes, constants, ends["pooled"])
 
     def ways(self, beyond: np.ndarray) -> np.ndarray:
         """Absolute weights on the ways through every patch and pool."""
         height, width, channels = self.shape
         n_filters, n_outputs = len(self.biases), beyond.shape[1]
-        pools, (places, inside) = _pools(height, width), _patches(height, width)
+        pools, places = _pools(height, width), _patches(height, width)
         unpooled = np.zeros((height * width, n_filters, n_outputs))
         unpooled[pools] = beyond.reshape(len(pools), 1, n_filters, n_outputs)
         weights = np.abs(self.weights).reshape(KERNEL * KERNEL, channels, n_filters)
-        found = np.zeros((height * width, channels, n_outputs))
+        found = np.zeros((height * width + 1, channels, n_outputs))
         for tap in range(KERNEL * KERNEL):
-            through = np.einsum("cf,pfo->pco", weights[tap], unpooled) * inside[:, tap, np.newaxis, np.newaxis]
-            np.add.at(found, places[:, tap], through)
-        return found.reshape(self.shape.size, n_outputs)
+            np.add.at(found, places[:, tap], np.einsum("cf,pfo->pco", weights[tap], unpooled))
+        return found[:-1].reshape(self.shape.size, n_outputs)
 
 
-def _patches(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each place the nine places of its patch, and 1.0 for those that lie inside the picture."""
+def _patches(height: int, width: int) -> np.ndarray:
+    """For each place the nine places of its patch; those outside of the picture are the one behind its last."""
     lines, columns = np.divmod(np.arange(height * width), width)
     away = np.arange(KERNEL) - KERNEL // 2
     line = lines[:, np.newaxis, np.newaxis] + away[:, np.newaxis]
     column = columns[:, np.newaxis, np.newaxis] + away
     inside = (line >= 0) & (line < height) & (column >= 0) & (column < width)
-    places = np.clip(line, 0, height - 1) * width + np.clip(column, 0, width - 1)
-    flat = (height * width, KERNEL * KERNEL)
-    return np.broadcast_to(places, inside.shape).reshape(flat), inside.reshape(flat).astype(np.float64)
+    return np.where(inside, line * width + column, height * width).reshape(height * width, KERNEL * KERNEL)
 
 
 def _pools(height: int, width: int) -> np.ndarray:

@@ -121,9 +121,7 @@ def pictures(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFacto
     )
     sync.look()
     with open_shop(models_dir(state_dir), declared=(declared,)) as (shop, client):
-        yield Pictures(
-            report, settings, shop, client, lambda lake: verify(lake, judge_of(plan, domain.models, state_dir))
-        )
+        yield Pictures(report, shop, client, judge_of(plan, domain.models, state_dir))
 
 
 def test_it_reads_digits(pictures: Pictures) -> None:
