@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
 from features.errors import RequestError
 from features.head import Prediction
@@ -72,7 +71,7 @@ def score_rows(
     ]
     vectors = [one.vector.values for one in prepared if isinstance(one, _Ready)]
     laps.finished()
-    raws = iter(model.scorer.raw_scores(np.array(vectors)).tolist() if vectors else ())
+    raws = iter(model.scorer.score_vectors(vectors) if vectors else ())
     laps.modelled()
     return [
         one if isinstance(one, Exception) else _predict(model, one, next(raws), fetched.births, now_us)

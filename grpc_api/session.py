@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +35,7 @@ class RawScorer:
             session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
             self._run = getattr(session, "_sess", session).run  # without the checks of names, a tenth of a row's time
             self.n_features = n_features
+            self._pack = struct.Struct(f"={n_features}d").pack
             shape = self.raw_scores(np.zeros((2, n_features))).shape
         except Exception as error:
             raise BundleCorruptError(str(model), f"does not run on {n_features} features ({error})") from error
@@ -43,6 +46,12 @@ class RawScorer:
         """Raw scores ``[n, c]`` of rows ``[n, k]``."""
         (raw,) = self._run(_OUTPUTS, {MODEL_INPUT: rows}, None)
         return raw  # type: ignore[no-any-return]  # onnxruntime ships no types
+
+    def score_vectors(self, vectors: Sequence[Sequence[float]]) -> list[list[float]]:
+        """The same of rows and to rows as lists, which packing makes an array of in a third of numpy's time."""
+        packed = b"".join([self._pack(*vector) for vector in vectors])
+        scores: list[list[float]] = self.raw_scores(np.frombuffer(packed).reshape(-1, self.n_features)).tolist()
+        return scores
 
     def columns(self, row: Doubles) -> Doubles:
         """Prepared columns ``[p]`` of a row ``[k]``, of a model that prepares its inputs."""
