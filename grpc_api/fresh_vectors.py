@@ -29,7 +29,7 @@ def open_fresh_vectors(assembler: Assembler, kernels: Sequence[ViewKernel]) -> T
         if not str(error.name).startswith("features.compiled"):
             raise
         return None
-    finishers = [kernel.finisher for kernel in kernels if isinstance(kernel, CompiledKernel)]
+    finishers = [each.finisher for each in kernels if isinstance(each, CompiledKernel) and each.finisher.is_plain]
     if len(finishers) < len(kernels):
         return None
     return FreshVectors(

@@ -38,6 +38,7 @@ SCORER: Final = StageTable(
         "grpc_api": OTHER,
     },
     functions={
+        ("grpc_api.core", "chunks"): "request",
         ("grpc_api.scoring", "score_rows"): "model",
     },
 )

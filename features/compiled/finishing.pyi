@@ -9,6 +9,7 @@ from features.state import State
 
 class Finisher:
     n_values: int
+    is_plain: bool
     def __init__(
         self,
         *,

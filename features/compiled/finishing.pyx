@@ -191,11 +191,14 @@ cdef class Finisher:
     ----------
     n_values
         How many features there are.
+    is_plain
+        Whether stored states are finished here at all: whether all that they hold are integers.
 
     """
 
     cdef Py_ssize_t n_partials, n_integers
     cdef readonly Py_ssize_t n_values
+    cdef readonly bint is_plain
     cdef StoredShape stored
     cdef list windows, outputs
     cdef array functions, picks, others, scales
@@ -203,6 +206,7 @@ cdef class Finisher:
 
     def __init__(self, *, view_hash, n_integers, tip, ever, rings, spans, outputs, functions, row):
         self.stored = StoredShape(view_hash, [tip, ever, *(ring.held for ring in rings)])
+        self.is_plain = self.stored.is_plain
         self.n_integers = n_integers
         self.windows = [Window(span, rings) for span in spans]
         self.outputs = list(outputs)
@@ -243,7 +247,7 @@ cdef class Finisher:
         cdef int128 *sums
         cdef list objects = []
         cdef Py_ssize_t i
-        if not self.stored.is_plain or type(data) is not bytes or not fits(asked_us, &at_us) or not -FAR < at_us < FAR:
+        if not self.is_plain or type(data) is not bytes or not fits(asked_us, &at_us) or not -FAR < at_us < FAR:
             return None
         sums = <int128 *>PyMem_Malloc(
             (self.n_partials + 1) * sizeof(int128) + (self.n_values + 1) * sizeof(Value) + self.stored.room(data)

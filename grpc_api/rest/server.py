@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from grpc_api.http2.door import Door, Places, Turned
 from grpc_api.http2.listener import port_of
+from grpc_api.http2.server import LAST_WORDS_S
 from grpc_api.http2.tls import ServerTls
 from grpc_api.rest.protocol import HEAD_S, MOST_HEAD_BYTES, GatewayProtocol
 
@@ -111,7 +112,7 @@ class _Server(uvicorn.Server):
         """Take no more, and let those that are there end."""
         if self._door is not None:
             self._door.close()
-            await self._door.settle(0.0)
+            await self._door.settle(min(LAST_WORDS_S, self.config.timeout_graceful_shutdown or 0))
         await super().shutdown(sockets)
 
     async def _connect(self, peer: socket.socket, leave: Callable[[], None]) -> None:

@@ -9,11 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from features.errors import MillstreamError
 from features.head import Head, Prediction
 from features.kernels import KERNEL
 from features.nouns import ScoreRecord
+from features.plan import AggregatePlan
 from features.store import Birth
 from features.vector import MissingPolicy, Vector
 from grpc_api.births import Births
@@ -64,9 +66,13 @@ def test_a_damaged_state_is_no_vector() -> None:
         to_vector(INPUTS, [state_of(0, [(NOON_US, 5)]), b"\x02"], NOON_US, {})
 
 
-def test_request_time_features_have_the_long_way() -> None:
-    """And so has whoever has no compiler."""
+def test_request_time_features_and_cells_have_the_long_way() -> None:
+    """Which would be gone after the short one each time."""
     assert Inputs(DECLARATIONS, "buyers", MissingPolicy()).take_fresh is None
+    distinct = AggregatePlan(name="n_prices", function="count_distinct", column="price")
+    views = tuple(replace(view, features=(*view.features, distinct)) for view in DECLARATIONS.plan.views)
+    declared = DECLARATIONS._replace(plan=replace(DECLARATIONS.plan, views=views))
+    assert Inputs(declared, "buyers_in_shops", MissingPolicy()).take_fresh is None
 
 
 @given(spend=events, pairs=events)
