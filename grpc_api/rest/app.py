@@ -53,12 +53,12 @@ def build_app(
     max_message_bytes: int,
     shows_models: bool,
 ) -> FastAPI:
-    """The routes in front of the methods of the table."""
+    """The routes in front of the methods of the table; ``shows_models``: whether everybody may hear of the models."""
     app, asking = Gateway(catalogue, shows_models=shows_models), Asking(gate=gate, methods=methods)
     add_error_handlers(app)
     app.add_middleware(Bodies, most_bytes=min(MOST_BYTES, max_message_bytes), room=Room(HELD_BYTES))
     app.include_router(prediction_routes(asking, catalogue, max_batch_rows))
-    app.include_router(health_routes(catalogue, registry))
+    app.include_router(health_routes(catalogue, registry if shows_models else None))
     app.include_router(open_inference_routes(asking))
     return app
 

@@ -11,8 +11,8 @@ from grpc_api.catalogue import Catalogue
 from grpc_api.rest.prediction_models import Healthy
 
 
-def health_routes(catalogue: Catalogue, registry: CollectorRegistry) -> APIRouter:
-    """The two routes."""
+def health_routes(catalogue: Catalogue, registry: CollectorRegistry | None) -> APIRouter:
+    """The two routes; the first alone where there is no registry, whose page tells of models and traffic."""
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -29,6 +29,9 @@ def health_routes(catalogue: Catalogue, registry: CollectorRegistry) -> APIRoute
             model_loaded=bool(infos),
             model_version=_versions({info.model: catalogue.info(info.model).version for info in infos}),
         )
+
+    if registry is None:
+        return router
 
     @router.get("/metrics", summary="For Prometheus", response_class=Response)
     def metrics() -> Response:  # in a thread: a page takes as long as many scores

@@ -267,6 +267,7 @@ def test_callers_prove_who_they_are_as_over_grpc(tmp_path: Path) -> None:
         assert ask(proof, "/v2/repository/models/buys/load").status == 501
         assert rest.get("/health").status == rest.get("/v2/health/ready").status == 200
         assert b"spend:n_day" not in rest.get("/openapi.json").body
+        assert rest.get("/metrics").status == 404
 
 
 def test_the_gateway_can_be_switched_off(tmp_path: Path) -> None:
