@@ -86,7 +86,7 @@ def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None) -> F
     final = _fit_rows(learner, spec, data.rows, data.labels, tested.params)
     learned = calibrated(final, learner, spec, data.rows, data.labels, data.at_us)
     exported = learned.export()
-    say("proving the ONNX model bit for bit")
+    say("proving the ONNX model")
     proof = prove(exported, learned.raw, data.rows[split.later])
     return Fitted(
         spec=tested.spec,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto, shape_inference
 
 ML_DOMAIN: Final = "ai.onnx.ml"
 
@@ -20,7 +21,10 @@ _CORE: Final = """
 _ML: Final = "ArrayFeatureExtractor Binarizer Imputer LabelEncoder Normalizer OneHotEncoder Scaler TreeEnsemble"
 
 OPERATORS: Final = {"": frozenset(_CORE.split()), ML_DOMAIN: frozenset(_ML.split())}
-"""By domain: each gives the same bits for the same rows, and no more memory than its inputs and constants call for."""
+"""By domain: each gives the same bits for the same rows. What they make of a row together is bounded besides."""
+
+MOST_VALUES: Final = 2**20
+"""How many values any step of a model may make of one row: a few that double what they are given fill any memory."""
 
 NEWEST: Final = {"": 26, ML_DOMAIN: 5}
 """The newest operator set of each domain that was looked through for `OPERATORS`."""
@@ -45,7 +49,8 @@ def faults_of(path: Path) -> Iterator[str]:
     except Exception as error:
         yield f"cannot be parsed ({type(error).__name__})"
         return
-    yield from _faults_of_model(model)
+    faults = list(_faults_of_model(model))
+    yield from faults or _faults_of_sizes(model)
 
 
 def _faults_of_model(model: ModelProto) -> Iterator[str]:
@@ -68,6 +73,25 @@ def _faults_of_model(model: ModelProto) -> Iterator[str]:
             yield f"keeps {message.name or 'a tensor'} in another file"
         elif isinstance(message, GraphProto) and message is not model.graph:
             yield f"has an inner graph {message.name}"
+
+
+def _faults_of_sizes(model: ModelProto) -> Iterator[str]:
+    """Steps that make too much of a row, as far as their sizes follow from the model alone."""
+    of_one_row = ModelProto()
+    of_one_row.CopyFrom(model)
+    for given in of_one_row.graph.input:
+        for dimension in given.type.tensor_type.shape.dim:
+            dimension.dim_value = dimension.dim_value or 1
+    try:
+        graph = shape_inference.infer_shapes(of_one_row, data_prop=True).graph
+    except Exception as error:
+        yield f"has sizes that do not fit ({type(error).__name__})"
+        return
+    for value in (*graph.value_info, *graph.output):
+        sizes = (dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
+        n_values = math.prod(size for size in sizes if size > 0)
+        if n_values > MOST_VALUES:
+            yield f"makes {n_values:,} values of a row ({value.name})"
 
 
 def _domain(name: str) -> str:

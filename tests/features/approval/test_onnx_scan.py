@@ -127,6 +127,16 @@ def test_what_is_not_arithmetic_on_the_inputs_is_refused(
     assert fault in faults(model, tmp_path)
 
 
+@pytest.mark.parametrize("axis", [0, 1], ids=["rows", "columns"])
+def test_what_grows_without_bound_is_refused(model: onnx.ModelProto, tmp_path: Path, axis: int) -> None:
+    """A few steps that each double what they are given would fill any memory, of rows or of columns."""
+    name = model.graph.input[0].name
+    for step in range(40):
+        model.graph.node.append(helper.make_node("Concat", [name, name], [f"twice_{step}"], axis=axis))
+        name = f"twice_{step}"
+    assert any("values of a row (twice_39)" in fault for fault in faults(model, tmp_path))
+
+
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x04K\x01."], ids=["empty", "words", "pickle"])
 def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     """Whatever it is instead."""
