@@ -20,6 +20,7 @@ DOMAINS = {
     "churn": ROOT / "feature_repo",
     "pumps": ROOT / "tests" / "domains" / "pumps",
     "cards": ROOT / "tests" / "domains" / "cards",
+    "shipped_sets": ROOT / "tests" / "domains" / "shipped_sets",
 }
 
 

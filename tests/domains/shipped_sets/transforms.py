@@ -16,27 +16,27 @@ LONGEST = 4_000
 
 
 @lru_cache(maxsize=64)
-def _words(docstring: str | None) -> tuple[float, ...]:
+def _words(page_text: str | None) -> tuple[float, ...]:
     """Runs of letters and digits, whatever their case and form, each as a number that hardly another word has."""
-    plain = unicodedata.normalize("NFKC", (docstring or "")[:LONGEST]).casefold()
+    plain = unicodedata.normalize("NFKC", (page_text or "")[:LONGEST]).casefold()
     digests = [hashlib.blake2b(word.encode(), digest_size=6).digest() for word in re.findall(r"[^\W_]+", plain)]
     return tuple(float(int.from_bytes(digest, "big")) for digest in digests)
 
 
-def n_words(docstring: str | None) -> float | None:
-    """How many words it has, up to where it is looked at."""
-    return None if docstring is None else float(len(_words(docstring)))
+def n_terms(page_text: str | None) -> float | None:
+    """How many of its words are read."""
+    return None if page_text is None else float(min(len(_words(page_text)), N_WORDS))
 
 
 def _word(place: int) -> Callable[[str | None], float | None]:
     """The feature of one place: the word that stands there, null behind the last."""
 
-    def word(docstring: str | None) -> float | None:
-        words = _words(docstring)
+    def word(page_text: str | None) -> float | None:
+        words = _words(page_text)
         return words[place] if place < len(words) else None
 
     return word
 
 
-WORDS = tuple(f"word_{place}" for place in range(N_WORDS))
+WORDS = tuple(f"term_{place}" for place in range(N_WORDS))
 globals().update({name: _word(place) for place, name in enumerate(WORDS)})

@@ -17,8 +17,8 @@ def same(inputs):
 
 
 def words_of(inputs):
-    found = {name: [_word(place)(text) for text in inputs["docstring"]] for place, name in enumerate(WORDS)}  # noqa: F821
-    return {"n_words": list(map(n_words, inputs["docstring"])), **found}  # noqa: F821
+    found = {name: [_word(place)(text) for text in inputs["page_text"]] for place, name in enumerate(WORDS)}  # noqa: F821
+    return {"n_terms": list(map(n_terms, inputs["page_text"])), **found}  # noqa: F821
 
 
 def plain(name, fields):
@@ -35,16 +35,16 @@ def plain(name, fields):
 
 
 flower = plain("flower", MEASURES)
-flight = plain("flight", SENSORS)
-text = OnDemandFeatureView(
-    name="text",
-    sources=[RequestSource(name="text_request", schema=[Field(name="docstring", dtype=String)])],
-    schema=[Field(name=name, dtype=Float64) for name in ("n_words", *transforms.WORDS)],
+shuttle = plain("shuttle", SENSORS)
+manual_page = OnDemandFeatureView(
+    name="manual_page",
+    sources=[RequestSource(name="manual_page_request", schema=[Field(name="page_text", dtype=String)])],
+    schema=[Field(name=name, dtype=Float64) for name in ("n_terms", *transforms.WORDS)],
     mode="python",
     udf=words_of,
     udf_string=inspect.getsource(transforms) + "\n\n" + inspect.getsource(words_of),
 )
 
 flower_kinds = FeatureService(name="flower_kinds", features=[flower])
-odd_flights = FeatureService(name="odd_flights", features=[flight])
-text_topics = FeatureService(name="text_topics", features=[text])
+odd_flights = FeatureService(name="odd_flights", features=[shuttle])
+text_topics = FeatureService(name="text_topics", features=[manual_page])

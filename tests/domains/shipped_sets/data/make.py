@@ -50,7 +50,7 @@ def flights() -> pa.Table:
 def docstrings() -> pa.Table:
     """Each text once, before its first section."""
     found = sorted({(text, topic) for topic in TOPICS for text in _texts(_folder("scipy") / topic)})
-    return pa.table({"docstring": [text for text, _ in found], "label": [topic for _, topic in found]})
+    return pa.table({"page_text": [text for text, _ in found], "label": [topic for _, topic in found]})
 
 
 def _texts(folder: Path) -> Iterator[str]:
