@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +11,14 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from features.approval.onnx_scan import faults_of
-from features.bundle import MODEL_COLUMNS, MODEL_INPUT, MODEL_OUTPUT
 from features.errors import DomainError
 from features.model_file import PreparationSpec, TextSpec
-from offline_training.conversion.model_bytes import model_bytes
 from offline_training.learners import LEARNERS, Sample
 from offline_training.preparation import prepared
-from offline_training.preparation.graph import Graph
-from offline_training.preparation.steps import Steps, fit_steps, require_inputs
+from offline_training.preparation.steps import fit_steps, require_inputs
 from offline_training.preparation.tfidf import fit_tfidf
-from offline_training.proof import open_session, prove
+from offline_training.proof import prove
+from tests.offline_training.preparation.test_steps import _run, _session
 
 N_WORDS = 7
 NAMES = ("t:n", *(f"t:word_{i}" for i in range(N_WORDS)))
@@ -39,23 +36,8 @@ def texts(n: int = 200, seed: int = 0) -> np.ndarray:
     return rows
 
 
-def session_of(steps: Steps) -> Any:
-    """The steps alone in ONNX Runtime."""
-    graph = Graph()
-    steps.draw(graph, MODEL_INPUT)
-    graph.columns(MODEL_COLUMNS, [0])
-    graph.nodes[-1].output[:] = [MODEL_OUTPUT]
-    sizes = {"n_features": steps.n_inputs, "n_outputs": 1, "n_columns": len(steps.names)}
-    return open_session(model_bytes("steps", graph.nodes, graph.constants, **sizes))
-
-
-def run(session: Any, rows: np.ndarray) -> np.ndarray:
-    (columns,) = session.run([MODEL_COLUMNS], {MODEL_INPUT: rows})
-    return np.asarray(columns)
-
-
 STEPS = fit_steps(SPEC, NAMES, texts(), np.zeros(200), n_classes=2, seed=3).steps
-SESSION = session_of(STEPS)
+SESSION = _session(STEPS)
 WORDS = [number * 1_000_003.0 for number in range(42)]
 spoken = st.sampled_from(WORDS) | st.floats(allow_nan=True, allow_infinity=True)
 
@@ -86,8 +68,8 @@ def test_numpy_and_onnx_runtime_give_the_same_bits(rows: list[tuple[float, ...]]
     """Whatever a row holds, together and one by one."""
     found = np.array(rows)
     expected = STEPS.apply(found).tobytes()
-    assert run(SESSION, found).tobytes() == expected
-    assert b"".join(run(SESSION, row[np.newaxis]).tobytes() for row in found) == expected
+    assert _run(SESSION, found).tobytes() == expected
+    assert b"".join(_run(SESSION, row[np.newaxis]).tobytes() for row in found) == expected
 
 
 def test_what_the_vocabulary_does_not_know_is_nothing() -> None:
