@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from features.domain import Domain
 from features.errors import DomainError
+from features.head import UNSUPERVISED
 from features.plan import Plan, SourcePlan
 from features.routing import ARMS, CHALLENGER, CHAMPION, SHADOW, Arm
 from features.vector import Assembler
@@ -62,6 +63,8 @@ def compare(
 ) -> ComparisonReport:
     """Hold the records of a model against the outcomes that the lake can tell; DomainError where it can tell none."""
     spec = domain.models[model]
+    if spec.task in UNSUPERVISED:
+        raise DomainError(f"model {model}", "learns without labels", "no outcome tells how good a score of it was")
     if not spec.timed or not plan.views_of_service(spec.service):
         raise DomainError(
             f"model {model}",

@@ -16,6 +16,7 @@ from features.head import to_scores
 from features.model_file import ChecksSpec, DecisionSpec, EvaluationSpec, ModelSpec, ThresholdSpec
 from offline_training.conversion.float_rows import within_float32
 from offline_training.evaluation import AnomaliesEvaluation, ClustersEvaluation, Outcomes
+from offline_training.evaluation.fairness import fairness_of
 from offline_training.evaluation.figures import measure
 from offline_training.learners import LEARNERS, Learned, Sample
 from offline_training.learners.learned_clusters import LearnedClusters
@@ -130,6 +131,20 @@ def test_figures_of_scores() -> None:
     assert found["roc_auc"] == roc_auc_score([0, 1, 1], [0.1, 0.9, 0.6])
     apart = measure(Outcomes("clustering", np.full(2, np.nan), np.array([[1.0, 2.0], [3.0, 0.0]])))
     assert apart == {"distance": 0.5, "inertia": 0.5, "simplified_silhouette": 0.75}
+
+
+def test_groups_are_compared_by_how_far_they_lie_from_their_clusters() -> None:
+    """Over that of all; or by how often they are flagged. Too few rows of a group say nothing, which is the widest."""
+    near, far = np.tile([0.5, 2.0], (40, 1)), np.tile([4.0, 1.5], (40, 1))
+    groups = {"garden": np.array(["north"] * 40 + ["south"] * 40, dtype=object)}
+    outcomes = Outcomes("clustering", np.full(80, np.nan), np.concatenate([near, far]))
+    (found,) = fairness_of(outcomes, groups)
+    assert found.gaps == {"distance": pytest.approx(1.0)}
+    scores = np.array([0.7] * 10 + [0.3] * 30 + [0.3] * 40)
+    (flagged,) = fairness_of(Outcomes("anomaly", np.full(80, np.nan), scores, threshold=0.5), groups)
+    assert flagged.gaps == {"selection_rate": 0.25}
+    (few,) = fairness_of(outcomes.take(np.arange(45)), {"garden": groups["garden"][:45]})
+    assert few.gap == 1.0
 
 
 def test_more_clusters_than_rows_are_refused() -> None:

@@ -20,6 +20,7 @@ from grpc_api.proof import prove
 from grpc_api.served_model import Declarations, ServedModel, load_model
 from offline_training.bundle_writer import write_bundle
 from offline_training.card import CardFacts
+from offline_training.comparison import Scope, compare
 from offline_training.dataset import build_dataset
 from offline_training.training import train
 from tests.offline_training.made_bundle import card_facts
@@ -120,6 +121,17 @@ def test_an_anomaly_model_is_served(tmp_path: Path) -> None:
     assert without.facts.fitted.exported.onnx == made.facts.fitted.exported.onnx
     assert "roc_auc" not in without.bundle.manifest.metrics
     assert without.bundle.manifest.gates == {}
+
+
+def test_what_labels_would_tell_of_is_refused(tmp_path: Path) -> None:
+    """Categories that labels stand for, before anything is fitted for long; and a comparison by outcomes."""
+    categories = {"preparation": {"categories": {"work:idle_s": {}}}}
+    small = machines(tmp_path, CLUSTERING, **categories)
+    with pytest.raises(DomainError, match=r"categories\.work:idle_s: has \d+ categories, of which labels"):
+        make(tmp_path, small)
+    lake = open_lake(small.settings.lake_url("machines"))
+    with pytest.raises(DomainError, match="learns without labels"):
+        compare(lake, small.plan, small.domain, "standstill", {}, Scope(within_us=1))
 
 
 @pytest.mark.parametrize(
