@@ -6,6 +6,7 @@ import typer
 
 from deploy.invocation import AS_JSON, REPO, GlobalOptions, register
 from deploy.verbs.bench import bench
+from deploy.verbs.challenge import challenge
 from deploy.verbs.data_quality import validate
 from deploy.verbs.domain import adopt, apply, init, replay
 from deploy.verbs.forgetting import forget
@@ -42,6 +43,7 @@ def make_app() -> typer.Typer:
         worker,
         scorer,
         train,
+        challenge,
         models,
         promote,
         rollback,

@@ -16,7 +16,7 @@ import msgspec
 
 from features.errors import BundleCorruptError, PlanMismatchError
 from features.head import Decision, Head, Link, Task, require_head
-from features.nouns import Knowledge
+from features.nouns import Provenance
 from features.plan import Plan
 from features.vector import MissingPolicy
 
@@ -49,7 +49,7 @@ class TrainingWindow(ManifestStruct, frozen=True, kw_only=True):
     first_at: datetime | None = None
     last_at: datetime | None = None
     positives: int | None = None
-    knowledge: Knowledge = "as_true"
+    knowledge: Provenance = "as_true"
 
 
 class Manifest(ManifestStruct, frozen=True, kw_only=True):

@@ -34,6 +34,9 @@ Positions: TypeAlias = Mapping[Partition, int]
 Knowledge: TypeAlias = Literal["as_true", "as_known"]
 """Which events count for an observation of the past: by event time alone, or those that had arrived by then."""
 
+Provenance: TypeAlias = Knowledge | Literal["as_served"]
+"""Where training rows are from: computed from the lake, one way or the other, or taken from what was served."""
+
 Engine: TypeAlias = Literal["local", "dask"]
 """Where a history is worked through: in this process, or on a Dask cluster."""
 
@@ -46,6 +49,17 @@ def engine_of(name: str) -> Engine:
     if name in engines:
         return engines[name]
     raise RequestError("--engine", f"there is no engine {name!r}", "say local or dask")
+
+
+def provenance_of(source: str, *, as_known: bool) -> Provenance:
+    """What ``--from`` and ``--as-known`` ask for; RequestError where they do not go together."""
+    if source == "lake":
+        return "as_known" if as_known else "as_true"
+    if source != "scores":
+        raise RequestError("--from", f"there is nothing to learn from at {source!r}", "say lake or scores")
+    if as_known:
+        raise RequestError("--as-known", "is for features that are computed", "leave it out with --from scores")
+    return "as_served"
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -13,6 +13,8 @@ from features.errors import LakeCorruptError
 from features.key_sample import KeySample
 from features.lake import Lake
 from features.nouns import SCORES_SOURCE, KeyValue, ScoreRecord, Struct
+
+RecordT = TypeVar("RecordT", bound=Struct)
 
 RECORDS_PER_KEY = 200
 """Newest records of each sampled entity that are taken: bounds memory where one is scored all day."""
@@ -27,7 +29,7 @@ class _Whose(Struct, frozen=True, kw_only=True):
 
 def read_records(lake: Lake) -> Iterator[ScoreRecord]:
     """All score records of the lake, in the order that they were read; LakeCorruptError at one that is none."""
-    return _decoded(lake.read(SCORES_SOURCE))
+    return decode_records(lake.read(SCORES_SOURCE), ScoreRecord)
 
 
 def sample_records(lake: Lake, sample: KeySample) -> list[ScoreRecord]:
@@ -67,7 +69,7 @@ def sample_records(lake: Lake, sample: KeySample) -> list[ScoreRecord]:
     newest: defaultdict[tuple[tuple[str, KeyValue], ...], deque[ScoreRecord]] = defaultdict(
         lambda: deque(maxlen=RECORDS_PER_KEY)
     )
-    for record in _decoded(lake.read(SCORES_SOURCE, keep=admitted)):
+    for record in decode_records(lake.read(SCORES_SOURCE, keep=admitted), ScoreRecord):
         if sample.holds(record.entity):
             newest[_key_of(record.entity)].append(record)
     return [record for records in newest.values() for record in records]
@@ -77,8 +79,9 @@ def _key_of(entity: Mapping[str, KeyValue]) -> tuple[tuple[str, KeyValue], ...]:
     return tuple(sorted(entity.items()))
 
 
-def _decoded(rows: pa.Table) -> Iterator[ScoreRecord]:
-    decoder = msgspec.json.Decoder(ScoreRecord)
+def decode_records(rows: pa.Table, kind: type[RecordT]) -> Iterator[RecordT]:
+    """Score records of the lake, or as much of each as ``kind`` holds; LakeCorruptError at one that is none."""
+    decoder = msgspec.json.Decoder(kind)
     values: list[Any] = rows.column("value").to_pylist()
     for i, value in enumerate(values):
         try:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from features.attribution import Cause
 from features.verify import VerifyReport
+from monitoring.challenger_result import ChallengerCollector
 from monitoring.model_watch import ModelWatch, Verdict
 from monitoring.verify_result import VerifyCollector
 
@@ -24,13 +25,14 @@ class MonitorMetrics:
     Parameters
     ----------
     reports
-        ``reports/`` of the domain's state folder, where the last run of the verifier left its outcome.
+        ``reports/`` of the domain's state folder, where the last runs of verifier and challengers left theirs.
 
     """
 
     def __init__(self, reports: Path) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(VerifyCollector(reports))
+        self.registry.register(ChallengerCollector(reports))
         self.records = self._counter("records", "Score records watched.", ("model",))
         self.skipped = self._counter("records_skipped", "Score records that could not be watched.", ("reason",))
         self.windows = self._counter("windows", "Windows tested.", MODEL)

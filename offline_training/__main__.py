@@ -18,6 +18,9 @@ def train_command(
     repo: Annotated[Path | None, typer.Option(help="The domain folder.")] = None,
     var: Annotated[Path | None, typer.Option(help="Folder of disposable state.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model of the domain; none names its only one.")] = None,
+    source: Annotated[
+        str, typer.Option("--from", help="lake: its events. scores: the vectors that were served.")
+    ] = "lake",
     as_known: Annotated[
         bool,
         typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
@@ -29,14 +32,14 @@ def train_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Train a model from the lake, prove it, register it; make it champion if the domain's policy approves it.
+    """Train a model, prove it, register it; make it champion if the domain's policy approves it.
 
     Exit code 0: champion, or waits for review. 1: registered, but a check did not pass. 5: registered, but a target of
     the model file is missed. Not trained: 2 bad input, 3 a neighbour does not answer, 4 an artefact is corrupt.
     """
     # Heavy imports here, so that --help is quick.
     from features.domain import load_domain, project_name
-    from features.nouns import engine_of
+    from features.nouns import engine_of, provenance_of
     from features.plan_shelf import serving_plan
     from features.progress import progress_bar
     from offline_training.training import train
@@ -51,7 +54,7 @@ def train_command(
             plan,
             domain,
             model=model,
-            knowledge="as_known" if as_known else "as_true",
+            knowledge=provenance_of(source, as_known=as_known),
             engine=engine_of(engine),
             quick=quick,
             say=lambda step: typer.echo(step, err=True),

@@ -18,13 +18,14 @@ from features.entities import UNKNOWN
 from features.errors import DomainError
 from features.lake_reach import Dropping, cut_off
 from features.model_file import ModelSpec
-from features.nouns import Knowledge
+from features.nouns import Knowledge, Provenance
 from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
 from features.view_events import join_events
 from offline_training.beside import Beside
 from offline_training.dataset_table import Origin
 from offline_training.observations import EventTables, Observations, observe
+from offline_training.served.tally import ServedTally
 from offline_training.training_table import training_table
 from offline_training.vectors import assemble_vectors
 
@@ -45,6 +46,7 @@ class Dataset(NamedTuple):
 
     ``beside`` is what else is known of them; None: nothing, and each row is taken for one of its own.
     ``keys`` say of whom each row is, by join key. A fit never sees them, so they are not in the fingerprint.
+    ``served`` tells what became of the score records where the rows are from these.
     ``origin`` is the dataset that observations were read from, None: the lake. Where these are not ``timed``, ``at_us``
     are the places that rows were drawn for, and stand for instants in every split.
     """
@@ -55,9 +57,10 @@ class Dataset(NamedTuple):
     at_us: np.ndarray
     left_out: LeftOut
     fingerprint: str
-    knowledge: Knowledge
+    knowledge: Provenance
     beside: Beside | None = None
     keys: Mapping[str, pa.Array[Any]] = MappingProxyType({})
+    served: ServedTally | None = None
     origin: Origin | None = None
     timed: bool = True
 
@@ -89,12 +92,16 @@ class Dataset(NamedTuple):
         return self.beside.columns[name]
 
 
-class EventLake(EventTables, Dropping, Protocol):
-    """The part of the lake that training reads."""
+class EventColumns(Protocol):
+    """Events that can be read column by column."""
 
     def read(self, source: SourcePlan, *, columns: Collection[str]) -> pa.Table:
         """Valid events of a topic, each once; of their declared columns these."""
         ...
+
+
+class EventLake(EventTables, EventColumns, Dropping, Protocol):
+    """The part of the lake that training reads."""
 
 
 def build_dataset(
@@ -159,7 +166,7 @@ def dataset_of(
     labels: np.ndarray,
     at_us: np.ndarray,
     left_out: LeftOut,
-    knowledge: Knowledge,
+    knowledge: Provenance,
     beside: Beside | None,
     keys: Mapping[str, pa.Array[Any]],
 ) -> Dataset:
@@ -193,6 +200,12 @@ def newest_of(times_us: Iterable[int]) -> int:
     if newest is None:
         raise DomainError("lake", "holds no event", "run `millstream replay` and a worker first")
     return newest
+
+
+def lake_end_us(lake: EventColumns, sources: Iterable[SourcePlan]) -> int:
+    """Newest event time that the lake holds; DomainError where it holds no event."""
+    times = (lake.read(source, columns=())["event_us"] for source in sources)
+    return newest_of(int(pc.max(of_topic).as_py()) for of_topic in times if len(of_topic))
 
 
 def refuse_unknown(known: bool) -> None:

@@ -73,9 +73,12 @@ class _Chosen(NamedTuple):
     spec: ModelSpec
 
 
-def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None) -> Fitted:
-    """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove."""
-    learner = keeping(learner_of(spec.algorithm, spec.task), keep)
+def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None, learner: Learner | None = None) -> Fitted:
+    """Choose when to stop, evaluate against both baselines, refit on all rows, convert and prove.
+
+    The ``learner`` is the algorithm's where none is given.
+    """
+    learner = keeping(learner or learner_of(spec.algorithm, spec.task), keep)
     learner = prepared(learner, spec.preparation, data.names)
     learner.check(spec.params)
     split = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from features.approval.checks import Check
 from features.approval.stages import Stage
-from features.nouns import Knowledge
+from features.nouns import Provenance
 from features.routing import Arm
 from offline_training.evaluation import (
     AnomaliesEvaluation,
@@ -23,6 +24,9 @@ from offline_training.evaluation import (
 from offline_training.gates import Gate
 from offline_training.proof import closeness
 from offline_training.search.outcome import SearchSummary
+from offline_training.served.tally import ServedTally
+
+_AS: Final[Mapping[Provenance, str]] = {"as_true": "", "as_known": " as known", "as_served": " as served"}
 
 TARGET_MISSED = 5
 """Exit code of a training whose model passes every check and misses a target."""
@@ -35,6 +39,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     (None where they have no instants); ``refit_rows`` of all that the published one was fitted on. ``version`` is the
     registry's, ``stage`` where that is now, and ``promoted`` whether it serves as ``arm``.
     ``positives`` are None where labels are classes or values; ``single_rank`` is what gates compare, of one feature.
+    ``served`` tells of the score records that the rows were chosen from.
     Without labels neither that nor ``linear`` is there.
     ``threshold`` is where a binary decision is positive; ``reports`` is the folder of pictures, figures and model card.
     """
@@ -44,7 +49,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     digest: str
     plan_hash: str
-    knowledge: Knowledge
+    knowledge: Provenance
     stage: Stage
     checks: tuple[Check, ...]
     promoted: bool
@@ -69,6 +74,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     search: SearchSummary | None
     refit_rows: int
     refit_positives: int | None
+    served: ServedTally | None
     refused_rows: int
     cut_off_rows: int
     onnx_max_abs_diff: float
@@ -116,6 +122,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  {_others(self.test)}",
             *([f"  {self.search.line()}"] if self.search is not None else []),
             f"  refitted on all {self.refit_rows:,} {labelled}observations by {self.algorithm}",
+            *([f"  {line}" for line in self.served.lines()] if self.served is not None else []),
             *(
                 [f"  {self.cut_off_rows:,} observations left out: they look back on records that the lake has dropped"]
                 if self.cut_off_rows
@@ -132,9 +139,8 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
         """Of when rows are, and what they are tested on."""
         if self.first_at is None or self.last_at is None or self.test_at is None:
             return f", tested on {self.test.rows:,} others, drawn by lot"
-        known = " as known" if self.knowledge == "as_known" else ""
         days = f"from {self.first_at:%Y-%m-%d} to {self.last_at:%Y-%m-%d}"
-        return f"{known} {days}, tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}"
+        return f"{_AS[self.knowledge]} {days}, tested on {self.test.rows:,} of {self.test_at:%Y-%m-%d}"
 
     def _baselines(self) -> str:
         if self.linear is None or self.single_rank is None:

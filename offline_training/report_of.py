@@ -58,6 +58,7 @@ def report_of(
         search=None if search is None else search.summary,
         refit_rows=manifest.window.rows,
         refit_positives=manifest.window.positives,
+        served=data.served,
         refused_rows=data.left_out.refused,
         cut_off_rows=data.left_out.cut_off,
         onnx_max_abs_diff=fitted.proof.max_abs_diff,

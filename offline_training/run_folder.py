@@ -65,14 +65,14 @@ def open_run(state_dir: Path, model: str, identity: Mapping[str, Any]) -> Iterat
     name = hashlib.sha256(text).hexdigest()[:_HASH_DIGITS]
     run = RunFolder(state_dir / RUNS_FOLDER / model / name)
     run.reports.mkdir(parents=True, exist_ok=True)
-    with _held(run.path):
+    with held(run.path):
         (run.path / RUN_FILE).write_bytes(text)
         _forget_old(run.path.parent)
         yield run
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """Hold a folder; the system lets go of it with the process."""
     held = os.open(folder, os.O_RDONLY)
     try:
@@ -90,5 +90,5 @@ def _forget_old(runs: Path) -> None:
     begun = list(runs.glob(f"*/{RUN_FILE}"))
     newest_first = [file.parent for file in sorted(begun, key=lambda file: file.stat().st_mtime_ns, reverse=True)]
     for path in newest_first[KEPT_RUNS:]:
-        with suppress(UnavailableError), _held(path):
+        with suppress(UnavailableError), held(path):
             shutil.rmtree(path)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import onnxruntime
@@ -21,7 +21,7 @@ from features.errors import BundleCorruptError, NotApprovedError, RegistryUnavai
 from features.head import UNSUPERVISED
 from features.lake import open_site_lake
 from features.model_file import ModelSpec
-from features.nouns import Engine, Knowledge
+from features.nouns import SCORES_TOPIC, Engine, Provenance
 from features.plan import Plan
 from features.progress import Progress, no_progress
 from features.routing import CHAMPION, Arm
@@ -41,7 +41,7 @@ from offline_training.evaluation import (
 from offline_training.exploration import explore
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.laps import Laps
-from offline_training.learners import LEARNERS, Keep
+from offline_training.learners import LEARNERS, Keep, Learner
 from offline_training.lineage import Lineage, trace
 from offline_training.notification import open_notify
 from offline_training.publishing import publish
@@ -53,8 +53,16 @@ from offline_training.reporting import write_reports
 from offline_training.run_folder import open_run
 from offline_training.search.choosing import choose
 from offline_training.search.outcome import SearchReport
+from offline_training.served.served_set import with_later_outcomes
 from offline_training.training_set import training_set
 from offline_training.validation import Verdict, require_valid
+
+_FROM_LAKE: Final = "computing the features of every labelled observation"
+_FROM: Final[Mapping[Provenance, str]] = {
+    "as_true": _FROM_LAKE,
+    "as_known": _FROM_LAKE,
+    "as_served": "joining what was served with its outcomes",
+}
 
 
 class _Job(NamedTuple):
@@ -65,7 +73,7 @@ class _Job(NamedTuple):
     domain: Domain
     model: str
     spec: ModelSpec
-    knowledge: Knowledge
+    knowledge: Provenance
     engine: Engine
     quick: bool
     say: Say
@@ -79,7 +87,7 @@ def train(
     domain: Domain,
     *,
     model: str | None = None,
-    knowledge: Knowledge = "as_true",
+    knowledge: Provenance = "as_true",
     engine: Engine = "local",
     arm: Arm = CHAMPION,
     quick: bool = False,
@@ -87,14 +95,19 @@ def train(
     say: Say = lambda _: None,
     progress: Progress = no_progress,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
+    data: Dataset | None = None,
+    learner: Learner | None = None,
 ) -> TrainingReport:
     """Train a model of the domain (None: its only one), register it, and let it serve as an arm if it may.
 
     A quick training leaves out the search, the exploration, and what takes long and decides nothing: most pictures,
     explanations, robustness. DomainError where the training set does not pass its validation. The same training
-    started again after a kill goes on from its run folder.
+    started again after a kill goes on from its run folder. ``data`` and ``learner`` take the place of those that lake
+    and model file give.
     """
     name, spec = domain.model(model)
+    if knowledge == "as_served":
+        spec = with_later_outcomes(spec)
     rules, who = rules_of(domain, name), identity(settings.approval.key, domain.people)
     _require_signature(rules, who)
     job = _Job(settings, plan, domain, name, spec, knowledge, engine, quick, say, progress, Laps())
@@ -102,14 +115,14 @@ def train(
     audit = open_audit_log(settings.state_dir(plan.project), registry, plan.project)
     audit.read()  # before any work: a log that was tampered with takes no entry
     job.laps.lap("start")
-    data, lineage = _read(job)
+    data, lineage = _read(job, data)
     with (
         open_run(settings.state_dir(plan.project), name, _run_identity(job, data)) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
         verdict = _inspect(job, data, run.reports)
         spec, search = _search(job, data, run.search_journal)
-        fitted = fit(data, spec, say, Keep(run.checkpoints, run.event_logs, progress))
+        fitted = fit(data, spec, say, Keep(run.checkpoints, run.event_logs, progress), learner)
         job.laps.lap("fit")
         outcomes, judgement = _judge(job, data, fitted)
         at = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
@@ -129,7 +142,7 @@ def train(
             rules,
             bundle,
             run.reports,
-            params=_params(spec, data, fitted),
+            params=_params(spec, data, fitted, learner or LEARNERS[fitted.learned.learner]),
             who=who,
             at=at,
             notify=open_notify(settings.approval),
@@ -141,12 +154,17 @@ def train(
     return report_of(arm, facts, search, bundle, release, run.reports, job.laps.seconds)
 
 
-def _read(job: _Job) -> tuple[Dataset, Lineage]:
-    """The training set, and where in the lake it comes from."""
-    job.say("computing the features of every labelled observation")
-    topics = (source.topic for source in sources_of(job.plan, job.spec))
+def _read(job: _Job, data: Dataset | None) -> tuple[Dataset, Lineage]:
+    """The training set, where none is given, and where in the lake it comes from."""
+    topics = [source.topic for source in sources_of(job.plan, job.spec)]
+    if job.knowledge == "as_served":
+        topics.append(SCORES_TOPIC)
     lineage = trace(open_site_lake(job.settings, job.plan.project), topics)
-    data = training_set(job.settings, job.plan, job.domain, job.model, knowledge=job.knowledge, engine=job.engine)
+    if data is None:
+        job.say(_FROM[job.knowledge])
+        data = training_set(job.settings, job.plan, job.domain, job.model, knowledge=job.knowledge, engine=job.engine)
+    for line in () if data.served is None else data.served.lines():
+        job.say(line)
     require_columns(data, job.spec)
     job.laps.lap("dataset")
     return data, lineage
@@ -215,9 +233,8 @@ def _require_signature(rules: Rules, who: Identity) -> None:
         raise SettingsError(KEY_SETTING, f"names no key, and {names} of model.yaml sign what they train", "set it")
 
 
-def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]:
+def _params(spec: ModelSpec, data: Dataset, fitted: Fitted, learner: Learner) -> Mapping[str, Any]:
     """What the registry shows of how the model came about."""
-    library = LEARNERS[fitted.learned.learner].library
     return {
         **fitted.learned.params,
         "algorithm": fitted.learned.learner,
@@ -228,6 +245,6 @@ def _params(spec: ModelSpec, data: Dataset, fitted: Fitted) -> Mapping[str, Any]
         "knowledge": data.knowledge,
         "baseline_feature": spec.baseline_feature,
         "millstream_version": code_version(),
-        f"{library}_version": version(library),
+        f"{learner.library}_version": version(learner.library),
         "onnxruntime_version": onnxruntime.__version__,
     }

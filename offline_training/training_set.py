@@ -12,19 +12,24 @@ from features.dask_fold import site_of
 from features.domain import Domain
 from features.errors import RequestError
 from features.lake import open_site_lake
-from features.nouns import Engine, Knowledge
+from features.nouns import Engine, Knowledge, Provenance
 from features.plan import Plan
 from features.plan_shelf import functions_of
 from features.settings import Settings
 from offline_training.dask_dataset import Written, read_dataset, write_dataset
 from offline_training.dataset import Dataset, build_dataset
 from offline_training.scratch import scratch_folder
+from offline_training.served.served_set import served_set
 
 
 def training_set(
-    settings: Settings, plan: Plan, domain: Domain, model: str, *, knowledge: Knowledge, engine: Engine
+    settings: Settings, plan: Plan, domain: Domain, model: str, *, knowledge: Provenance, engine: Engine
 ) -> Dataset:
     """Build it for a fit in this process."""
+    if knowledge == "as_served":
+        if engine != "local":
+            raise RequestError("--engine", "has nothing to compute: the vectors were served", "leave it out")
+        return served_set(settings, plan, domain, model)
     if engine == "local":
         functions = functions_of(plan, settings.state_dir(plan.project))
         lake = open_site_lake(settings, plan.project)

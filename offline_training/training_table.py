@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from features.nouns import Knowledge
+from features.nouns import Provenance
 
 TIME: Final = "event_timestamp"
 LABEL: Final = "label"
@@ -20,7 +20,7 @@ def training_table(
     labels: np.ndarray,
     at_us: np.ndarray | None,
     keys: Mapping[str, pa.Array[Any]],
-    knowledge: Knowledge,
+    knowledge: Provenance,
 ) -> pa.Table:
     """Observations: of whom and when (None: nobody knows), their features as of then, and what happened."""
     columns = {

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 
-if TYPE_CHECKING:
-    from features.nouns import Knowledge
-
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 INFER = Annotated[
     bool, typer.Option("--infer", help="First write the suite into the domain folder, as this training set has it.")
 ]
 REFRESH = Annotated[bool, typer.Option("--refresh", help="The same where there is one already: the next version.")]
+FROM = Annotated[str, typer.Option("--from", help="lake, or scores: the training set that train --from has.")]
 AS_KNOWN = Annotated[
     bool,
     typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
@@ -31,18 +29,19 @@ def validate(
     model: MODEL = None,
     infer: INFER = False,
     refresh: REFRESH = False,
+    source: FROM = "lake",
     as_known: AS_KNOWN = False,
     engine: ENGINE = "local",
 ) -> Outcome:
     """Hold the training set of a model to its ml_data_quality_suite, as train does; exit 1 where it does not pass."""
     import msgspec
 
-    from features.nouns import engine_of
+    from features.nouns import engine_of, provenance_of
     from offline_training.training_set import training_set
     from offline_training.validation import judge_set, write_inferred
 
     name, _ = call.domain.model(model)
-    knowledge: Knowledge = "as_known" if as_known else "as_true"
+    knowledge = provenance_of(source, as_known=as_known)
     by = engine_of(engine)
     plan = call.serving_plan
     data = training_set(call.settings, plan, call.domain, name, knowledge=knowledge, engine=by)

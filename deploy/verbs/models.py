@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,14 +10,17 @@ from deploy.exit_codes import ExitCode
 from deploy.invocation import Invocation, Outcome
 from deploy.verbs.model_actions import ACTIONS, stood
 
-if TYPE_CHECKING:
-    from features.nouns import Knowledge
-
 MODEL = Annotated[str | None, typer.Option("--model", help="The model; none: the domain's only one.")]
 NAMED = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model; none: the domain's only one.")]
 AS_KNOWN = Annotated[
     bool,
     typer.Option("--as-known/--as-true", help="Features of the events that had arrived by then, or of all before."),
+]
+FROM = Annotated[
+    str,
+    typer.Option(
+        "--from", help="lake: what the lake's events tell. scores: the vectors that were served, as recorded."
+    ),
 ]
 PLAN = Annotated[
     str | None,
@@ -77,31 +80,31 @@ TAKES = {
 def train(
     call: Invocation,
     model: MODEL = None,
+    source: FROM = "lake",
     as_known: AS_KNOWN = False,
     plan: PLAN = None,
     engine: ENGINE = "local",
     arm: ARM = "champion",
     quick: QUICK = False,
 ) -> Outcome:
-    """Train a model on the lake, prove it, publish it. Exit 1: a check did not pass; 5: a target is missed."""
+    """Train a model, prove it, publish it. Exit 1: a check did not pass; 5: a target is missed."""
     import msgspec
 
     from deploy.served import wait_until_served
     from deploy.stack_file import is_supervised
-    from features.nouns import engine_of
+    from features.nouns import engine_of, provenance_of
     from features.plan_shelf import shelved_plan
     from features.progress import progress_bar
     from features.routing import arm_of
     from offline_training.training import train as run_training
 
-    knowledge: Knowledge = "as_known" if as_known else "as_true"
     made_for = call.serving_plan if plan is None else shelved_plan(call.state_dir, plan)
     report = run_training(
         call.reaching("registry"),
         made_for,
         call.domain,
         model=model,
-        knowledge=knowledge,
+        knowledge=provenance_of(source, as_known=as_known),
         engine=engine_of(engine),
         arm=arm_of(arm),
         quick=quick,

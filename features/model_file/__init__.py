@@ -17,6 +17,7 @@ from features.model_file.judging import (
 from features.model_file.preparation import CategorySpec, PreparationSpec, RatioSpec, TextSpec, TimePart, TimePartsSpec
 from features.model_file.reading import MODEL_FILE, read_model_file
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
+from features.model_file.served import ChallengerSpec, ServedSpec
 from features.model_file.spec import (
     DecisionSpec,
     DemoSpec,
@@ -38,6 +39,7 @@ __all__ = [
     "CalibrationMethod",
     "CardSpec",
     "CategorySpec",
+    "ChallengerSpec",
     "Check",
     "ChecksSpec",
     "ClassWeights",
@@ -54,6 +56,7 @@ __all__ = [
     "PreparationSpec",
     "RatioSpec",
     "SearchSpec",
+    "ServedSpec",
     "SplitSpec",
     "TextSpec",
     "ThresholdSpec",

@@ -18,6 +18,7 @@ from features.model_file.dataset import check_split
 from features.model_file.judging import check_judging
 from features.model_file.preparation import check_preparation
 from features.model_file.search import check_calibration, check_class_weights, check_search
+from features.model_file.served import check_served
 from features.model_file.spec import LABELS_FILE, DemoSpec, ModelFile, ModelSpec, SplitSpec
 from features.model_file.validation import check_validation
 
@@ -128,6 +129,7 @@ def _check_model(where: str, model: ModelSpec) -> None:
     check_class_weights(f"{where}.class_weights", model.class_weights, model.class_names)
     check_calibration(f"{where}.calibration", model.calibration, model.task)
     check_judging(where, model.task, model.targets, model.evaluation, model.fairness)
+    check_served(where, model.task, model.served, model.challenger)
     check_validation(f"{where}.validation", model.validation)
 
 

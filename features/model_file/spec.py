@@ -15,6 +15,7 @@ from features.model_file.dataset import DRAWN_PLACES, DatasetSpec
 from features.model_file.judging import EvaluationSpec, FairnessSpec
 from features.model_file.preparation import PreparationSpec
 from features.model_file.search import CalibrationMethod, ClassWeights, SearchSpec
+from features.model_file.served import ChallengerSpec, ServedSpec
 from features.model_file.struct import ModelStruct
 from features.model_file.validation import ValidationSpec
 from features.vector import MissingPolicy
@@ -60,6 +61,7 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     ``algorithm``, which learns from what the ``preparation`` makes of the inputs; with a ``search`` both are but its
     first trial. ``protected`` names columns that no feature of the model may be computed from. ``targets`` are wanted
     values of figures on the tested rows: they gate nothing, and are told.
+    ``challenger`` is learned online beside it, where one is stated.
     ``approvers`` are those of the file's ``people`` whose signature lets a version serve, where ``approval`` is human.
     """
 
@@ -87,6 +89,8 @@ class ModelSpec(ModelStruct, frozen=True, kw_only=True):
     evaluation: EvaluationSpec = EvaluationSpec()
     fairness: FairnessSpec = FairnessSpec()
     card: CardSpec = CardSpec()
+    served: ServedSpec = ServedSpec()
+    challenger: ChallengerSpec | None = None
     approval: Approval = "human"
     approvers: tuple[str, ...] = ()
     checks: ChecksSpec = ChecksSpec()

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from features.head import UNSUPERVISED
-from features.nouns import Knowledge
+from features.nouns import Provenance
 from features.plan import AggregatePlan
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import table
 from offline_training.card.words import day, length
 from offline_training.validation import quality_part
 
-_KNOWLEDGE: Mapping[Knowledge, str] = {
+_KNOWLEDGE: Mapping[Provenance, str] = {
     "as_true": "as true: of all events before the observation, whenever they arrived",
     "as_known": "as known: of the events that had arrived before the observation",
+    "as_served": "as served: the very vectors that the model was given when it was asked",
 }
 
 
@@ -33,6 +34,8 @@ def data(facts: CardFacts) -> str:
     left_out = f" {refused:,} observations were left out by the missing-value policy." if refused else ""
     if cut_off:
         left_out += f" {cut_off:,} were left out because they look back on records that the lake has dropped."
+    if facts.data.served is not None:
+        left_out += "".join(f" {line}." for line in facts.data.served.lines())
     return (
         table(("part", *span, "observations", "labels"), rows)
         + f"\n\n{_split(facts)} The published model is fitted again on all {window.rows:,} "

@@ -12,7 +12,7 @@ from offline_training.card.words import stated
 
 _EXTRAPOLATION: Final[Mapping[bool, str]] = {
     True: "Trees do not extrapolate: an input beyond its range in training is read as the nearest value seen there.",
-    False: "It extrapolates no further than its inputs' range in training and half as much again on either side.",
+    False: "An input that lies far beyond its range in training is read as the bound that was drawn there.",
 }
 """What trees, which alone are converted bit for bit, and other models make of an input beyond its range in training."""
 
@@ -34,6 +34,11 @@ def _of_the_run(facts: CardFacts) -> Iterator[str]:
             "entities changes, watch drift."
         )
         yield "It was tested once, on the last period; how it does over the seasons is not known from that."
+    if facts.data.served is not None:
+        yield (
+            "It has seen only what was asked: entities and moments that nobody asks about are not in its rows, and "
+            "what was done upon the answers is in its labels."
+        )
     yield _EXTRAPOLATION[facts.fitted.exported.max_abs_diff == 0.0]
     if facts.fitted.exported.explanation is not None:
         yield "Contributions (Explain, Shapley values) say what moved the score, not what causes the outcome."

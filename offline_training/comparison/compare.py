@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.domain import Domain
 from features.errors import DomainError
@@ -22,7 +21,7 @@ from offline_training.comparison.outcomes import Joined, join_outcomes
 from offline_training.comparison.quality import Outcomes, quality
 from offline_training.comparison.report import ArmReport, ComparisonReport, Experiment, ShadowReport
 from offline_training.comparison.scored import ScoresLake, read_scores
-from offline_training.dataset import newest_of
+from offline_training.dataset import lake_end_us
 from offline_training.observations import EventTables, Observations, observe
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,13 +72,13 @@ def compare(
         )
     assembler = Assembler(plan, spec.service, functions, spec.missing)
     keys = list(dict.fromkeys(key.name for view in assembler.views for key in view.keys))
-    lake_end_us = newest_of(_newest_us(lake, plan.sources))
-    observations = observe(lake, plan, domain, model, lake_end_us=lake_end_us, request_fields=assembler.request_fields)
+    end_us = lake_end_us(lake, plan.sources)
+    observations = observe(lake, plan, domain, model, lake_end_us=end_us, request_fields=assembler.request_fields)
     scores = read_scores(lake, model, keys, scope.by, since_us=scope.since_us)
     joined = join_outcomes(scores, observations, keys, within_us=scope.within_us)
     return ComparisonReport(
         model=model,
-        lake_end=_instant(lake_end_us),
+        lake_end=_instant(end_us),
         within_s=scope.within_us / 1e6,
         arms=tuple(_arms(joined)),
         experiment=experiment_of(joined, lambda begin_us: _prior(observations, begin_us - spec.horizon_us)),
@@ -178,13 +177,6 @@ def _newest(joined: Joined, arm: Arm) -> Joined | None:
 def _requests(rows: Joined) -> Iterator[tuple[str, int, int]]:
     """What tells requests apart: callers may use an id for several."""
     return zip(rows.request_id.tolist(), rows.as_of_us.tolist(), rows.unit.tolist(), strict=True)
-
-
-def _newest_us(lake: EventsAndScores, sources: Sequence[SourcePlan]) -> Iterator[int]:
-    for source in sources:
-        times = lake.read(source, columns=())["event_us"]
-        if len(times):
-            yield cast("int", pc.max(times).as_py())
 
 
 def _prior(observations: Observations, known_us: int) -> Prior:

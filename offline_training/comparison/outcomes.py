@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from offline_training.comparison.scored import KEY_PREFIX, Scores
+from offline_training.observation_index import ObservationIndex
 from offline_training.observations import Observations
 
 UNKNOWN = -1
+_ORDER: Final = ("scored_us", "request_id", "arm", "version", "as_of_us", "unit")
+_FACTS: Final = ("score", "decision")
 
 
 class Joined(NamedTuple):
@@ -54,20 +55,14 @@ def join_outcomes(scores: Scores, observations: Observations, keys: Sequence[str
     ``keys`` are the model's join keys; ``within_us`` is how long after a score its observation may begin. What
     happened before the score is no outcome of it.
     """
-    observed: dict[str, Any] = {KEY_PREFIX + name: observations.keys[name] for name in keys}
-    observed |= {"at_us": observations.at_us, "label": observations.labels, "n": np.arange(len(observations.at_us))}
-    same = " AND ".join(f'r."{KEY_PREFIX}{name}" = o."{KEY_PREFIX}{name}"' for name in keys)
-    query = f"""
-        SELECT arm, version, request_id, as_of_us, scored_us, score, decision, unit,
-            if(at_us - as_of_us <= $within_us, n, NULL) AS observation, label
-        FROM records r ASOF LEFT JOIN observed o ON {same} AND r.as_of_us <= o.at_us
-        ORDER BY scored_us, request_id, arm, version, as_of_us, unit
-    """  # noqa: S608 - names of join keys, as the plan has them
-    with duckdb.connect(":memory:") as connection:
-        connection.register("records", scores.table)
-        connection.register("observed", pa.table(observed))
-        found = connection.sql(query, params={"within_us": within_us}).to_arrow_table()
-    columns = {name: found[name].to_numpy() for name in found.column_names if name != "observation"}
-    observation = found["observation"].fill_null(UNKNOWN).to_numpy()
-    columns["label"] = np.where(observation == UNKNOWN, np.nan, columns["label"])
-    return Joined(**columns, observation=observation)
+    table = scores.table.sort_by([(name, "ascending") for name in _ORDER])
+    index = ObservationIndex(observations, keys)
+    entities = zip(*(table[KEY_PREFIX + name].to_pylist() for name in keys), strict=True)
+    found = [
+        index.first(entity, as_of_us, within_us=within_us)
+        for entity, as_of_us in zip(entities, table["as_of_us"].to_numpy().tolist(), strict=True)
+    ]
+    observation = np.array([numbers[0] if numbers else UNKNOWN for numbers in found], np.int64)
+    label = np.where(observation == UNKNOWN, np.nan, observations.labels[observation])
+    columns = {name: table[name].to_numpy() for name in _ORDER + _FACTS}
+    return Joined(**columns, observation=observation, label=label)

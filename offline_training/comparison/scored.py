@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.errors import LakeCorruptError
 from features.nouns import SCORES_SOURCE, KeyValue, Struct
 from features.plan import SourcePlan
 from features.routing import Routing
+from features.score_records import decode_records
 
 KEY_PREFIX: Final = "key_"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,7 +74,7 @@ def read_scores(lake: ScoresLake, model: str, keys: Sequence[str], by: Sequence[
     routing, units = Routing(by=tuple(by)), dict[bytes, int]()
     rows: list[tuple[Any, ...]] = []
     skipped = 0
-    for record in _decoded(lake.read(SCORES_SOURCE, keep=wanted)):
+    for record in decode_records(lake.read(SCORES_SOURCE, keep=wanted), _Scored):
         if any(name not in record.entity for name in keys):
             skipped += 1
             continue
@@ -88,15 +87,3 @@ def read_scores(lake: ScoresLake, model: str, keys: Sequence[str], by: Sequence[
     kinds = [*_KINDS.values(), *([None] * len(keys))]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
     return Scores(pa.table(arrays, names=names), skipped)
-
-
-def _decoded(table: pa.Table) -> Iterator[_Scored]:
-    decode = msgspec.json.Decoder(_Scored).decode
-    values: list[Any] = table["value"].to_pylist()
-    for i, value in enumerate(values):
-        try:
-            yield decode(value)
-        except msgspec.MsgspecError as error:
-            log, partition, offset = (table[name][i].as_py() for name in ("log", "partition", "offset"))
-            where = f"{SCORES_SOURCE.topic} {log}/{partition}/{offset}"
-            raise LakeCorruptError(where, f"is no score record ({error})") from error

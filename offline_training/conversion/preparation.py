@@ -18,6 +18,7 @@ from offline_training.conversion.constants import constant, whole_constant
 from offline_training.conversion.exported import Probes
 
 PREPARED: Final = "prepared"
+_LARGEST: Final = float(np.finfo(np.float64).max)
 MOST_PROBED: Final = 200
 
 
@@ -55,7 +56,7 @@ class Preparation(NamedTuple):
         """Inputs before they are scaled."""
         absent = np.isnan(rows)
         held = np.minimum(np.maximum(np.where(absent, self.fills, rows), self.lows), self.highs)
-        drawn = np.sign(held) * np.sqrt(np.sqrt(np.abs(held))) if self.draws else held
+        drawn = draw_in(held) if self.draws else held
         return np.concatenate([drawn, absent[:, self.absents].astype(np.float64)], axis=1)
 
     def nodes(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -109,6 +110,18 @@ def probes_of_ranges(ranges: Sequence[tuple[int, float, float]], rows: np.ndarra
             probes.append(probe)
     throughout = [np.full(rows.shape[1], value) for value in (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308)]
     return Probes(np.array([*throughout, *probes]), np.empty((0, rows.shape[1])))
+
+
+def draw_in(values: np.ndarray) -> np.ndarray:
+    """The fourth root of each value, with its sign."""
+    return np.asarray(np.sign(values) * np.sqrt(np.sqrt(np.abs(values))))
+
+
+def draw_out(drawn: np.ndarray) -> np.ndarray:
+    """What `draw_in` was given, but for rounding; never infinite."""
+    with np.errstate(over="ignore"):
+        values = np.sign(drawn) * (drawn * drawn) * (drawn * drawn)
+    return np.asarray(np.clip(values, -_LARGEST, _LARGEST))
 
 
 def prepare(rows: np.ndarray, *, draw: bool = True) -> Preparation:

@@ -21,7 +21,7 @@ from features import errors
 VERBS = [
     *("up", "down", "status", "doctor", "demo", "init", "apply", "adopt", "replay", "worker", "scorer", "train"),
     *("models", "promote", "rollback", "score", "features", "backfill", "rollout", "verify", "dead-letters", "forget"),
-    *("monitor", "bench", "key", "signer", "validate"),
+    *("monitor", "bench", "key", "signer", "validate", "challenge"),
 ]
 HEAVY = ("feast", "mlflow", "numpy", "pandas", "pyarrow", "grpc", "confluent_kafka", "msgspec", "pydantic", "structlog")
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from features.domain import load_domain
+from features.plan_shelf import serving_plan
+from features.settings import load_settings
+from offline_training.training_set import training_set
 from tests.docs.pages import blocks_of
 from tests.docs.transcript import fits
 from tests.end_to_end.millstream import ROOT, Millstream
@@ -51,7 +56,22 @@ def test_the_demo_tells_the_story(tmp_path: Path) -> None:
     assert story["verify"] == {"checked": 70_710, "mismatched": 0}
     assert {alarm["feature"] for alarm in story["drift"]["alarms"]} >= {"score"}
 
+    assert_served_as_trained(tmp_path / "var")
+
     # It leaves the stack down, and its state for `up`; a second demo throws away only what the first one made.
     assert run("status", expect=3)["state"] == "down"
     assert (tmp_path / "var" / "churn" / "made_by_demo").exists()
     assert list((tmp_path / "var").glob("churn.before-demo-*")) == []
+
+
+def assert_served_as_trained(var: Path) -> None:
+    """What the scorer was asked with is what the lake tells of the same customers and instants: every cell of it."""
+    settings = load_settings(project="churn", repo=ROOT / "feature_repo", var=var)
+    domain, plan = load_domain(settings.repo), serving_plan(settings.state_dir("churn"))
+    served = training_set(settings, plan, domain, "churn", knowledge="as_served", engine="local")
+    told = training_set(settings, plan, domain, "churn", knowledge="as_true", engine="local")
+    same = np.isin(told.at_us, np.unique(served.at_us))
+    assert served.served is not None
+    assert (served.served.rows, served.served.left_out) == (70_710, {})
+    for ours, theirs in ((served.rows, told.rows), (served.labels, told.labels), (served.at_us, told.at_us)):
+        assert ours.tobytes() == theirs[same].tobytes()
