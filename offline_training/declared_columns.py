@@ -39,12 +39,22 @@ def declared_column(where: str, column: pa.ChunkedArray[Any], kind: ColumnType) 
 
 
 def plain_column(where: str, column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
-    """A column of no declared type: texts, or numbers and bools as they are; DomainError where it is neither."""
+    """A column of no declared type, as texts, bools, integers or doubles; DomainError where it is none of them."""
     kind = column.type
+    found: pa.DataType | None = None
     if is_text(kind):
-        return column.cast(pa.string())
-    if pa.types.is_boolean(kind) or pa.types.is_null(kind) or _is_number(kind):
-        return column
+        found = pa.string()
+    elif pa.types.is_integer(kind):
+        found = pa.int64()
+    elif _is_number(kind):
+        found = pa.float64()
+    elif pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        found = kind
+    try:
+        if found is not None:
+            return column.cast(found)
+    except pa.ArrowException as error:
+        raise DomainError(where, f"does not fit {found} ({error})", "cast it to a number or a text") from error
     raise DomainError(where, f"is {kind}", "cast it to a number or a text")
 
 

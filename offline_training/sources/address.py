@@ -1,7 +1,7 @@
 """Where a dataset is, as ``model.yaml`` writes it, and with the secrets that it names.
 
 ``${NAME}`` stands for the environment variable of that name, or for the content of the file of that name in the folder
-of mounted secrets. What is told to people, logs, lineage and cards is the text with its placeholders.
+of mounted secrets. What people, logs, lineage and the model card are told is the text with its placeholders.
 """
 
 from __future__ import annotations

@@ -74,16 +74,15 @@ def _rows(where: str, address: Address, connection: sqlalchemy.Connection, query
         raise DomainError(f"{where}.query", f"does not run ({_said(address, error)})", "correct the SQL") from None
     except SQLAlchemyError as error:
         raise DomainError(f"{where}.query", f"gives no rows ({_said(address, error)})", "write a SELECT") from None
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    table = {}
-    for name, column in zip(names, columns, strict=True):
+    columns = []
+    for name, column in zip(names, zip(*rows, strict=True) if rows else ([] for _ in names), strict=True):
         try:
-            table[name] = pa.array(list(column))
+            columns.append(pa.array(list(column)))
         except pa.ArrowException as error:
             raise DomainError(
                 f"{where}.query", f"gives a column {name} of a type that is no column's ({error})", "cast it"
             ) from None
-    return pa.table(table)
+    return pa.Table.from_arrays(columns, names=names)
 
 
 def _said(address: Address, error: SQLAlchemyError) -> str:

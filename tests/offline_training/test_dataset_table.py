@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,26 @@ def _replaced(name: str, column: Any) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, column)
 
 
+def test_rows_with_instants_are_in_order_of_time(tmp_path: Path) -> None:
+    """A service without views may know when; its dates are told, and it needs no lake for them."""
+    plain = plain_domain(tmp_path, split={"test_span": "30d"}, horizon="1d")
+    days = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=(7 * i) % 150) for i in range(150)]
+    data = built(plain, flowers().append_column("event_timestamp", pa.array(days, pa.timestamp("ms", "Europe/Berlin"))))
+    assert (data.timed, data.first_at, data.last_at) == (True, min(days), max(days))
+    assert data.at_us.tolist() == sorted(int(day.timestamp()) * 1_000_000 for day in days)
+    assert data.table().column_names[0] == "event_timestamp"
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float64(), 4)])
+def test_lists_of_any_kind_stand_for_fields(plain: PlainDomain, kind: pa.DataType) -> None:
+    """A null among their elements is a field that was not supplied."""
+    lists = [[1.5, None, 2.5, float(i)] for i in range(150)]
+    data = built(plain, _replaced("measures", pa.array(lists, kind)))
+    assert set(data.rows[:, 0]) == {1.5}
+    assert np.isnan(data.rows[:, 1]).all()
+    assert sorted(data.rows[:, 3]) == [float(i) for i in range(150)]
+
+
 WRONG: dict[str, tuple[pa.Table, str]] = {
     "no column": (flowers().drop_columns(["note"]), "has no column note; it has measures, garden, label"),
     "no list": (flowers().drop_columns(["measures"]), "has no column measures_0"),
@@ -88,6 +109,7 @@ WRONG: dict[str, tuple[pa.Table, str]] = {
     "a null label": (_replaced("label", pa.array([None, *["setosa"] * 149])), "label: is null in 1 rows"),
     "no class": (_replaced("label", pa.array(["rose"] * 150)), "names what is no class"),
     "a label of lists": (_replaced("label", pa.array([["setosa"]] * 150)), "label: is list"),
+    "a label beyond all numbers": (_replaced("label", pa.array([2**64 - 1] * 150, pa.uint64())), "does not fit int64"),
     "no rows": (flowers().slice(0, 0), "yields no observation"),
     "instants": (
         flowers().append_column("event_timestamp", pa.array([0] * 150, pa.timestamp("us", "UTC"))),
