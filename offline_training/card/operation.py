@@ -22,9 +22,10 @@ def maintenance(facts: CardFacts) -> str:
 def _deployment(facts: CardFacts) -> Iterator[str]:
     manifest = facts.manifest
     views = ", ".join(f"`{view}`" for view in manifest.view_hashes)
+    online = f"the online features of the views {views} and " if views else ""
     yield (
-        f"Served by `model.onnx` in ONNX Runtime, raw score to score by {manifest.link}, from the online features of "
-        f"the views {views} and what a request supplies."
+        f"Served by `model.onnx` in ONNX Runtime, raw score to score by {manifest.link}, from {online}what a request "
+        "supplies."
     )
     yield (
         "A scorer takes it up only if every file has its digest, its views are declared as they were in training, and "

@@ -83,6 +83,7 @@ def test_it_is_explored_without_dates(trained: Trained, tmp_path: Path) -> None:
     page = (tmp_path / "eda_report.html").read_text()
     assert "150 observations, 6 features" in page
     assert "1970" not in page
+    assert page.count("Observations have no instants.") == 2
 
 
 def test_its_scores_are_proven_without_any_event(trained: Trained, tmp_path: Path) -> None:
