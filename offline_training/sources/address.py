@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from features.errors import DomainError
 from features.settings.tree import SECRETS
@@ -64,7 +64,9 @@ def address_of(where: str, url: str, environment: Mapping[str, str] = os.environ
         in_parameters = 0 <= parameters_begin < match.start()
         return quote(found, safe="") if match.start() < credentials_end or in_parameters else found
 
-    return Address(url, _PLACEHOLDER.sub(value, url), tuple(filter(None, secrets)))
+    filled = _PLACEHOLDER.sub(value, url)
+    _, _, password = filled.rpartition("://")[2].rpartition("@")[0].partition(":")
+    return Address(url, filled, tuple(filter(None, (*secrets, password, unquote(password)))))
 
 
 def _value(where: str, name: str, environment: Mapping[str, str]) -> str:

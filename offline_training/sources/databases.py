@@ -12,12 +12,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from features.errors import DomainError, UnavailableError
 from offline_training.sources.address import Address
+from offline_training.sources.duckdb_rows import ask
 
 _FILE_DATABASES: Final = frozenset({"sqlite"})
 
 
-def read_duckdb(where: str, address: Address, query: str, folder: Path) -> pa.Table:
+def read_duckdb(where: str, address: Address, query: str | None, folder: Path) -> pa.Table:
     """Rows of a DuckDB file, which other processes may read meanwhile; see `read_source`."""
+    asked = _require_query(where, address, query)
     path = folder / address.url.partition("://")[2].removeprefix("/")
     _require_file(where, address, path)
     try:
@@ -25,24 +27,20 @@ def read_duckdb(where: str, address: Address, query: str, folder: Path) -> pa.Ta
     except duckdb.Error as error:
         raise UnavailableError(address.shown, address.cleaned(error)) from None
     with connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        try:
-            table: pa.Table = connection.sql(query).to_arrow_table()
-        except duckdb.Error as error:
-            raise DomainError(f"{where}.query", f"does not run ({address.cleaned(error)})", "correct the SQL") from None
-        return table
+        return ask(where, connection, asked, "correct the SQL")
 
 
-def read_database(where: str, address: Address, query: str, folder: Path) -> pa.Table:
+def read_database(where: str, address: Address, query: str | None, folder: Path) -> pa.Table:
     """Rows of any other database, in a transaction that is rolled back; see `read_source`."""
     engine = _engine(where, address, folder)
+    asked = _require_query(where, address, query)
     try:
         try:
             connection = engine.connect()
         except SQLAlchemyError as error:
             raise UnavailableError(address.shown, _said(address, error)) from None
         with connection:
-            return _rows(where, address, connection, query)
+            return _rows(where, address, connection, asked)
     finally:
         engine.dispose()
 
@@ -88,6 +86,12 @@ def _rows(where: str, address: Address, connection: sqlalchemy.Connection, query
 def _said(address: Address, error: SQLAlchemyError) -> str:
     """The database's own words, without SQLAlchemy's around them."""
     return address.cleaned(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def _require_query(where: str, address: Address, query: str | None) -> str:
+    if query is None:
+        raise DomainError(where, f"{address.shown} is a database, and there is no query", "say which rows are meant")
+    return query
 
 
 def _require_file(where: str, address: Address, path: Path) -> None:

@@ -16,6 +16,7 @@ import pyarrow.fs as pafs
 
 from features.errors import DomainError, UnavailableError
 from offline_training.sources.address import Address
+from offline_training.sources.duckdb_rows import ask
 
 FILE_SCHEMES: Final = frozenset({"", "file", "s3", "gs"})
 VIEW: Final = "dataset"
@@ -32,7 +33,7 @@ def read_files(
     try:
         filesystem, path = _place(address, folder)
         rows = _open(where, address, filesystem, _files(filesystem, path), types)
-        return rows.to_table() if query is None else _ask(f"{where}.query", rows, query)
+        return rows.to_table() if query is None else _ask(where, rows, query)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DomainError(
             where, f"{address.shown} is no table, or no address ({address.cleaned(error)})", "correct it"
@@ -83,10 +84,5 @@ def _open(
 
 def _ask(where: str, rows: pads.Dataset, query: str) -> pa.Table:
     with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
         connection.register(VIEW, rows)
-        try:
-            table: pa.Table = connection.sql(query).to_arrow_table()
-        except duckdb.Error as error:
-            raise DomainError(where, f"does not run ({error})", f"correct the SQL; it reads {VIEW}") from error
-        return table
+        return ask(where, connection, query, f"correct the SQL; it reads {VIEW}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from features.errors import DomainError
 from offline_training.sources.address import Address
 from offline_training.sources.databases import read_database, read_duckdb
 from offline_training.sources.files import FILE_SCHEMES, read_files
@@ -39,8 +38,6 @@ def read_source(
     """
     if address.scheme in FILE_SCHEMES:
         return read_files(where, address, query, folder, types)
-    if query is None:
-        raise DomainError(where, f"{address.shown} is a database, and there is no query", "say which rows are meant")
     if address.scheme == "duckdb":
         return read_duckdb(where, address, query, folder)
     return read_database(where, address, query, folder)

@@ -28,6 +28,7 @@ def test_a_placeholder_may_be_the_whole_address_or_a_part_of_a_path() -> None:
     """There it is no secret to escape."""
     environment = {"WHOLE": "s3://key:word@bucket/a.parquet", "DAY": "2024/01"}
     assert address_of(WHERE, "${WHOLE}", environment).url == environment["WHOLE"]
+    assert address_of(WHERE, "${WHOLE}", environment).cleaned("the word is refused") == "the *** is refused"
     assert address_of(WHERE, "data/${DAY}/*.csv", environment).url == "data/2024/01/*.csv"
 
 

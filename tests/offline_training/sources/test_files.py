@@ -59,8 +59,9 @@ def test_sql_chooses_rows_and_names(tmp_path: Path) -> None:
         ("false.parquet", None, "is no table"),
         ("wrong.csv", None, "is no table, or no address .*CSV conversion error to double"),
         ("rows.csv", "SELECT * FROM elsewhere", "query: does not run .*elsewhere"),
-        ("ftp://host/rows.csv", "SELECT 1", "is of no kind that is known"),
-        ("sqlite:///rows.db", None, "is a database, and there is no query"),
+        ("ftp://host/rows.csv", None, "is of no kind that is known"),
+        ("duckdb:///rows.db", None, "is a database, and there is no query"),
+        ("sqlite:///rows.csv", None, "is a database, and there is no query"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, url: str, query: str | None, problem: str) -> None:

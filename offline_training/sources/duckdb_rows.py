@@ -1,0 +1,18 @@
+"""What SQL yields in DuckDB."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from features.errors import DomainError
+
+
+def ask(where: str, connection: duckdb.DuckDBPyConnection, query: str, remedy: str) -> pa.Table:
+    """The rows of a query; DomainError where it does not run."""
+    connection.execute("SET TimeZone = 'UTC'")
+    try:
+        table: pa.Table = connection.sql(query).to_arrow_table()
+    except duckdb.Error as error:
+        raise DomainError(f"{where}.query", f"does not run ({error})", remedy) from error
+    return table
