@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -25,7 +26,7 @@ _NUMBERED: Final = re.compile(r"(.+)_(0|[1-9][0-9]*)")
 _DIGEST_BITS: Final = 64
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True):
     """Where a table was read, without secrets, and what it then was: its rows, and their SHA-256."""
 
     url: str

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from offline_training.dataset_table import Origin
 from offline_training.learners import LEARNERS
 
 _SOFTWARE: Final = ("millstream", "numpy", "scipy", "onnx", "onnxruntime", "fairlearn")
@@ -25,10 +26,14 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """``versions`` are by distribution, Python's and the machine's first."""
+    """``versions`` are by distribution, Python's and the machine's first.
+
+    ``dataset`` is where observations were read, None: they are of the lake.
+    """
 
     positions: tuple[Position, ...]
     versions: dict[str, str]
+    dataset: Origin | None = None
 
 
 class Tips(Protocol):

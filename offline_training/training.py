@@ -167,7 +167,7 @@ def _read(job: _Job, data: Dataset | None) -> tuple[Dataset, Lineage]:
         job.say(line)
     require_columns(data, job.spec)
     job.laps.lap("dataset")
-    return data, lineage
+    return data, msgspec.structs.replace(lineage, dataset=data.origin)
 
 
 def _inspect(job: _Job, data: Dataset, reports: Path) -> Verdict:

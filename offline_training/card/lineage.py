@@ -13,7 +13,7 @@ def lineage(facts: CardFacts) -> str:
         ("plan", f"`{manifest.plan_hash}`"),
         ("fingerprint of the training set", f"`{manifest.data_fingerprint}`"),
     ]
-    if (origin := facts.data.origin) is not None:
+    if (origin := found.dataset) is not None:
         sources.append((f"dataset `{origin.url}`, {origin.rows:,} rows", f"`{origin.fingerprint}`"))
     sources += [(f"view `{view}`", f"`{digest}`") for view, digest in manifest.view_hashes.items()]
     sources.append(("transforms.py", f"`{manifest.transforms_sha256}`"))

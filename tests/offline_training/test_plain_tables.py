@@ -69,6 +69,9 @@ def test_a_table_becomes_a_champion(trained: Trained) -> None:
     assert "dataset `data/flowers.parquet`, 150 rows" in card
     assert "Nothing of the lake went into it." in card
     assert "1970" not in card
+    lineage = msgspec.json.decode(Path(report.reports, "evaluation.json").read_bytes())["lineage"]
+    assert lineage["positions"] == []
+    assert (lineage["dataset"]["url"], lineage["dataset"]["rows"]) == ("data/flowers.parquet", 150)
     pages = {path.name: path.read_text() for path in Path(report.reports).glob("*.html")}
     assert {"data_quality.html", "model_card.html"} <= pages.keys()
     assert not [name for name, page in pages.items() if "1970" in page]
