@@ -28,21 +28,29 @@ _BINS = 40
 
 
 def draw_target(target: Target, periods: Periods) -> bytes:
-    """Four panels."""
-    made = figure(11.0, 7.4)
-    (first, second), (third, fourth) = made.subplots(2, 2)
+    """Two panels, and two over time where rows have instants."""
+    made = figure(11.0, 7.4 if periods.timed else 3.7)
+    rows = made.subplots(2 if periods.timed else 1, 2, squeeze=False)
+    first, second = rows[0]
     if target.is_value:
         _spread(first, target.labels, "Distribution of the label", "label, without its outer half percents")
         _spread(second, signed_log(target.labels), "Distribution, log-transformed", "sign(y) · log(1 + |y|)")
-        _box(third, target.labels)
-        _values_over_time(fourth, target.labels, periods)
     else:
         counts = np.bincount(target.group_of, minlength=len(target.groups))
         _counts(first, target, counts, "Rows of each class")
         _counts(second, target, counts, "Rows of each class, logarithmic", log=True)
+    if periods.timed:
+        _over_periods(*rows[1], target, periods)
+    return to_png(made)
+
+
+def _over_periods(third: Any, fourth: Any, target: Target, periods: Periods) -> None:
+    if target.is_value:
+        _box(third, target.labels)
+        _values_over_time(fourth, target.labels, periods)
+    else:
         _rows_over_time(third, periods)
         _shares_over_time(fourth, target, periods)
-    return to_png(made)
 
 
 def _spread(axes: Any, values: Doubles, title: str, xlabel: str) -> None:
