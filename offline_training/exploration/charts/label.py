@@ -40,7 +40,8 @@ def draw_target(target: Target, periods: Periods) -> bytes:
         _counts(first, target, counts, "Rows of each class")
         _counts(second, target, counts, "Rows of each class, logarithmic", log=True)
     if periods.timed:
-        _over_periods(*rows[1], target, periods)
+        third, fourth = rows[1]
+        _over_periods(third, fourth, target, periods)
     return to_png(made)
 
 
