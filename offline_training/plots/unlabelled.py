@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from offline_training.evaluation import Outcomes
-from offline_training.plots.canvas import BLUE, GREY, INK, ORANGE, draw, shorten, tall
+from offline_training.plots.canvas import BLUE, INK, ORANGE, draw, shorten, tall
 
 _BINS: Final = 60
 
@@ -45,11 +45,10 @@ def draw_anomaly_scores(path: Path, outcomes: Outcomes) -> Path:
     def plot(axes: Any) -> None:
         for name, some, colour in parts:
             axes.hist(some, bins=bins, color=colour, alpha=0.7, label=f"{name} ({len(some):,} rows)")
-        axes.axvline(outcomes.threshold, color=INK, linestyle="--", linewidth=1.2)
-        axes.set_yscale("log")
-        axes.annotate(
-            f" threshold {outcomes.threshold:.4g}", (outcomes.threshold, axes.get_ylim()[1]), va="top", color=GREY
+        axes.axvline(
+            outcomes.threshold, color=INK, linestyle="--", linewidth=1.2, label=f"threshold {outcomes.threshold:.4g}"
         )
+        axes.set_yscale("log")
         axes.set(title="Scores of the tested rows", xlabel="anomaly score", ylabel="rows")
         axes.legend(loc="upper right")
 
