@@ -18,6 +18,7 @@ from offline_training.conversion.float_rows import within_float32
 from offline_training.evaluation import AnomaliesEvaluation, ClustersEvaluation, Outcomes
 from offline_training.evaluation.fairness import fairness_of
 from offline_training.evaluation.figures import measure
+from offline_training.evaluation.targets import judge_targets
 from offline_training.learners import LEARNERS, Learned, Sample
 from offline_training.learners.learned_clusters import LearnedClusters
 from offline_training.unsupervised import Found, evaluate_unsupervised
@@ -131,6 +132,15 @@ def test_figures_of_scores() -> None:
     assert found["roc_auc"] == roc_auc_score([0, 1, 1], [0.1, 0.9, 0.6])
     apart = measure(Outcomes("clustering", np.full(2, np.nan), np.array([[1.0, 2.0], [3.0, 0.0]])))
     assert apart == {"distance": 0.5, "inertia": 0.5, "simplified_silhouette": 0.75}
+
+
+def test_a_target_that_nothing_tells_is_missed() -> None:
+    """ROC AUC of anomalies, where no tested row has a label."""
+    unknown = Outcomes("anomaly", np.full(3, np.nan), np.array([0.2, 0.3, 0.7]))
+    figures = {"flagged": 0.1}
+    missed, met = judge_targets({"roc_auc": 0.9, "flagged": 0.2}, figures, unknown)
+    assert (missed.met, met.met) == (False, True)
+    assert missed.line() == "target roc_auc at least 0.9 missed: not measured"
 
 
 def test_groups_are_compared_by_how_far_they_lie_from_their_clusters() -> None:
