@@ -13,6 +13,7 @@ from features.model_file import CalibrationMethod, ModelSpec, SplitSpec
 from features.shapley import open_explainer, write_explanation
 from offline_training.calibration import Calibrated, Platt, calibrated
 from offline_training.fitting import fit
+from offline_training.learners import Sample
 from offline_training.learners.lightgbm_learner import LightGbm
 from offline_training.proof import open_session, prove, raw_scores
 from tests.offline_training.test_fitting import DAY_US, _dataset, _quiet, _spec
@@ -82,6 +83,21 @@ def test_the_map_of_the_tested_model_has_seen_no_later_row() -> None:
     inside_gap = (data.at_us > 34 * DAY_US) & (data.at_us < 39 * DAY_US)
     altered[inside_gap] = 1 - altered[inside_gap]
     assert fit(data, spec, _quiet).test == fit(data._replace(labels=altered), spec, _quiet).test
+
+
+def test_the_map_is_fitted_on_scores_of_rows_that_their_model_has_not_seen() -> None:
+    """Labels of chance that a model knows by heart: its own scores would be believed, those of other rows are not."""
+    data, random = _dataset(), np.random.default_rng(7)
+    labels = (random.random(len(data.labels)) < 0.5).astype(np.float64)
+    by_heart = {"num_leaves": 200, "num_iterations": 60, "min_data_in_leaf": 1, "learning_rate": 0.3}
+    spec = _spec(calibration="platt", split=SplitSpec(test_span="10d"))
+    learner = LightGbm()
+    learned = learner.fit(Sample(data.rows, labels, "binary", 2), by_heart, seed=0)
+    found = calibrated(learned, learner, spec, data.rows, labels, data.at_us)
+    assert isinstance(found, Calibrated)
+    assert isinstance(found.calibrator, Platt)
+    assert ((learned.raw(data.rows)[:, 0] > 0) == labels).mean() > 0.99
+    assert abs(found.calibrator.slope) < 0.1
 
 
 def test_nothing_is_calibrated_unless_asked() -> None:
