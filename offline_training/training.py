@@ -155,7 +155,7 @@ def train(
 
 
 def _read(job: _Job, data: Dataset | None) -> tuple[Dataset, Lineage]:
-    """The training set, where none is given, and where in the lake it comes from."""
+    """The training set, where none is given, and where it comes from."""
     topics = [source.topic for source in sources_of(job.plan, job.spec)]
     if job.knowledge == "as_served":
         topics.append(SCORES_TOPIC)
