@@ -38,8 +38,9 @@ def gates(facts: CardFacts) -> str:
 
 def beside_champion(report: ChampionReport) -> str:
     """The model against the one that served when it was trained."""
-    until = "" if report.trained_until is None else f" up to {report.trained_until:%Y-%m-%d}"
-    who = f"version {report.version}, trained on observations{until}"
+    who = f"version {report.version}"
+    if report.trained_until is not None:
+        who += f", trained on observations up to {report.trained_until:%Y-%m-%d}"
     if report.not_comparable:
         return f"The champion was {who}. It cannot be asked about these rows: {report.not_comparable}."
     rows = [
@@ -49,8 +50,8 @@ def beside_champion(report: ChampionReport) -> str:
     lines = [f"On the same rows, the champion ({who}) scored by ONNX Runtime as it is served; gains above 0 are ours."]
     if report.fitted_rows:
         lines.append(
-            f"**{report.fitted_rows:,} of the tested rows are not later than what the champion was fitted on**: it may "
-            "know their outcomes, which flatters it."
+            f"**{report.fitted_rows:,} of the tested rows may be among those that the champion was fitted on**: where "
+            "it knows their outcomes, that flatters it."
         )
     lines.append(table(("figure", "this model", "champion", "gain, 95 % interval", "p"), rows))
     delong = (
