@@ -10,7 +10,7 @@ from features.errors import DomainError
 
 def ask(where: str, connection: duckdb.DuckDBPyConnection, query: str, remedy: str) -> pa.Table:
     """The rows of a query; DomainError where it does not run."""
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
     try:
         table: pa.Table = connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
