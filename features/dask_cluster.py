@@ -81,14 +81,46 @@ def compute_all(client: Client, tasks: Sequence[Any]) -> list[Any]:
 
     """
     import dask
+
+    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # it advises to scatter, which has one copy
+    with named_loss(), dask.config.set(quiet):
+        results: list[Any] = client.gather(client.compute(list(tasks)))
+    return results
+
+
+@contextmanager
+def named_loss() -> Iterator[None]:
+    """Turn Dask's errors for work that is lost into one of ours.
+
+    Raises
+    ------
+    UnavailableError
+        The scheduler went away, or workers died over and over of one task.
+
+    """
     from distributed import KilledWorker
     from distributed.client import FutureCancelledError
     from distributed.comm import CommClosedError
 
-    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # it advises to scatter, which has one copy
     try:
-        with dask.config.set(quiet):
-            results: list[Any] = client.gather(client.compute(list(tasks)))
+        yield
     except (KilledWorker, FutureCancelledError, CommClosedError) as error:
         raise UnavailableError("dask", f"the cluster lost the work ({error})") from error
-    return results
+
+
+def n_slots(client: Client) -> int:
+    """How many tasks the workers of a cluster run at once.
+
+    Parameters
+    ----------
+    client
+        The cluster.
+
+    Returns
+    -------
+    int
+        At least one: a cluster may have no worker yet.
+
+    """
+    of_workers: dict[str, int] = client.nthreads()
+    return max(1, sum(of_workers.values()))

@@ -72,8 +72,8 @@ def manifest_of(
         window=TrainingWindow(
             first_at=data.first_at,
             last_at=data.last_at,
-            rows=len(data.labels),
-            positives=int(data.labels.sum()) if spec.task == "binary" else None,
+            rows=len(data.whole.labels),
+            positives=int(data.whole.labels.sum()) if spec.task == "binary" else None,
             knowledge=data.knowledge,
         ),
         data_fingerprint=data.fingerprint,

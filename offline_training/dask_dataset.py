@@ -33,10 +33,8 @@ from features.plan import Plan, SourcePlan, ViewPlan
 from features.vector import Assembler
 from offline_training.beside import Beside
 from offline_training.dataset import (
-    Dataset,
     LeftOut,
     count_cut_off,
-    dataset_of,
     newest_of,
     refuse_empty,
     refuse_protected,
@@ -45,7 +43,8 @@ from offline_training.dataset import (
 from offline_training.dataset_table import Origin
 from offline_training.observations import Observations, observe
 from offline_training.scratch import scratch_folder
-from offline_training.training_table import LABEL, TIME, feature_names, training_table
+from offline_training.spread.table import write_blocks
+from offline_training.training_table import training_table
 from offline_training.vectors import assemble_vectors
 
 if TYPE_CHECKING:
@@ -123,13 +122,15 @@ def write_dataset(
     model: str,
     functions: Mapping[str, Callable[..., Any]],
     out: Path,
+    events: Path,
     *,
     knowledge: Knowledge = "as_true",
     sizes: Sizes = DEFAULT_SIZES,
 ) -> Written:
     """Write the training set of a model as ``part-00000.parquet`` and so on; workers reach ``out`` as the caller does.
 
-    The folder appears once it is whole. RequestError where there is something already.
+    The folder appears once it is whole. RequestError where there is something already. ``events`` is a folder for
+    what `ParquetTables` reads, which stays.
     """
     if out.exists():
         raise RequestError("--out", f"{out} is there already", "a cluster writes a new folder: name another one")
@@ -140,9 +141,9 @@ def write_dataset(
     with scratch_folder(out.parent) as scratch:
         lake = site.open()
         pieces = {source.topic: lake.pieces(source.topic, sizes.piece_rows) for source in plan.sources}
-        lake_end_us = _export(client, site, plan, pieces, scratch / "events")
+        lake_end_us = _export(client, site, plan, pieces, events)
         observations = observe(
-            ParquetTables(scratch / "events"),
+            ParquetTables(events),
             plan,
             domain,
             model,
@@ -162,22 +163,6 @@ def write_dataset(
         (scratch / "rows").rename(out)
     left_out = LeftOut(sum(part.n_refused for part in parts), n_cut_off)
     return Written(len(kept), left_out, observations.beside.take(kept), observations.origin)
-
-
-def read_dataset(folder: Path, written: Written, knowledge: Knowledge) -> Dataset:
-    """A training set that a cluster wrote, for a fit in this process."""
-    table = pq.ParquetDataset(folder).read()
-    names = feature_names(table)
-    keys: dict[str, Any] = {
-        name: table[name].combine_chunks() for name in table.column_names if name not in {TIME, LABEL, *names}
-    }
-    rows = np.empty((len(table), len(names)), np.float64)
-    for i, name in enumerate(names):
-        rows[:, i] = table[name].to_numpy()
-    at_us = table[TIME].cast(pa.int64()).to_numpy()
-    left_out, beside = written.left_out, written.beside
-    data = dataset_of(names, rows, table[LABEL].to_numpy(), at_us, left_out, knowledge, beside, keys)
-    return data._replace(origin=written.origin)
 
 
 def _export(client: Client, site: LakeSite, plan: Plan, pieces: Pieces, folder: Path) -> int:
@@ -255,7 +240,7 @@ def write_part(
     keys = {name: column.take(kept) for name, column in observations.keys.items()}
     at_us, labels = observations.at_us[kept], observations.labels[kept]
     table = training_table(assembler.names, rows, labels, at_us, keys, knowledge)
-    pq.write_table(table, path)
+    write_blocks(table, path)
     known = any(bool((part.newest_us != UNKNOWN).any()) for part in columns.values())
     return Part(begin + kept, n - len(kept), known)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -41,6 +42,17 @@ class LeftOut(NamedTuple):
     cut_off: int
 
 
+class Whole(NamedTuple):
+    """Labels and instants of all rows of a training set, ordered by time."""
+
+    labels: np.ndarray
+    at_us: np.ndarray
+
+    def until(self, until_us: int) -> Whole:
+        """Those up to an instant."""
+        return Whole(self.labels[self.at_us <= until_us], self.at_us[self.at_us <= until_us])
+
+
 class Dataset(NamedTuple):
     """``rows`` is ``[n, k]`` in the order of ``names``, NaN for null; ordered by time.
 
@@ -49,6 +61,7 @@ class Dataset(NamedTuple):
     ``served`` tells what became of the score records where the rows are from these.
     ``origin`` is the dataset that observations were read from, None: the lake. Where these are not ``timed``, ``at_us``
     are the places that rows were drawn for, and stand for instants in every split.
+    ``larger`` is there where these are but some of the rows, which a cluster holds: all test rows, and others.
     """
 
     names: tuple[str, ...]
@@ -67,12 +80,12 @@ class Dataset(NamedTuple):
     @property
     def first_at(self) -> datetime | None:
         """Instant of the first row; None where rows have none."""
-        return self.instant(int(self.at_us[0]))
+        return self.instant(int(self.whole.at_us[0]))
 
     @property
     def last_at(self) -> datetime | None:
         """Instant of the last row; None where rows have none."""
-        return self.instant(int(self.at_us[-1]))
+        return self.instant(int(self.whole.at_us[-1]))
 
     def table(self) -> pa.Table:
         """As people and programs are given it."""
@@ -82,6 +95,13 @@ class Dataset(NamedTuple):
     def instant(self, at_us: int) -> datetime | None:
         """One of ``at_us`` as an instant; None where rows have none."""
         return datetime.fromtimestamp(at_us / 1e6, UTC) if self.timed else None
+
+    larger: Whole | None = None
+
+    @property
+    def whole(self) -> Whole:
+        """Of all rows, wherever they are."""
+        return self.larger or Whole(self.labels, self.at_us)
 
     def column(self, key: str, name: str) -> np.ndarray:
         """An input, or a column beside them; DomainError where a key of the model file names neither."""
@@ -172,7 +192,7 @@ def dataset_of(
 ) -> Dataset:
     """A training set with its fingerprint; DomainError where it has no row."""
     refuse_empty(len(rows))
-    digest = fingerprint(names, rows, labels, at_us)
+    digest = fingerprint(names, [rows], labels, at_us)
     return Dataset(names, rows, labels, at_us, left_out, digest, knowledge, beside, keys)
 
 
@@ -218,10 +238,13 @@ def refuse_unknown(known: bool) -> None:
         )
 
 
-def fingerprint(names: Sequence[str], rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray) -> str:
-    """SHA-256 over everything that a fit sees: equal for equal training sets, on any machine."""
+def fingerprint(names: Sequence[str], rows: Iterable[np.ndarray], labels: np.ndarray, at_us: np.ndarray) -> str:
+    """SHA-256 over everything that a fit sees: equal for equal training sets, on any machine.
+
+    ``rows`` are blocks ``[m, k]``, one after the other.
+    """
     digest = hashlib.sha256("\n".join(names).encode())
-    for column in (rows, labels, at_us):
+    for column in chain(rows, (labels, at_us)):
         digest.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -85,8 +86,8 @@ def fit(data: Dataset, spec: ModelSpec, say: Say, keep: Keep | None = None, lear
     tested = (_test_unlabelled if spec.task in UNSUPERVISED else _test)(learner, spec, data, split, say)
     test_scores = to_scores(tested.tested.link, tested.tested.raw(data.rows[split.later]))
 
-    say(f"refitting on all {len(data.labels):,} rows")
-    final = _fit_rows(learner, spec, data.rows, data.labels, tested.params)
+    say(f"refitting on all {len(data.whole.labels):,} rows")
+    final = _fit_rows(learner, spec, data.rows, data.labels, None, tested.params)
     learned = calibrated(final, learner, spec, data.rows, data.labels, data.at_us)
     exported = learned.export()
     say("proving the ONNX model")
@@ -114,11 +115,11 @@ def _test(learner: Learner, spec: ModelSpec, data: Dataset, split: Split, say: S
     require_outcomes("test rows", data.labels[later], min(spec.n_classes, 2))
     rows, labels, test_labels = data.rows[earlier], data.labels[earlier], data.labels[later]
 
-    say(f"choosing when to stop on {len(earlier):,} rows")
+    say(f"choosing when to stop on {len(data.whole.until(split.earlier_until_us).labels):,} rows")
     inner = split_by_time(data.at_us[earlier], gap_us=spec.gap_us, span_us=spec.test_span_us)
     chosen = _choose(learner, rows, labels, data.at_us[earlier], inner, spec)
     say(f"fitting {learner.name} and the baselines, testing on {len(later):,} rows")
-    found = _fit_rows(learner, spec, rows, labels, chosen.params)
+    found = _fit_rows(learner, spec, rows, labels, split.earlier_until_us, chosen.params)
     tested = calibrated(found, learner, spec, rows, labels, data.at_us[earlier])
     spec = chosen.spec
     test = evaluate_model(spec, test_labels, to_scores(tested.link, tested.raw(data.rows[later])))
@@ -138,7 +139,7 @@ def _test_unlabelled(learner: Learner, spec: ModelSpec, data: Dataset, split: Sp
     rows = data.rows[earlier]
 
     def fit_rows(drawn: np.ndarray) -> Learned:
-        return _fit_rows(learner, spec, drawn, np.full(len(drawn), np.nan), spec.params)
+        return _fit_rows(learner, spec, drawn, np.full(len(drawn), np.nan), split.earlier_until_us, spec.params)
 
     say(f"fitting {learner.name} on {len(earlier):,} rows and on resamples of them, testing on {len(later):,}")
     tested = fit_rows(rows)
@@ -163,7 +164,8 @@ def _choose(
         return _Chosen(spec.params, None, spec)
     later = sample_of(spec, rows[split.later], labels[split.later])
     validation = Validation(later.rows, later.labels, later.weights)
-    found = _fit_rows(learner, spec, rows[split.earlier], labels[split.earlier], spec.params, validation)
+    fit_rows = partial(_fit_rows, learner, spec, rows[split.earlier], labels[split.earlier])
+    found = fit_rows(split.earlier_until_us, spec.params, validation)
     scores = to_scores(found.link, found.raw(validation.rows))
     loss = mean_loss(spec.task, validation.labels, scores, later.weights)
     if spec.evaluation.threshold is not None:  # it is compared with what will be served
@@ -177,7 +179,8 @@ def _fit_rows(
     spec: ModelSpec,
     rows: np.ndarray,
     labels: np.ndarray,
+    until_us: int | None,
     params: Params,
     validation: Validation | None = None,
 ) -> Learned:
-    return learner.fit(sample_of(spec, rows, labels), params, seed=spec.seed, validation=validation)
+    return learner.fit(sample_of(spec, rows, labels, until_us), params, seed=spec.seed, validation=validation)

@@ -19,7 +19,7 @@ def expanding_folds(at_us: np.ndarray, n: int, *, gap_us: int, span_us: int) -> 
         split = split_by_time(at_us[rows], gap_us=gap_us, span_us=span_us)
         if not len(split.earlier):
             break
-        folds.append(Split(rows[split.earlier], rows[split.later], split.later_at_us))
+        folds.append(split._replace(earlier=rows[split.earlier], later=rows[split.later]))
         rows = rows[at_us[rows] < split.later_at_us]
     return tuple(reversed(folds))
 

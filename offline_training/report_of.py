@@ -26,7 +26,7 @@ def report_of(
 ) -> TrainingReport:
     """What there is to report once the bundle is registered; ``seconds`` are those of each part."""
     data, fitted, spec, manifest = facts.data, facts.fitted, facts.spec, facts.manifest
-    earlier = fitted.split.earlier
+    fitted_on = data.whole.until(fitted.split.earlier_until_us)
     return TrainingReport(
         model=manifest.model,
         version=release.published.version,
@@ -38,10 +38,10 @@ def report_of(
         checks=release.checks,
         promoted=release.promoted,
         arm=arm,
-        rows=len(earlier),
-        positives=int(data.labels[earlier].sum()) if spec.task == "binary" else None,
-        first_at=data.instant(int(data.at_us[earlier].min())),
-        last_at=data.instant(int(data.at_us[earlier].max())),
+        rows=len(fitted_on.labels),
+        positives=int(fitted_on.labels.sum()) if spec.task == "binary" else None,
+        first_at=data.instant(int(fitted_on.at_us.min())),
+        last_at=data.instant(int(fitted_on.at_us.max())),
         test_at=data.instant(fitted.split.later_at_us),
         test=fitted.test,
         ranked_by=RANKED_BY[spec.task],

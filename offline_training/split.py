@@ -10,19 +10,23 @@ from features.errors import DomainError
 
 
 class Split(NamedTuple):
-    """Row numbers of two parts of one history; ``later_at_us`` is the first instant of the later part."""
+    """Row numbers of two parts of one history, and where they meet.
+
+    ``later_at_us`` is the first instant of the later part, ``earlier_until_us`` the last that the earlier may have.
+    """
 
     earlier: np.ndarray
     later: np.ndarray
     later_at_us: int
+    earlier_until_us: int
 
 
 def split_by_time(at_us: np.ndarray, *, gap_us: int, span_us: int) -> Split:
     """Rows of the last ``span_us`` (0: of the last instant), and those that end ``gap_us`` before the first of them."""
     is_later = at_us >= int(at_us.max()) - span_us
     later_at_us = int(at_us[is_later].min())
-    is_earlier = (at_us + gap_us <= later_at_us) & ~is_later  # without a gap, the instant itself is the later part's
-    return Split(np.flatnonzero(is_earlier), np.flatnonzero(is_later), later_at_us)
+    until_us = later_at_us - max(gap_us, 1)  # without a gap, the instant itself is the later part's
+    return Split(np.flatnonzero(at_us <= until_us), np.flatnonzero(is_later), later_at_us, until_us)
 
 
 def outcomes_problem(labels: np.ndarray, n_classes: int) -> str | None:

@@ -54,7 +54,9 @@ from offline_training.run_folder import open_run
 from offline_training.search.choosing import choose
 from offline_training.search.outcome import SearchReport
 from offline_training.served.served_set import with_later_outcomes
-from offline_training.training_set import training_set
+from offline_training.spread.lightgbm_fits import spread_learner
+from offline_training.spread.refusal import require_spreadable
+from offline_training.training_set import TrainingSet, open_engine, open_training_set
 from offline_training.validation import Verdict, require_valid
 
 _FROM_LAKE: Final = "computing the features of every labelled observation"
@@ -115,13 +117,19 @@ def train(
     audit = open_audit_log(settings.state_dir(plan.project), registry, plan.project)
     audit.read()  # before any work: a log that was tampered with takes no entry
     job.laps.lap("start")
-    data, lineage = _read(job, data)
+    if data is None:
+        say(_FROM[knowledge])
     with (
-        open_run(settings.state_dir(plan.project), name, _run_identity(job, data)) as run,
+        open_engine(settings, engine) as cluster,
+        open_training_set(settings, plan, domain, name, knowledge=knowledge, cluster=cluster, data=data) as read,
+        open_run(settings.state_dir(plan.project), name, _run_identity(job, read)) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
-        verdict = _inspect(job, data, run.reports)
-        spec, search = _search(job, data, run.search_journal)
+        lineage = _read(job, read)
+        data = read.data
+        verdict = _inspect(job, read, run.reports)
+        spec, search = _search(job, read, run.search_journal)
+        learner = learner or spread_learner(cluster, read.table, spec)
         fitted = fit(data, spec, say, Keep(run.checkpoints, run.event_logs, progress), learner)
         job.laps.lap("fit")
         outcomes, judgement = _judge(job, data, fitted)
@@ -154,38 +162,38 @@ def train(
     return report_of(arm, facts, search, bundle, release, run.reports, job.laps.seconds)
 
 
-def _read(job: _Job, data: Dataset | None) -> tuple[Dataset, Lineage]:
-    """The training set, where none is given, and where it comes from."""
+def _read(job: _Job, read: TrainingSet) -> Lineage:
+    """Refuse what cannot be trained on; where in the lake it comes from."""
+    for line in () if read.data.served is None else read.data.served.lines():
+        job.say(line)
+    require_columns(read.data, job.spec)
+    require_spreadable(read.table, job.spec, quick=job.quick)
     topics = [source.topic for source in sources_of(job.plan, job.spec)]
     if job.knowledge == "as_served":
         topics.append(SCORES_TOPIC)
     lineage = trace(open_site_lake(job.settings, job.plan.project), topics)
-    if data is None:
-        job.say(_FROM[job.knowledge])
-        data = training_set(job.settings, job.plan, job.domain, job.model, knowledge=job.knowledge, engine=job.engine)
-    for line in () if data.served is None else data.served.lines():
-        job.say(line)
-    require_columns(data, job.spec)
     job.laps.lap("dataset")
-    return data, msgspec.structs.replace(lineage, dataset=data.origin)
+    return msgspec.structs.replace(lineage, dataset=read.data.origin)
 
 
-def _inspect(job: _Job, data: Dataset, reports: Path) -> Verdict:
+def _inspect(job: _Job, read: TrainingSet, reports: Path) -> Verdict:
     """Hold the training set to its suite, and look at it."""
     job.say("validating the training set")
-    verdict = require_valid(job.settings, job.plan, job.domain, job.model, data, reports, engine=job.engine)
+    verdict = require_valid(job.plan, job.domain, job.model, read.data, read.tables, reports)
     job.laps.lap("validation")
     if not job.quick and job.spec.task not in UNSUPERVISED:
-        explore(job.model, job.spec, data, reports, job.say)
+        explore(job.model, job.spec, read.data, reports, job.say)
         job.laps.lap("exploration")
     return verdict
 
 
-def _search(job: _Job, data: Dataset, journal: Path) -> tuple[ModelSpec, SearchReport | None]:
+def _search(job: _Job, read: TrainingSet, journal: Path) -> tuple[ModelSpec, SearchReport | None]:
     """The model file with what a search chose, and the search; as it is (None) where none is wanted."""
     if job.spec.search is None or job.quick:
         return job.spec, None
-    found = choose(data, job.spec, job.spec.search, journal, say=job.say, progress=job.progress)
+    found = choose(
+        read.data, job.spec, job.spec.search, journal, say=job.say, progress=job.progress, cluster=read.cluster
+    )
     job.laps.lap("search")
     return found
 
@@ -197,13 +205,14 @@ def _judge(job: _Job, data: Dataset, fitted: Fitted) -> tuple[Outcomes, Judgemen
     return outcomes, judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=job.quick)
 
 
-def _run_identity(job: _Job, data: Dataset) -> Mapping[str, Any]:
+def _run_identity(job: _Job, read: TrainingSet) -> Mapping[str, Any]:
     """All that decides what comes out of a training."""
     return {
         "model": job.model,
         "plan_hash": job.plan.hash,
-        "data_fingerprint": data.fingerprint,
-        "knowledge": data.knowledge,
+        "data_fingerprint": read.data.fingerprint,
+        "knowledge": read.data.knowledge,
+        "shares": 1 if read.table is None else read.table.n_shares,
         "spec": msgspec.to_builtins(job.spec),
         "quick": job.quick,
         "code_version": code_version(),

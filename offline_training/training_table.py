@@ -32,7 +32,7 @@ def training_table(
     return pa.table(columns, metadata={b"millstream.knowledge": knowledge.encode()})
 
 
-def feature_names(table: pa.Table) -> tuple[str, ...]:
+def feature_names(table: pa.Table | pa.Schema) -> tuple[str, ...]:
     """Those of its columns that are features: what stands between time and label."""
-    names = table.column_names
+    names = table.names if isinstance(table, pa.Schema) else table.column_names
     return tuple(names[names.index(TIME) + 1 : names.index(LABEL)])

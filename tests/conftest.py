@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import prometheus_client  # noqa: F401 - before Feast, which would have it count into files: tests read values at once
 import pytest
@@ -15,7 +16,12 @@ from hypothesis import settings
 from deploy.production_servers import kafka_is_installed, redis_is_installed
 from deploy.servers import MlflowServer, TansuServer, ValkeyServer
 from features import kernels
+from features.dask_cluster import open_cluster
+from features.settings import DaskSettings
 from tests.redis_servers import RedisCluster, RedisSentinel, TlsRedisServer
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 pytest_plugins = ["tests.processes"]
 
@@ -55,6 +61,13 @@ def valkey(server_folder: Path) -> Iterator[ValkeyServer]:
     """A running store, shared: use a project name of your own."""
     with ValkeyServer(server_folder / "valkey") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def dask_cluster() -> Iterator[Client]:
+    """A Dask cluster of two worker processes, shared."""
+    with open_cluster(DaskSettings(workers=2)) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

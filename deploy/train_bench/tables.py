@@ -87,5 +87,5 @@ def recorded_table(repo: Path) -> Table:
                 kafka_us, end = [now_us] * len(values), first + len(values)
                 decoded = decoder.decode(values, kafka_us)
                 lake.append(source, LOG, 0, LakeBatch(end, range(first, end), kafka_us, values, decoded))
-        data = training_set(settings, plan, domain, model, knowledge="as_true", engine="local")
+        data = training_set(settings, plan, domain, model, knowledge="as_true")
     return Table(data, domain.models[model])

@@ -37,21 +37,27 @@ def validate(
     import msgspec
 
     from features.nouns import engine_of, provenance_of
-    from offline_training.training_set import training_set
+    from offline_training.training_set import open_engine, open_training_set
     from offline_training.validation import judge_set, write_inferred
 
     name, _ = call.domain.model(model)
     knowledge = provenance_of(source, as_known=as_known)
-    by = engine_of(engine)
     plan = call.serving_plan
-    data = training_set(call.settings, plan, call.domain, name, knowledge=knowledge, engine=by)
     lines: list[str] = []
-    if infer or refresh:
-        written = write_inferred(call.domain, name, data, refresh=refresh)
-        lines.append(f"{written.path}: version {written.suite.version}, {len(written.changes)} changes")
-        lines += [f"  {change}" for change in written.changes[:SHOWN]]
-    reports = call.state_dir / "reports" / name
-    verdict, page = judge_set(call.settings, plan, call.domain, name, data, reports, engine=by)
+    with (
+        open_engine(call.settings, engine_of(engine)) as cluster,
+        open_training_set(call.settings, plan, call.domain, name, knowledge=knowledge, cluster=cluster) as (
+            data,
+            tables,
+            _,
+        ),
+    ):
+        if infer or refresh:
+            written = write_inferred(call.domain, name, data, refresh=refresh)
+            lines.append(f"{written.path}: version {written.suite.version}, {len(written.changes)} changes")
+            lines += [f"  {change}" for change in written.changes[:SHOWN]]
+        reports = call.state_dir / "reports" / name
+        verdict, page = judge_set(plan, call.domain, name, data, tables, reports)
     lines.append(f"{name}: {verdict.line()}")
     lines += [f"  {finding.line()}" for finding in verdict.failures]
     lines += [f"  waived {finding.line()} ({finding.waived})" for finding in verdict.waived]

@@ -17,4 +17,10 @@ class DaskSettings(Part):
     workers: int | None = Field(
         default=None, ge=1, description="Processes of the cluster on this machine; none: one a core."
     )
+    client_rows: int = Field(
+        default=1_000_000,
+        ge=2,
+        description="Rows of a training set that the command itself may hold: of a larger one, which stays on the "
+        "workers, it has the test rows (at most half of these) and a sample.",
+    )
     timeout_s: float = Field(default=10.0, gt=0, description="How long the scheduler may take to answer.")

@@ -61,7 +61,7 @@ def _fit_map(
     """Fit a map on the later rows of every fold, as the same algorithm scores them that was fitted to its earlier."""
 
     def raw(fold: Split) -> np.ndarray:
-        fitted = fit(sample_of(spec, rows[fold.earlier], labels[fold.earlier]), seed=spec.seed)
+        fitted = fit(sample_of(spec, rows[fold.earlier], labels[fold.earlier], fold.earlier_until_us), seed=spec.seed)
         return fitted.raw(rows[fold.later])[:, 0]
 
     later = np.concatenate([fold.later for fold in folds])

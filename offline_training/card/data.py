@@ -12,6 +12,7 @@ from features.plan import AggregatePlan
 from offline_training.card.facts import CardFacts
 from offline_training.card.markdown import table
 from offline_training.card.words import day, length
+from offline_training.dataset import Whole
 from offline_training.validation import quality_part
 
 _KNOWLEDGE: Mapping[Provenance, str] = {
@@ -25,9 +26,9 @@ def data(facts: CardFacts) -> str:
     """The parts of the training set, and what is not in it."""
     window, split = facts.manifest.window, facts.fitted.split
     rows = [
-        ("fitted for the test", *_part(facts, split.earlier)),
-        ("tested", *_part(facts, split.later)),
-        ("fitted for publication", *_part(facts, slice(None))),
+        ("fitted for the test", *_part(facts, facts.data.whole.until(split.earlier_until_us))),
+        ("tested", *_part(facts, Whole(facts.data.labels[split.later], facts.data.at_us[split.later]))),
+        ("fitted for publication", *_part(facts, facts.data.whole)),
     ]
     span = ("from", "to") if facts.data.timed else ()
     refused, cut_off = facts.data.left_out
@@ -40,6 +41,18 @@ def data(facts: CardFacts) -> str:
         table(("part", *span, "observations", "labels"), rows)
         + f"\n\n{_split(facts)} The published model is fitted again on all {window.rows:,} "
         f"observations, with the parameters fixed before.{left_out} Features are {_KNOWLEDGE[window.knowledge]}."
+        + _sample(facts)
+    )
+
+
+def _sample(facts: CardFacts) -> str:
+    """What was done with but some of the rows, where a cluster holds them."""
+    if facts.data.larger is None:
+        return ""
+    return (
+        f" All rows were fitted, by LightGBM on a cluster. {len(facts.data.labels):,} of them, the tested ones and a "
+        "sample of the others, are what the rest of the training has seen: validation, exploration, search, baselines, "
+        "when to stop, threshold, calibration, and the sample that drift is measured against."
     )
 
 
@@ -60,8 +73,8 @@ def inputs(facts: CardFacts) -> str:
     return table(("input", "what it is", "null", "importance"), rows)
 
 
-def _part(facts: CardFacts, rows: np.ndarray | slice) -> tuple[str, ...]:
-    at_us, labels = facts.data.at_us[rows], facts.data.labels[rows]
+def _part(facts: CardFacts, part: Whole) -> tuple[str, ...]:
+    labels, at_us = part
     span = (day(at_us.min()), day(at_us.max())) if facts.data.timed else ()
     return *span, f"{len(labels):,}", _labels(facts, labels)
 

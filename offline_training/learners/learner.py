@@ -25,7 +25,8 @@ def no_report(step: int, loss: float) -> None:
 class Sample(NamedTuple):
     """What is learned from: rows ``[n, k]`` and their labels, which are 0 and 1, numbers of classes, or values.
 
-    ``n_classes`` is 0 where labels are values; ``weights`` are how much each row counts, None: all alike.
+    ``n_classes`` is 0 where labels are values; ``weights`` are how much each row counts, None: all alike. Where the
+    rows are but some of those that a cluster holds, they stand for all of those up to ``until_us`` (None: all).
     """
 
     rows: np.ndarray
@@ -33,6 +34,7 @@ class Sample(NamedTuple):
     task: Task
     n_classes: int
     weights: np.ndarray | None = None
+    until_us: int | None = None
 
 
 class Validation(NamedTuple):

@@ -95,24 +95,29 @@ class LightGbm:
         self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None
     ) -> LearnedLightGbm:
         """Trees of exactly the rounds asked for, or fewer where validation says so or no split is left to make."""
-        rounds = int(params.get("num_iterations", _DEFAULT_ROUNDS))
+        rounds = rounds_of(params)
         data = lgb.Dataset(sample.rows, sample.labels, weight=sample.weights)
-        given = _lightgbm_params(sample.task, sample.n_classes, params, seed)
+        given = lightgbm_params(sample.task, sample.n_classes, params, seed)
         if validation is None:
             booster = lgb.train(given, data, rounds)
         else:
             booster = lgb.train(given, data, rounds, **_stopping(data, params, validation))
             rounds = booster.best_iteration
-        own = {name: value for name, value in params.items() if name != "early_stopping_round"}
-        return LearnedLightGbm(
-            learner=self.name,
-            params=own | {"num_iterations": rounds},
-            link=_OBJECTIVES[sample.task][2],
-            importance=shares(booster.feature_importance("gain")),
-            ensemble=read_trees(booster.model_to_string()),
-            predict=lambda some: raw_predict(booster, some),
-            booster=booster,
-        )
+        return learned_from(booster, rounds, params, sample.task)
+
+
+def learned_from(booster: lgb.Booster, rounds: int, params: Params, task: Task) -> LearnedLightGbm:
+    """What a booster is that was fitted in so many rounds."""
+    own = {name: value for name, value in params.items() if name != "early_stopping_round"}
+    return LearnedLightGbm(
+        learner=LightGbm.name,
+        params=own | {"num_iterations": rounds},
+        link=_OBJECTIVES[task][2],
+        importance=shares(booster.feature_importance("gain")),
+        ensemble=read_trees(booster.model_to_string()),
+        predict=lambda some: raw_predict(booster, some),
+        booster=booster,
+    )
 
 
 def raw_predict(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
@@ -120,7 +125,18 @@ def raw_predict(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
     return np.asarray(booster.predict(rows, raw_score=True), dtype=np.float64).reshape(len(rows), -1)
 
 
-def _lightgbm_params(task: Task, n_classes: int, params: Params, seed: int) -> dict[str, Any]:
+def rounds_of(params: Params) -> int:
+    """How many rounds a fit makes at most."""
+    return int(params.get("num_iterations", _DEFAULT_ROUNDS))
+
+
+def patience_of(params: Params) -> int:
+    """After how many rounds without a smaller loss it stops."""
+    return int(params.get("early_stopping_round", _DEFAULT_PATIENCE))
+
+
+def lightgbm_params(task: Task, n_classes: int, params: Params, seed: int) -> dict[str, Any]:
+    """All that LightGBM is told, but for how long it learns."""
     objective, metric, _ = _OBJECTIVES[task]
     own = {name: value for name, value in params.items() if name not in {"num_iterations", "early_stopping_round"}}
     several = {"num_class": n_classes} if task == "multiclass" else {}
@@ -134,6 +150,5 @@ def _stopping(data: lgb.Dataset, params: Params, validation: Validation) -> dict
         ((_, _, loss, _),) = progress.evaluation_result_list
         validation.report(progress.iteration, float(loss))
 
-    patience = int(params.get("early_stopping_round", _DEFAULT_PATIENCE))
     watched = lgb.Dataset(validation.rows, validation.labels, weight=validation.weights, reference=data)
-    return {"valid_sets": [watched], "callbacks": [report, lgb.early_stopping(patience, verbose=False)]}
+    return {"valid_sets": [watched], "callbacks": [report, lgb.early_stopping(patience_of(params), verbose=False)]}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import optuna
 
+from features.dask_cluster import n_slots
 from features.head import Task
 from features.model_file import ModelSpec, SearchSpec
 from features.progress import Progress
@@ -17,13 +20,18 @@ from offline_training.class_weights import row_weights
 from offline_training.dataset import Dataset
 from offline_training.folds import expanding_folds, fit_for_use, thin_folds
 from offline_training.learners import LEARNERS, OF_EXTRAS, learner_of
+from offline_training.search.cluster_workers import open_cluster_workers
 from offline_training.search.journal import Journal
 from offline_training.search.metrics import metric_of
 from offline_training.search.outcome import SearchReport, folds_text
 from offline_training.search.problem import Candidate, Problem
 from offline_training.search.report import report_search
 from offline_training.search.searching import Budget, run_search
+from offline_training.search.workers import OpenWorkers, open_processes
 from offline_training.split import split_by_time
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 _MINUTE_S = 60.0
 
@@ -37,10 +45,11 @@ def choose(
     say: Callable[[str], None],
     progress: Progress,
     processes: int | None = None,
+    cluster: Client | None = None,
 ) -> tuple[ModelSpec, SearchReport | None]:
     """The same model with what a search chose for it; as it is (None), where nothing could be searched.
 
-    Test rows are not looked at. ``processes`` are all cores where it is None.
+    Test rows are not looked at. Trials run on a cluster where there is one; else by ``processes`` (None: all cores).
     """
     problem = problem_of(data, spec, wanted)
     if not problem.folds:
@@ -48,11 +57,16 @@ def choose(
         return spec, None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     limit_s = math.inf if wanted.time_budget_minutes is None else wanted.time_budget_minutes * _MINUTE_S
-    budget = Budget(wanted.trials, limit_s, processes or usable_cores())
+    open_workers: OpenWorkers
+    if cluster is None:
+        at_once, open_workers = processes or usable_cores(), open_processes
+    else:
+        at_once, open_workers = n_slots(cluster), partial(open_cluster_workers, cluster)
+    budget = Budget(wanted.trials, limit_s, at_once)
     say(f"searching {', '.join(problem.algorithms)} by {problem.metric} over {folds_text(len(problem.folds))}")
     kept = Journal(journal)
     with progress("trials", wanted.trials) as advance:
-        run_search(problem, budget, kept, advance=advance)
+        run_search(problem, budget, kept, open_workers=open_workers, advance=advance)
     report = report_search(problem, list(kept.trials.values()))
     if report is None:
         say("the time for the search was over before its first trial: the parameters stay as model.yaml states them")

@@ -11,19 +11,24 @@ from optuna.trial import FrozenTrial
 
 from offline_training.search.journal import Journal
 from offline_training.search.problem import Problem
-from offline_training.search.workers import Submit, open_workers
+from offline_training.search.workers import OpenWorkers, Submit, open_processes
 
 
 class Budget(NamedTuple):
-    """What a search may use: at most so many trials, and seconds in all (infinite: any), by so many processes."""
+    """What a search may use: at most so many trials, and seconds in all (infinite: any), so many of them at once."""
 
     trials: int
     seconds: float
-    processes: int
+    at_once: int
 
 
 def run_search(
-    problem: Problem, budget: Budget, journal: Journal, *, advance: Callable[[int], None] = lambda _: None
+    problem: Problem,
+    budget: Budget,
+    journal: Journal,
+    *,
+    open_workers: OpenWorkers = open_processes,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Run what is left of a search; what the journal holds is not run again.
 
@@ -37,8 +42,8 @@ def run_search(
         return
     if left_s > 0 and n_left > 0:
         until_s = time.time() + left_s
-        n_workers = min(budget.processes, problem.in_flight, n_left)
-        with open_workers(problem, n_workers, until_s=until_s) as submit:
+        n_workers = min(budget.at_once, problem.in_flight, n_left)
+        with open_workers(problem, n_workers, until_s) as submit:
             _run_trials(problem, budget, journal, submit, n_workers, until_s, advance)
     journal.close()
 

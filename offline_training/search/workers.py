@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing.connection import wait
 from threading import Thread
@@ -23,9 +23,13 @@ Submit: TypeAlias = Callable[[int, Sequence[FrozenTrial]], "Future[FrozenTrial |
 """Have the trial of a number run, given those that it may know."""
 
 
+OpenWorkers: TypeAlias = Callable[[Problem, int, float], AbstractContextManager[Submit]]
+"""Have a problem's trials run, so many at once; after an instant of the wall clock they give up what they are at."""
+
+
 @contextmanager
-def open_workers(problem: Problem, n: int, *, until_s: float) -> Iterator[Submit]:
-    """``n`` processes, or with 1 this one; after ``until_s`` of the wall clock they give up what they are at."""
+def open_processes(problem: Problem, n: int, until_s: float) -> Iterator[Submit]:
+    """``n`` processes, or with 1 this one; see `OpenWorkers`."""
     if n == 1:
         yield partial(_run_here, problem, until_s)
         return
@@ -45,7 +49,7 @@ def _run_here(
     problem: Problem, until_s: float, number: int, known: Sequence[FrozenTrial]
 ) -> Future[FrozenTrial | None]:
     future: Future[FrozenTrial | None] = Future()
-    future.set_result(_run(problem, until_s, number, known))
+    future.set_result(run_until(problem, until_s, number, known))
     return future
 
 
@@ -70,8 +74,9 @@ def _end_with_parent() -> None:
 
 def _run_in_process(until_s: float, number: int, known: Sequence[FrozenTrial]) -> FrozenTrial | None:
     assert _problem is not None
-    return _run(_problem, until_s, number, known)
+    return run_until(_problem, until_s, number, known)
 
 
-def _run(problem: Problem, until_s: float, number: int, known: Sequence[FrozenTrial]) -> FrozenTrial | None:
+def run_until(problem: Problem, until_s: float, number: int, known: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Run a trial; None where that instant came before its end."""
     return run_trial(problem, number, known, is_over=lambda: time.time() >= until_s)

@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 from features.domain import Domain
 from features.errors import RequestError
-from features.lake import open_site_lake
-from features.nouns import Engine
 from features.plan import Plan
-from features.settings import Settings
 from offline_training.dataset import Dataset
+from offline_training.observations import EventTables
 from offline_training.validation.finding import Verdict
 from offline_training.validation.gate import judged_set, require_passed, suite_path, validate
 from offline_training.validation.inferring import infer_suite
@@ -28,20 +26,17 @@ class Written(NamedTuple):
     changes: tuple[str, ...]
 
 
-def require_valid(
-    settings: Settings, plan: Plan, domain: Domain, model: str, data: Dataset, reports: Path, *, engine: Engine
-) -> Verdict:
+def require_valid(plan: Plan, domain: Domain, model: str, data: Dataset, tables: EventTables, reports: Path) -> Verdict:
     """Hold a training set to the model's suite and write the report; DomainError where it does not pass."""
-    verdict, page = judge_set(settings, plan, domain, model, data, reports, engine=engine)
+    verdict, page = judge_set(plan, domain, model, data, tables, reports)
     require_passed(verdict, page)
     return verdict
 
 
 def judge_set(
-    settings: Settings, plan: Plan, domain: Domain, model: str, data: Dataset, reports: Path, *, engine: Engine
+    plan: Plan, domain: Domain, model: str, data: Dataset, tables: EventTables, reports: Path
 ) -> tuple[Verdict, Path]:
     """The same, whatever the verdict; with the page that tells it."""
-    tables = open_site_lake(settings, plan.project) if engine == "local" else None
     verdict = validate(plan, domain, model, data, tables)
     return verdict, write_report(verdict, reports)
 

@@ -31,7 +31,7 @@ def _dataset(n_days: int = 40, a_day: int = 60, seed: int = 0) -> Dataset:
     filled = np.nan_to_num(rows)
     labels = (2 * filled[:, 0] + np.sin(3 * filled[:, 1]) + rng.normal(size=n) > 0).astype(np.float64)
     at_us = np.repeat(np.arange(n_days) * DAY_US, a_day)
-    return Dataset(NAMES, rows, labels, at_us, LeftOut(0, 0), fingerprint(NAMES, rows, labels, at_us), "as_true")
+    return Dataset(NAMES, rows, labels, at_us, LeftOut(0, 0), fingerprint(NAMES, [rows], labels, at_us), "as_true")
 
 
 def _spec(**change: Any) -> ModelSpec:

@@ -33,7 +33,7 @@ TASKS: dict[str, dict[str, Any]] = {
 def test_every_task_is_reported(tmp_path: Path, what: str) -> None:
     """Pictures, card, page and figures, also beside a champion that is the same model: nothing is gained by it."""
     small = small_domain(tmp_path, **TASKS[what], evaluation={"segments": ["work:idle_s"]})
-    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true")
     facts = card_facts(small, data, quick=False)
     champion = Champion("1", write_bundle(tmp_path / "bundle", facts))
     outcomes = to_outcomes(data, facts.spec, facts.fitted.split, facts.fitted.test_scores)

@@ -28,7 +28,7 @@ WORDS = {
 
 def _facts(folder: Path, **model: Any) -> CardFacts:
     small = small_domain(folder, **model)
-    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true")
     return card_facts(small, data, quick=False)
 
 

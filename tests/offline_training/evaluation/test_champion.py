@@ -28,7 +28,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.small: SmallDomain = small_domain(folder)
         self.data: Dataset = training_set(
-            self.small.settings, self.small.plan, self.small.domain, "standstill", knowledge="as_true", engine="local"
+            self.small.settings, self.small.plan, self.small.domain, "standstill", knowledge="as_true"
         )
         self.bundle: Bundle = bundle_of(self.small, self.data, folder / "bundle")
         self.split: Split = split_by_time(self.data.at_us, gap_us=10 * DAY_US, span_us=10 * DAY_US)

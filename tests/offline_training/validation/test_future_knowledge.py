@@ -28,7 +28,7 @@ def judged(folder: Path, labels: str) -> Verdict:
 
 def verdict_on(small: SmallDomain, settings: Settings) -> Verdict:
     """As a training asks for it."""
-    data = training_set(settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    data = training_set(settings, small.plan, small.domain, "standstill", knowledge="as_true")
     return validate(small.plan, small.domain, "standstill", data, open_site_lake(settings, "machines"))
 
 
@@ -59,7 +59,7 @@ def test_observations_that_were_chosen_by_what_came_later_are_found(tmp_path: Pa
 def test_without_the_events_it_is_said_that_it_was_not_checked(tmp_path: Path) -> None:
     """A set that a cluster made is held to everything else."""
     small = small_domain(tmp_path, labels=LABELS.replace(SHIFT, JOBS_SOON))
-    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true")
     verdict = validate(small.plan, small.domain, "standstill", data, None)
     assert verdict.passed
     assert list(verdict.passed_over) == ["leakage_future"]

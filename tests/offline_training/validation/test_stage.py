@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from features.errors import DomainError, RequestError
+from features.lake import open_site_lake
 from offline_training.dataset import Dataset
 from offline_training.training_set import training_set
 from offline_training.validation import quality_part, require_valid, write_inferred
@@ -22,12 +23,14 @@ SUITE_FILE = "ml_data_quality_suite.yaml"
 
 def set_of(small: SmallDomain) -> Dataset:
     """The training set of the small domain."""
-    return training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true", engine="local")
+    return training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true")
 
 
 def validated(small: SmallDomain, data: Dataset, reports: Path) -> Any:
     """As the training calls it."""
-    return require_valid(small.settings, small.plan, small.domain, "standstill", data, reports, engine="local")
+    return require_valid(
+        small.plan, small.domain, "standstill", data, open_site_lake(small.settings, "machines"), reports
+    )
 
 
 def test_a_set_that_fails_ends_the_training_once_the_report_is_written(tmp_path: Path) -> None:

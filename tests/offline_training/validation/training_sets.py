@@ -56,5 +56,5 @@ def some_rows(data: Dataset, rows: Any) -> Dataset:
 
 
 def _dataset(names: tuple[str, ...], rows: np.ndarray, labels: np.ndarray, at_us: np.ndarray, keys: Any) -> Dataset:
-    digest = fingerprint(names, rows, labels, at_us)
+    digest = fingerprint(names, [rows], labels, at_us)
     return Dataset(names, rows, labels, at_us, LeftOut(0, 0), digest, "as_true", None, keys)
