@@ -46,18 +46,14 @@ def validate(
     lines: list[str] = []
     with (
         open_engine(call.settings, engine_of(engine)) as cluster,
-        open_training_set(call.settings, plan, call.domain, name, knowledge=knowledge, cluster=cluster) as (
-            data,
-            tables,
-            _,
-        ),
+        open_training_set(call.settings, plan, call.domain, name, knowledge=knowledge, cluster=cluster) as read,
     ):
         if infer or refresh:
-            written = write_inferred(call.domain, name, data, refresh=refresh)
+            written = write_inferred(call.domain, name, read.data, refresh=refresh)
             lines.append(f"{written.path}: version {written.suite.version}, {len(written.changes)} changes")
             lines += [f"  {change}" for change in written.changes[:SHOWN]]
         reports = call.state_dir / "reports" / name
-        verdict, page = judge_set(plan, call.domain, name, data, tables, reports)
+        verdict, page = judge_set(plan, call.domain, name, read.data, read.tables, reports)
     lines.append(f"{name}: {verdict.line()}")
     lines += [f"  {finding.line()}" for finding in verdict.failures]
     lines += [f"  waived {finding.line()} ({finding.waived})" for finding in verdict.waived]

@@ -1,7 +1,7 @@
 """Work that workers do together, each waiting for all others: where one of them dies, it is begun again.
 
-Dask gives a dead worker's task to another, but the others still wait for the dead one. So the workers are watched,
-those that wait for ever are restarted, and the whole work is done anew.
+Dask gives a dead worker's task to another, but the others still wait for the dead one, or are left with what a broken
+connection has made of them. So the workers are watched, those that are left are restarted, and all is done anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 3
 _LOOK_EVERY_S: Final = 0.5
-_GRACE_S: Final = 10.0
+_GRACE_S: Final = 5.0
 """How long workers may take to notice that another is gone."""
 _BACK_WITHIN_S: Final = 60.0
 """How long a worker may take to be back."""
@@ -39,11 +39,13 @@ def run_together(client: Client, n: int, work: Callable[[Client, Sequence[str]],
     """
     lost: Exception | None = None
     for _ in range(ATTEMPTS):
+        addresses = _addresses(client, n)
         try:
             with named_loss():
-                return _attempt(client, _addresses(client, n), work)
+                return _attempt(client, addresses, work)
         except LostWorkError as error:
             lost = error
+            _restart(client, addresses)
     raise UnavailableError("dask", f"workers lost their common work {ATTEMPTS} times ({lost})") from lost
 
 
@@ -64,7 +66,6 @@ def _attempt(client: Client, addresses: Sequence[str], work: Callable[[Client, S
         while not wait([outcome], timeout=_LOOK_EVERY_S).done:
             gone = set(addresses) - set(client.ncores())
             if gone and not wait([outcome], timeout=_GRACE_S).done:
-                _restart(client, [address for address in addresses if address not in gone])
                 raise LostWorkError(f"{len(gone)} of {len(addresses)} workers died")
         return outcome.result()
 
@@ -90,9 +91,10 @@ def _settle(outcome: Future[T], work: Callable[[], T]) -> None:
         outcome.set_exception(error)
 
 
-def _restart(client: Client, waiting: Sequence[str]) -> None:
-    """End processes that wait for one that is no more."""
+def _restart(client: Client, addresses: Sequence[str]) -> None:
+    """Have new processes in the place of those that are left: LightGBM 4.7 keeps a connection that broke."""
+    left = [address for address in client.ncores() if address in addresses]
     try:
-        client.restart_workers(waiting, timeout=_BACK_WITHIN_S, raise_for_error=False)
-    except ValueError as error:  # no nanny
-        raise UnavailableError("dask", f"{', '.join(waiting)} wait for a worker that died: restart them") from error
+        client.restart_workers(left, timeout=_BACK_WITHIN_S, raise_for_error=False)
+    except ValueError as error:  # nobody watches over them
+        raise UnavailableError("dask", f"{', '.join(left)} wait for a worker that died: restart them") from error
