@@ -82,7 +82,7 @@ def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: Even
         first_at=data.first_at,
         last_at=data.last_at,
         findings=judged_findings,
-        notes=(*shares.unusable(data.names, data.rows), *_unknown(judged, suite)),
+        notes=(*_sampled(data), *shares.unusable(data.names, data.rows), *_unknown(judged, suite)),
         passed_over=passed_over,
         unneeded_waivers=unneeded,
     )
@@ -119,6 +119,11 @@ def _future(plan: Plan, domain: Domain, model: str, tables: EventTables, instant
     with tables.sql(plan.sources) as connection:
         query = label_query(plan, domain, model, lake_end_us(connection, plan.sources))
         return list(future_knowledge(connection, plan, query, instants))
+
+
+def _sampled(data: Dataset) -> Iterator[str]:
+    if data.larger is not None:
+        yield f"of {len(data.larger.labels):,} rows, these are the test rows and a sample of the others"
 
 
 def _unknown(judged: Judged, suite: Suite) -> Iterator[str]:
