@@ -51,10 +51,10 @@ def suite_path(domain: Domain, spec: ModelSpec) -> Path:
     return domain.repo / spec.validation.suite
 
 
-def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: EventTables | None) -> Verdict:
+def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: EventTables) -> Verdict:
     """Hold a training set to the model's suite; where the domain has none, to the one that is inferred from it.
 
-    ``tables`` are the events that its labels come from; None where this process cannot ask them.
+    ``tables`` are the events that its labels come from.
     """
     spec = domain.models[model]
     path = suite_path(domain, spec)
@@ -66,8 +66,6 @@ def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: Even
     passed_over: dict[Check, str] = dict.fromkeys(_OF_LABELS, "it learns without labels") if unlabelled else {}
     if spec.dataset is not None:
         passed_over["leakage_future"] = "observations come from a dataset: what it knew, and when, only its owner knows"
-    elif tables is None:
-        passed_over["leakage_future"] = "the events are on a cluster: train once with --engine local"
     else:
         findings += _future(plan, domain, model, tables, suite.leakage.instants)
     judged_findings, unneeded = waive(

@@ -25,8 +25,9 @@ def card_facts(small: SmallDomain, data: Dataset, *, quick: bool = True) -> Card
     judgement = judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=quick)
     at = datetime(2024, 4, 1, tzinfo=UTC)
     manifest = manifest_of("standstill", small.plan, data, fitted, judgement, created_at=at)
-    verdict = validate(small.plan, small.domain, "standstill", data, None)
-    lineage = trace(open_lake(small.settings.lake_url("machines")), ["jobs"])
+    lake = open_lake(small.settings.lake_url("machines"))
+    verdict = validate(small.plan, small.domain, "standstill", data, lake)
+    lineage = trace(lake, ["jobs"])
     return CardFacts(manifest, small.plan, fitted.spec, data, fitted, judgement, lineage, verdict)
 
 

@@ -54,12 +54,3 @@ def test_observations_that_were_chosen_by_what_came_later_are_found(tmp_path: Pa
     (found,) = judged(tmp_path, LABELS.replace("WHERE first_at", survivors + "first_at")).failures
     assert (found.check, found.column) == ("leakage_future", None)
     assert "exist only by what happened later" in found.detail
-
-
-def test_without_the_events_it_is_said_that_it_was_not_checked(tmp_path: Path) -> None:
-    """A set that a cluster made is held to everything else."""
-    small = small_domain(tmp_path, labels=LABELS.replace(SHIFT, JOBS_SOON))
-    data = training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_true")
-    verdict = validate(small.plan, small.domain, "standstill", data, None)
-    assert verdict.passed
-    assert list(verdict.passed_over) == ["leakage_future"]
