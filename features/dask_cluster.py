@@ -80,12 +80,40 @@ def compute_all(client: Client, tasks: Sequence[Any]) -> list[Any]:
         raised as it is.
 
     """
-    import dask
-
-    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # it advises to scatter, which has one copy
-    with named_loss(), dask.config.set(quiet):
+    with named_loss(), _large_graphs():
         results: list[Any] = client.gather(client.compute(list(tasks)))
     return results
+
+
+def hold(client: Client, value: Any) -> Any:
+    """Give the scheduler a value that many tasks need; it is sent to it once.
+
+    Parameters
+    ----------
+    client
+        The cluster.
+    value
+        Whatever can be pickled.
+
+    Returns
+    -------
+    distributed.Future
+        The value in other tasks' arguments. It is part of the graph, so that no death of a worker loses it.
+
+    """
+    with _large_graphs():
+        return client.submit(_same, value, pure=False)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _large_graphs() -> Any:
+    """Without Dask's advice to scatter, which has one copy."""
+    import dask
+
+    return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
 
 
 @contextmanager

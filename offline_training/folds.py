@@ -41,3 +41,15 @@ def thin_folds(folds: tuple[Split, ...], most: int, seed: int) -> tuple[Split, .
         return rows if len(rows) <= most else np.sort(generator.choice(rows, most, replace=False))
 
     return tuple(fold._replace(earlier=some(fold.earlier), later=some(fold.later)) for fold in folds)
+
+
+def only_needed(folds: tuple[Split, ...]) -> tuple[np.ndarray, tuple[Split, ...]]:
+    """The rows that some fold has, rising, and the same folds by numbers among them."""
+    if not folds:
+        return np.empty(0, np.intp), ()
+    needed = np.unique(np.concatenate([rows for fold in folds for rows in (fold.earlier, fold.later)]))
+    renumbered = (
+        fold._replace(earlier=np.searchsorted(needed, fold.earlier), later=np.searchsorted(needed, fold.later))
+        for fold in folds
+    )
+    return needed, tuple(renumbered)

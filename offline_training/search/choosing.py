@@ -18,7 +18,7 @@ from features.model_file import ModelSpec, SearchSpec
 from features.progress import Progress
 from offline_training.class_weights import row_weights
 from offline_training.dataset import Dataset
-from offline_training.folds import expanding_folds, fit_for_use, thin_folds
+from offline_training.folds import expanding_folds, fit_for_use, only_needed, thin_folds
 from offline_training.learners import LEARNERS, OF_EXTRAS, learner_of
 from offline_training.search.cluster_workers import open_cluster_workers
 from offline_training.search.journal import Journal
@@ -86,14 +86,16 @@ def problem_of(data: Dataset, spec: ModelSpec, wanted: SearchSpec) -> Problem:
     earlier = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us).earlier
     labels = data.labels[earlier]
     folds = expanding_folds(data.at_us[earlier], wanted.folds, gap_us=spec.gap_us, span_us=spec.test_span_us)
-    folds = thin_folds(folds, wanted.max_rows, spec.seed)
+    folds = fit_for_use(thin_folds(folds, wanted.max_rows, spec.seed), labels, spec.n_classes)
+    needed, folds = only_needed(folds)
+    weights = row_weights(spec.class_weights, labels, spec.class_names)
     return Problem(
-        rows=data.rows[earlier],
-        labels=labels,
+        rows=data.rows[earlier[needed]],
+        labels=labels[needed],
         names=data.names,
         preparation=spec.preparation,
-        weights=row_weights(spec.class_weights, labels, spec.class_names),
-        folds=fit_for_use(folds, labels, spec.n_classes),
+        weights=None if weights is None else weights[needed],
+        folds=folds,
         task=spec.task,
         n_classes=spec.n_classes,
         metric=metric.name,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from features.dask_cluster import named_loss
+from features.dask_cluster import hold, named_loss
 from offline_training.search.problem import Problem
 from offline_training.search.workers import Submit, run_until
 
@@ -29,10 +29,10 @@ def open_cluster_workers(
     """All that it has, each with the problem, sent once; see `offline_training.search.workers.OpenWorkers`.
 
     A worker that dies is Dask's to replace: its trial is run again by another, and gives the same. UnavailableError of
-    a trial where all died that had the problem.
+    a trial that worker after worker dies of, or where the scheduler went away.
     """
     with named_loss():
-        (everywhere,) = client.scatter([problem], broadcast=True, hash=False)
+        everywhere = hold(client, problem)
     running: set[Any] = set()
 
     def submit(number: int, known: Sequence[FrozenTrial]) -> Future[FrozenTrial | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import lightgbm as lgb
 import numpy as np
 
+from features.dask_cluster import hold
 from features.model_file import ModelSpec
 from offline_training.class_weights import row_weights
 from offline_training.learners import Params, Sample, Validation
@@ -99,7 +100,10 @@ class _Fit:
             estimator = DaskLGBMRegressor(client=client, n_estimators=self.rounds, **self._given())
             try:
                 estimator.fit(
-                    part(0), part(1), sample_weight=None if self.weights is None else part(2), **self._watched(client)
+                    part(0),
+                    part(1),
+                    sample_weight=None if self.weights is None else part(2),
+                    **self._watched(client, addresses),
                 )
             except lgb.basic.LightGBMError as error:
                 raise LostWorkError(str(error)) from error
@@ -119,16 +123,16 @@ class _Fit:
         ]
         return _array(chunks, [(sum(block.n_rows for block in share), *n_columns) for share in self.shares])
 
-    def _watched(self, client: Client) -> dict[str, Any]:
+    def _watched(self, client: Client, addresses: Sequence[str]) -> dict[str, Any]:
         """What makes a training watch the validation rows, of which each worker has them all."""
         if self.validation is None:
             return {}
         rows, labels, weights, _ = self.validation
-        n = len(self.shares)
 
         def everywhere(values: np.ndarray) -> Any:
-            (future,) = client.scatter([values], broadcast=True)
-            return _array([future] * n, [values.shape] * n)
+            held = hold(client, values)
+            copies = [client.submit(np.asarray, held, workers=[address], pure=False) for address in addresses]
+            return _array(copies, [values.shape] * len(copies))
 
         return {
             "eval_X": (everywhere(rows),),

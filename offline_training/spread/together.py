@@ -39,12 +39,14 @@ def run_together(client: Client, n: int, work: Callable[[Client, Sequence[str]],
     """
     lost: Exception | None = None
     for _ in range(ATTEMPTS):
-        addresses = _addresses(client, n)
+        with named_loss():
+            addresses = _addresses(client, n)
         try:
             with named_loss():
                 return _attempt(client, addresses, work)
-        except LostWorkError as error:
+        except (LostWorkError, UnavailableError) as error:
             lost = error
+        with named_loss():
             _restart(client, addresses)
     raise UnavailableError("dask", f"workers lost their common work {ATTEMPTS} times ({lost})") from lost
 

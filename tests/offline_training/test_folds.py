@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline_training.folds import expanding_folds, fit_for_use, thin_folds
+from offline_training.folds import expanding_folds, fit_for_use, only_needed, thin_folds
 
 DAY_US = 86_400_000_000
 
@@ -60,3 +60,15 @@ def test_large_parts_are_thinned_by_the_seed() -> None:
         assert thin.earlier.tolist() == sorted(set(thin.earlier.tolist()))
         assert thin.later.tolist() == whole.later.tolist()
     assert first.earlier.tolist() == again[0].earlier.tolist() != other[0].earlier.tolist()
+
+
+def test_rows_that_no_fold_has_can_be_left_out() -> None:
+    """Each fold has the same rows as before, by other numbers."""
+    at_us = np.arange(40)
+    folds = thin_folds(expanding_folds(at_us, 2, gap_us=3, span_us=4), 5, seed=1)
+    needed, renumbered = only_needed(folds)
+    assert len(needed) < len(at_us)
+    for fold, other in zip(folds, renumbered, strict=True):
+        assert needed[other.earlier].tolist() == fold.earlier.tolist()
+        assert needed[other.later].tolist() == fold.later.tolist()
+    assert only_needed(())[1] == ()
