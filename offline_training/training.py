@@ -119,14 +119,16 @@ def train(
     job.laps.lap("start")
     if data is None:
         say(_FROM[knowledge])
+    lineage = _trace(job)
     with (
         open_engine(settings, engine) as cluster,
         open_training_set(settings, plan, domain, name, knowledge=knowledge, cluster=cluster, data=data) as read,
         open_run(settings.state_dir(plan.project), name, _run_identity(job, read)) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
-        lineage = _read(job, read)
         data = read.data
+        _require_trainable(job, read)
+        lineage = msgspec.structs.replace(lineage, dataset=data.origin)
         verdict = _inspect(job, read, run.reports)
         spec, search = _search(job, read, run.search_journal)
         learner = learner or spread_learner(cluster, read.table, spec)
@@ -162,18 +164,21 @@ def train(
     return report_of(arm, facts, search, bundle, release, run.reports, job.laps.seconds)
 
 
-def _read(job: _Job, read: TrainingSet) -> Lineage:
-    """Refuse what cannot be trained on; where in the lake it comes from."""
+def _trace(job: _Job) -> Lineage:
+    """Where in the lake a training set that is read from now on comes from."""
+    topics = [source.topic for source in sources_of(job.plan, job.spec)]
+    if job.knowledge == "as_served":
+        topics.append(SCORES_TOPIC)
+    return trace(open_site_lake(job.settings, job.plan.project), topics)
+
+
+def _require_trainable(job: _Job, read: TrainingSet) -> None:
+    """Tell what the training set is of, and refuse one that the model file does not go with."""
     for line in () if read.data.served is None else read.data.served.lines():
         job.say(line)
     require_columns(read.data, job.spec)
     require_spreadable(read.table, job.spec, quick=job.quick)
-    topics = [source.topic for source in sources_of(job.plan, job.spec)]
-    if job.knowledge == "as_served":
-        topics.append(SCORES_TOPIC)
-    lineage = trace(open_site_lake(job.settings, job.plan.project), topics)
     job.laps.lap("dataset")
-    return msgspec.structs.replace(lineage, dataset=read.data.origin)
 
 
 def _inspect(job: _Job, read: TrainingSet, reports: Path) -> Verdict:

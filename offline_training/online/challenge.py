@@ -65,7 +65,7 @@ def challenge(
     with held(folder):
         say("joining what was served with its outcomes")
         challenged = domain._replace(models={**domain.models, name: spec})
-        data = training_set(settings, plan, challenged, name, knowledge="as_served", engine="local")
+        data = training_set(settings, plan, challenged, name, knowledge="as_served")
         assert data.served is not None  # it is of score records
         learner = OnlineLearner(spec.task, data.names, Checkpoints(folder / _CHECKPOINTS))
         say(f"learning from {len(data.labels):,} outcomes, one after the other")

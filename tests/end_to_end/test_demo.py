@@ -68,8 +68,8 @@ def assert_served_as_trained(var: Path) -> None:
     """What the scorer was asked with is what the lake tells of the same customers and instants: every cell of it."""
     settings = load_settings(project="churn", repo=ROOT / "feature_repo", var=var)
     domain, plan = load_domain(settings.repo), serving_plan(settings.state_dir("churn"))
-    served = training_set(settings, plan, domain, "churn", knowledge="as_served", engine="local")
-    told = training_set(settings, plan, domain, "churn", knowledge="as_true", engine="local")
+    served = training_set(settings, plan, domain, "churn", knowledge="as_served")
+    told = training_set(settings, plan, domain, "churn", knowledge="as_true")
     same = np.isin(told.at_us, np.unique(served.at_us))
     assert served.served is not None
     assert (served.served.rows, served.served.left_out) == (70_710, {})

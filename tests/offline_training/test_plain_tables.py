@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow.parquet as pq
@@ -28,10 +28,13 @@ from offline_training.comparison import Scope, compare
 from offline_training.exploration import explore
 from offline_training.report import TrainingReport
 from offline_training.training import train
-from offline_training.training_set import training_set
+from offline_training.training_set import open_training_set, training_set
 from offline_training.validation import write_inferred
 from tests.grpc_api.shop import open_shop, point_at
 from tests.offline_training.plain_domain import PlainDomain, flowers, plain_domain
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 pytestmark = pytest.mark.servers
 
@@ -80,7 +83,7 @@ def test_a_table_becomes_a_champion(trained: Trained) -> None:
 def test_it_is_explored_without_dates(trained: Trained, tmp_path: Path) -> None:
     """Rows are of one period, which is all of them."""
     plain, _, _ = trained
-    data = training_set(plain.settings, plain.plan, plain.domain, "species", knowledge="as_true", engine="local")
+    data = training_set(plain.settings, plain.plan, plain.domain, "species", knowledge="as_true")
     explored = explore("species", plain.domain.models["species"], data, tmp_path)
     assert {shift.period for shift in explored.shifts} == {"all rows"}
     page = (tmp_path / "eda_report.html").read_text()
@@ -118,20 +121,23 @@ def test_its_scores_are_proven_without_any_event(trained: Trained, tmp_path: Pat
     assert (proven.checked, proven.mismatched) == (2, 0)
 
 
-def test_what_asks_for_instants_or_views_is_refused(trained: Trained) -> None:
+def test_what_asks_for_instants_or_views_is_refused(trained: Trained, dask_cluster: Client) -> None:
     """There is nothing to join outcomes by, and nothing to compute on a cluster."""
     plain, _, _ = trained
     settings, plan, domain = plain.settings, plain.plan, plain.domain
     with pytest.raises(DomainError, match="no instant"):
         compare(open_site_lake(settings, "irises"), plan, domain, "species", {}, Scope(within_us=1))
-    with pytest.raises(RequestError, match="--engine: species has no view"):
-        training_set(settings, plan, domain, "species", knowledge="as_true", engine="dask")
+    with (
+        pytest.raises(RequestError, match="--engine: species has no view"),
+        open_training_set(settings, plan, domain, "species", knowledge="as_true", cluster=dask_cluster),
+    ):
+        pass
 
 
 def test_a_suite_is_inferred_of_it(trained: Trained) -> None:
     """Of the columns that there are."""
     plain, _, _ = trained
-    data = training_set(plain.settings, plain.plan, plain.domain, "species", knowledge="as_known", engine="local")
+    data = training_set(plain.settings, plain.plan, plain.domain, "species", knowledge="as_known")
     written = write_inferred(plain.domain, "species", data, refresh=False)
     assert written.suite.required_columns == (*data.names, "label")
     written.path.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -17,9 +17,12 @@ from features.nouns import Note, ScoreRecord
 from features.vector import MissingPolicy
 from offline_training.served.served_set import with_later_outcomes
 from offline_training.served.tally import REASONS
-from offline_training.training_set import training_set
+from offline_training.training_set import open_training_set
 from tests.offline_training.served.served_stream import LAST_DAY, START_US, from_lake, from_scores, record_all, serve
 from tests.offline_training.small_domain import DAY_US, LABELS, SmallDomain, drop_oldest, small_domain
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 DAYS = range(20, LAST_DAY + 1, 5)
 """Those that labels.sql observes."""
@@ -168,7 +171,7 @@ def test_of_two_observations_at_one_instant_each_has_its_own_question(tmp_path: 
     assert data.labels.tobytes() == told.labels[::2].tobytes()
 
 
-def test_some_models_have_no_outcomes_of_what_was_asked(small: SmallDomain) -> None:
+def test_some_models_have_no_outcomes_of_what_was_asked(small: SmallDomain, dask_cluster: Client) -> None:
     """Those that learn from a table, or without labels; and nothing is computed on a cluster."""
     spec = replace(small.domain.models["standstill"], dataset=DatasetSpec(url="rows.csv"))
     with pytest.raises(DomainError, match="dataset: has outcomes of its own rows"):
@@ -176,8 +179,13 @@ def test_some_models_have_no_outcomes_of_what_was_asked(small: SmallDomain) -> N
     spec = replace(small.domain.models["standstill"], task="clustering", decision=None)
     with pytest.raises(DomainError, match="clustering learns without outcomes"):
         from_scores(small._replace(domain=small.domain._replace(models={"standstill": spec})))
-    with pytest.raises(RequestError, match="the vectors were served"):
-        training_set(small.settings, small.plan, small.domain, "standstill", knowledge="as_served", engine="dask")
+    with (
+        pytest.raises(RequestError, match="the vectors were served"),
+        open_training_set(
+            small.settings, small.plan, small.domain, "standstill", knowledge="as_served", cluster=dask_cluster
+        ),
+    ):
+        pass
 
 
 def test_an_outcome_waits_for_the_longest_that_it_may_take(tmp_path: Path) -> None:
