@@ -60,7 +60,7 @@ def test_a_domain_folder_tells_project_models_demo_and_labels(domain: SmallDomai
         ("horizon: 6h", "horizon: 6h\n    task: regression\n    classes: [a, b]", "is not for a regression model"),
         ("horizon: 6h", "horizon: 6h\n    targets: {r2: 0.5}", "targets.r2: is not measured of a binary model"),
         ("horizon: 6h", "horizon: 6h\n    evaluation: {segments: [a, a]}", "names a column twice"),
-        ("horizon: 6h", "horizon: 6h\n    evaluation: {threshold: {}}", "states 0 wishes"),
+        ("horizon: 6h", "horizon: 6h\n    evaluation: {threshold: {}}", "threshold: states no wish"),
         ("horizon: 6h", "horizon: 6h\n    evaluation: {threshold: {recall: 1.5}}", "threshold.recall: is no share"),
         (
             "horizon: 6h",
