@@ -12,7 +12,7 @@ import optax
 
 from features.head import Task
 from offline_training.learners.deep.architecture import Architecture
-from offline_training.learners.deep.network import Array, Network, begin, forward
+from offline_training.learners.deep.network import Array, Network, forward
 
 
 class Descent(NamedTuple):
@@ -39,9 +39,8 @@ class Position(NamedTuple):
     memory: Any
 
 
-def begin_at(descent: Descent, seed: int) -> Position:
+def begin_at(descent: Descent, network: Network) -> Position:
     """Before the first epoch."""
-    network = begin(descent.architecture, seed)
     return Position(network, _adam(descent.weight_decay).init(network.layers))
 
 

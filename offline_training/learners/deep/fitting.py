@@ -30,7 +30,7 @@ class Watch(NamedTuple):
 class Schedule(NamedTuple):
     """How long and how fast: ``drops`` are epochs after which the rate is halved; none: where the loss stalls.
 
-    The ``seed`` decides the first weights, the order of the rows, and what is dropped.
+    The ``seed`` decides the order of the rows, and what is dropped.
     """
 
     seed: int
@@ -57,9 +57,11 @@ class Fit(NamedTuple):
     drops: tuple[int, ...]
 
 
-def fit_network(descent: Descent, schedule: Schedule, rows: Rows, *, watch: Watch | None, traces: Traces) -> Fit:
+def fit_network(
+    network: Network, descent: Descent, schedule: Schedule, rows: Rows, *, watch: Watch | None, traces: Traces
+) -> Fit:
     """As many epochs as the schedule says, or fewer where the watched loss has stopped falling."""
-    start = begin_at(descent, schedule.seed)
+    start = begin_at(descent, network)
     at = Checkpoint(Course(drops=schedule.drops), start, start.network)
     if traces.checkpoint is not None:
         at = read_checkpoint(traces.checkpoint, at)

@@ -79,46 +79,38 @@ class DeepMlp:
         from offline_training.learners.deep.descent import Descent, Rows
         from offline_training.learners.deep.fitting import Watch, fit_network
         from offline_training.learners.deep.learned_network import LearnedNetwork
+        from offline_training.learners.deep.network import begin
 
         told = {**self.defaults, **params}
         task, labels, weights = sample.task, sample.labels, sample.weights
         preparation, architecture = self.design(told, sample.rows)
         architecture = architecture._replace(n_outputs=sample.n_classes if task == "multiclass" else 1)
         inputs = preparation.apply(sample.rows)
-        centre, scale = (labels.mean(), labels.std() or 1.0) if task == "regression" else (0.0, 1.0)
+        centre, scale = (float(labels.mean()), float(labels.std()) or 1.0) if task == "regression" else (0.0, 1.0)
         counted = np.ones(len(labels)) if weights is None else weights / weights.mean()
-
-        def learned(network: Network, chosen: Params) -> LearnedNetwork:
-            return LearnedNetwork(
-                learner=self.name,
-                params=chosen,
-                link=_LINKS[task],
-                preparation=preparation,
-                architecture=architecture,
-                network=network,
-                spreads=inputs.std(axis=0),
-                centre=float(centre),
-                scale=float(scale),
-            )
-
-        def loss_on(rows: Validation) -> Loss:
-            def loss_of(network: Network) -> float:
-                scores = to_scores(_LINKS[task], learned(network, params).raw(rows.rows))
-                return mean_loss(task, rows.labels, scores, rows.weights)
-
-            return loss_of
-
+        unfitted = LearnedNetwork(
+            learner=self.name,
+            params=params,
+            link=_LINKS[task],
+            preparation=preparation,
+            architecture=architecture,
+            network=begin(architecture, seed),
+            spreads=inputs.std(axis=0),
+            centre=centre,
+            scale=scale,
+        )
         with jax_in_double():
             found = fit_network(
+                unfitted.network,
                 Descent(architecture, task, int(told["batch_size"]), float(told["weight_decay"])),
                 _schedule(told, seed),
                 Rows(inputs, (labels - centre) / scale, counted),
-                watch=None if validation is None else Watch(loss_on(validation), validation.report),
+                watch=None if validation is None else Watch(_loss_on(validation, task, unfitted), validation.report),
                 traces=self._traces(sample, params, seed, validation),
             )
         kept = {name: value for name, value in params.items() if name not in _CHOSEN}
         drops = {"rate_drops": ",".join(map(str, found.drops))} if found.drops else {}
-        return learned(found.network, {**kept, "epochs": found.epochs, **drops})
+        return replace(unfitted, network=found.network, params={**kept, "epochs": found.epochs, **drops})
 
     def _traces(self, sample: Sample, params: Params, seed: int, validation: Validation | None) -> Traces:
         """Of this very fit: the same rows, parameters and seed find them again."""
@@ -171,6 +163,14 @@ def _units(params: Params) -> tuple[int, ...]:
 
 def _regularised(params: Params) -> tuple[bool, float]:
     return bool(params["batch_norm"]), float(params["dropout"])
+
+
+def _loss_on(rows: Validation, task: Task, unfitted: LearnedNetwork) -> Loss:
+    def loss_of(network: Network) -> float:
+        scores = to_scores(unfitted.link, replace(unfitted, network=network).raw(rows.rows))
+        return mean_loss(task, rows.labels, scores, rows.weights)
+
+    return loss_of
 
 
 def _schedule(params: Params, seed: int) -> Schedule:

@@ -26,11 +26,14 @@ def digest_of_an_epoch() -> str:
     """Of a network whose convolution is large enough for JAX to share it out."""
     with jax_in_double():
         from offline_training.learners.deep.descent import Descent, Rows, begin_at, run_epoch
+        from offline_training.learners.deep.network import begin
 
         draw = np.random.default_rng(0)
         descent = Descent(Architecture(64, ImageShape(8, 8, 1), (16,), (), 1, True, 0.0), "binary", 64, 1e-4)
         rows = Rows(draw.normal(size=(640, 64)), draw.integers(0, 2, 640).astype(float), np.ones(640))
-        position, _ = run_epoch(descent, begin_at(descent, 0), rows, seed=0, epoch=1, learning_rate=0.01)
+        position, _ = run_epoch(
+            descent, begin_at(descent, begin(descent.architecture, 0)), rows, seed=0, epoch=1, learning_rate=0.01
+        )
         weights = [np.asarray(value).tobytes() for layer in position.network.layers for value in layer.values()]
     return hashlib.sha256(b"".join(weights)).hexdigest()
 
