@@ -83,8 +83,7 @@ def observe(
     else:
         found = dataset_table(domain, model, spec.dataset, {**kinds, **request_fields}, spec.beside)
     where, table, at_us, origin = found
-    unlabelled = spec.task in UNSUPERVISED
-    require_known(where, table, (*(() if unlabelled else (LABEL,)), *kinds))
+    require_known(where, table, tuple(kinds) if spec.task in UNSUPERVISED else (LABEL, *kinds))
     if lake_end_us is not None:
         _require_told(where, spec, at_us, lake_end_us)
     return Observations(
@@ -145,7 +144,7 @@ def _require_told(where: str, spec: ModelSpec, at_us: np.ndarray, lake_end_us: i
 
 
 def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.ndarray:
-    """Outcomes as doubles: 0 and 1, numbers of classes (which SQL may name), or values."""
+    """Outcomes as doubles: 0 and 1, numbers of classes (which SQL may name), or values; NaN is one that is unknown."""
     if spec.task == "multiclass" and pa.types.is_string(column.type):
         numbers: Any = pc.index_in(column, pa.array(spec.classes))
         if numbers.null_count:
@@ -155,11 +154,9 @@ def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.nda
         labels = np.asarray(column.cast(pa.float64()).to_numpy())
     except pa.ArrowException as error:
         raise DomainError(f"{where}: {LABEL}", f"is no number ({error})", "make it a number") from error
-    if spec.task == "anomaly":
-        if not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
+    if spec.task in UNSUPERVISED:  # it stands beside, and of clusters it may be any number
+        if spec.task == "anomaly" and not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
             raise DomainError(f"{where}: {LABEL}", "holds values other than 0 and 1", "an anomaly is 1, null unknown")
-    elif spec.task == "clustering":
-        pass
     elif spec.task == "regression":
         if not np.isfinite(labels).all():
             raise DomainError(f"{where}: {LABEL}", "holds NaN or infinity", "leave those rows out")

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from deploy.servers import MlflowServer
 from features.bundle import MODEL_CARD, REFERENCE, Bundle
 from features.errors import DomainError
 from features.golden import read_golden
@@ -60,11 +61,11 @@ def make(folder: Path, small: SmallDomain) -> Made:
     ],
 )  # fmt: skip
 def test_one_command_trains_publishes_and_promotes(
-    tmp_path: Path, model: dict[str, Any], labels: str, pictures: set[str]
+    tmp_path: Path, mlflow_server: MlflowServer, model: dict[str, Any], labels: str, pictures: set[str]
 ) -> None:
     """By its own checks; the reports are those that make sense without labels."""
     small = machines(tmp_path, model, labels=labels)
-    report = train(small.settings, small.plan, small.domain)
+    report = train(small.settings, small.plan, small.domain, registry_uri=mlflow_server.uri)
     assert report.promoted, report.lines()
     assert (report.linear, report.single_rank, report.positives) == (None, None, None)
     assert report.exit_code == 0
