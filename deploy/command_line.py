@@ -5,10 +5,11 @@ from __future__ import annotations
 import typer
 
 from deploy.invocation import AS_JSON, REPO, GlobalOptions, register
+from deploy.verbs.beginning import init, new
 from deploy.verbs.bench import bench
 from deploy.verbs.challenge import challenge
 from deploy.verbs.data_quality import validate
-from deploy.verbs.domain import adopt, apply, init, replay
+from deploy.verbs.domain import adopt, apply, replay
 from deploy.verbs.forgetting import forget
 from deploy.verbs.keys import key, signer
 from deploy.verbs.letters import dead_letters
@@ -37,6 +38,7 @@ def make_app() -> typer.Typer:
         doctor,
         demo,
         init,
+        new,
         apply,
         adopt,
         replay,

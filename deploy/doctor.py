@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from deploy.scorer_processes import metrics_ports
+from deploy.design import DESIGN_FILE, differences, read_design
+from deploy.design_kept import broken_promises, not_running
+from deploy.metrics_page import read_metrics
+from deploy.scorer_processes import metrics_ports, read_scorer
 from deploy.server_process import port_is_free
 from deploy.servers import broker_program, store_program
 from deploy.stack_file import is_supervised
@@ -54,6 +57,7 @@ def examine(call: Invocation) -> list[Finding]:
         ("store", lambda: f"embedded store {store_program()}"),
         ("domain", lambda: f"{load_domain(call.repo).project}: {', '.join(load_domain(call.repo).models)}"),
         ("plan", lambda: check_plan(call)),
+        ("design", lambda: check_design(call)),
     ]
     findings = [attempt(check, look) for check, look in checks]
     if all(finding.ok for finding in findings if finding.check in {"settings", "domain"}):
@@ -108,6 +112,35 @@ def check_plan(call: Invocation) -> str:
     return f"{applied.hash} applied and current"
 
 
+def check_design(call: Invocation) -> str:
+    """The system's design, where the domain has one, says what is declared."""
+    if not (call.repo / DESIGN_FILE).is_file():
+        return f"no {DESIGN_FILE}"
+    found = differences(read_design(call.repo), compile_plan(call.repo), call.domain)
+    if found:
+        raise NotWellError(f"{DESIGN_FILE}: {'; '.join(found)}; correct the side that is old")
+    return f"{DESIGN_FILE} says what is declared"
+
+
+def check_running(call: Invocation, processes: Mapping[str, bool]) -> str:
+    """Every component of the design runs."""
+    missing = not_running(read_design(call.repo), processes)
+    if missing:
+        raise NotWellError(f"{DESIGN_FILE}: {'; '.join(missing)}; `millstream status` says more")
+    return "every component of the design runs"
+
+
+def check_promises(call: Invocation) -> str:
+    """What the design promises holds, as far as what runs can tell."""
+    settings = call.settings
+    broken, kept = broken_promises(
+        read_design(call.repo).slos, read_scorer(settings.scorer), read_metrics(settings.monitor.metrics_port)
+    )
+    if broken:
+        raise NotWellError(f"{DESIGN_FILE}: slos: {'; '.join(broken)}; docs/monitoring.md says what to do")
+    return "; ".join(kept) or "none"
+
+
 def stack_findings(call: Invocation) -> Iterator[Finding]:
     """What runs, or whether it could."""
     settings, project = call.settings, call.project
@@ -118,6 +151,10 @@ def stack_findings(call: Invocation) -> Iterator[Finding]:
         return
     report = stack_status(settings, project)
     yield Finding("stack", report.healthy, "healthy" if report.healthy else report.text().replace("\n", ";"))
+    if (call.repo / DESIGN_FILE).is_file():
+        alive = {process.name: process.alive for process in report.processes}
+        yield attempt("components", lambda: check_running(call, alive))
+        yield attempt("slos", lambda: check_promises(call))
     yield attempt("store", lambda: check_store(settings))
     yield attempt("broker", lambda: check_broker(settings))
     registry = settings.schema_registry

@@ -1,4 +1,6 @@
-"""The generated pages of ``docs/``: settings, metrics, errors and commands, each made from the code that it is about.
+"""The generated pages: settings, metrics, errors and commands in ``docs/``, and the default domain's documents.
+
+Each is made from the code or the declarations that it is about.
 
 ``python -m deploy.reference_pages`` writes them, ``--check`` exits 1 when one is stale.
 """
@@ -10,6 +12,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,11 @@ from pydantic.fields import FieldInfo
 
 from deploy.command_line import make_app
 from deploy.exit_codes import FAMILIES, MEANINGS, ExitCode
+from deploy.scaffold.documents import DOCUMENTS, documents_of
+from deploy.scaffold.templates import DECLARATIONS
 from features import errors
+from features.compiler import compile_plan
+from features.domain import load_domain
 from features.settings import PREFIX, Settings
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.status import STATUS_OF, UNKNOWN
@@ -192,17 +199,28 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in cells]
 
 
+def domain_document(name: str) -> str:
+    """Charter, exploration plan or design of the default domain, as a new domain would have it."""
+    return _domain_documents()[name]
+
+
+@cache
+def _domain_documents() -> dict[str, str]:
+    return documents_of(compile_plan(DECLARATIONS), load_domain(DECLARATIONS), "realtime")
+
+
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/settings.md": settings_page,
-    "docs/metrics.md": metrics_page,
-    "docs/errors.md": errors_page,
-    "docs/commands.md": commands_page,
+    "docs/settings.md": lambda: NOTICE + settings_page(),
+    "docs/metrics.md": lambda: NOTICE + metrics_page(),
+    "docs/errors.md": lambda: NOTICE + errors_page(),
+    "docs/commands.md": lambda: NOTICE + commands_page(),
+    **{f"{DECLARATIONS.name}/{name}": partial(domain_document, name) for name in DOCUMENTS},
 }
 
 
 def stale_pages(root: Path = ROOT) -> list[str]:
     """Pages that are not what the code says."""
-    fresh = {name: NOTICE + make() for name, make in PAGES.items()}
+    fresh = {name: make() for name, make in PAGES.items()}
     return [name for name, text in fresh.items() if not (root / name).exists() or (root / name).read_text() != text]
 
 
@@ -214,7 +232,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{name} is stale: run `make format`", file=sys.stderr)
         return 1 if stale else 0
     for name, make in PAGES.items():
-        (ROOT / name).write_text(NOTICE + make())
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(make())
     return 0
 
 

@@ -1,8 +1,7 @@
-"""The domain: init, apply, adopt, replay, dead-letters."""
+"""The domain: apply, adopt, replay."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,17 +14,6 @@ FROM = Annotated[str | None, typer.Option("--from", help="First instant to send,
 UNTIL = Annotated[str | None, typer.Option("--until", help="Instant before which to stop.")]
 WAIT = Annotated[bool, typer.Option("--wait", help="Return once all that was sent is applied.")]
 START = Annotated[str, typer.Option("--from", help="Where to begin to read: beginning, end, or an offset.")]
-FOLDER = Annotated[Path, typer.Argument(help="Folder to make.")]
-
-
-def init(call: Invocation, folder: FOLDER) -> Outcome:  # noqa: ARG001 - every verb takes the call
-    """Make a new domain that runs unchanged through every command."""
-    from deploy.scaffold import scaffold
-
-    made = scaffold(folder)
-    files = [str(path) for path in made]
-    text = "\n".join([f"made {folder}:", *(f"  {file}" for file in files), f"next: make demo REPO={folder}"])
-    return Outcome({"folder": str(folder), "files": files}, text)
 
 
 def apply(call: Invocation) -> Outcome:

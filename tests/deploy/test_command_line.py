@@ -19,7 +19,8 @@ from deploy.reference_pages import all_errors
 from features import errors
 
 VERBS = [
-    *("up", "down", "status", "doctor", "demo", "init", "apply", "adopt", "replay", "worker", "scorer", "train"),
+    *("up", "down", "status", "doctor", "demo", "init", "new", "apply", "adopt", "replay"),
+    *("worker", "scorer", "train"),
     *("models", "promote", "rollback", "score", "features", "backfill", "rollout", "verify", "dead-letters", "forget"),
     *("monitor", "bench", "key", "signer", "validate", "challenge"),
 ]

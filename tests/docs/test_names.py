@@ -15,6 +15,7 @@ import yaml
 
 from deploy.command_line import make_app
 from deploy.reference_pages import metrics_page
+from deploy.scaffold.documents import DOCUMENTS
 from features.aggregates import AGGREGATES
 from features.attribution import Cause
 from features.bundle import FILES, MANIFEST
@@ -139,9 +140,9 @@ def anchors_of(page: Path) -> set[str]:
 
 @every_page
 def test_files_that_are_named_exist(page: Path) -> None:
-    """Tests with their functions, and the folders and files of the repository."""
+    """Tests with their functions, the folders and files of the repository, and the documents that domains have."""
     for name in re.findall(r"`((?:tests|deploy|docs|feature_repo)/[\w./-]+)(?:::\w+)?`", page.read_text()):
-        assert (ROOT / name).exists(), name
+        assert (ROOT / name).exists() or name in DOCUMENTS, name
     for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
 
@@ -151,7 +152,7 @@ def test_pages_that_the_code_names_exist() -> None:
     files = [*sources(), *(ROOT / "deploy" / "prometheus" / "rules").glob("*.yml")]
     for file in files:
         for name, anchor in re.findall(r"\bdocs/([\w-]+\.md)(?:#([\w-]+))?", file.read_text()):
-            assert (DOCS / name).exists(), f"{file.name}: {name}"
+            assert (DOCS / name).exists() or f"docs/{name}" in DOCUMENTS, f"{file.name}: {name}"
             assert not anchor or anchor in anchors_of(DOCS / name), f"{file.name}: {name}#{anchor}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.scaffold import TEMPLATE
+from deploy.scaffold.templates import TEMPLATE
 from features.compiler import compile_plan
 from features.domain import load_domain
 from features.plan import Plan
