@@ -15,7 +15,7 @@ from sklearn.datasets import load_wine
 from deploy.design import differences, read_design
 from deploy.scaffold import Answers, Made, scaffold
 from deploy.scaffold.documents import CHARTER
-from features.compiler import compile_plan
+from features.compiler import apply_domain, compile_plan
 from features.domain import Domain, load_domain
 from features.errors import DomainError
 from features.plan import Plan
@@ -122,6 +122,14 @@ def test_each_kind_of_model_has_an_example_that_an_installed_package_ships(model
     assert pq.read_table(table).equals(before)
     data = training_set(settings_of(tmp_path, plan), plan, domain, name, knowledge="as_true", engine="local")
     assert len(data.rows) >= least_rows
+
+
+@pytest.mark.parametrize("model_type", ["classification", "nlp"])
+def test_feast_takes_it(model_type: str, tmp_path: Path) -> None:
+    """Its registry infers types by calling the functions with a text that no table had."""
+    begin(tmp_path, target="kind", model_type=model_type)
+    plan = apply_domain(tmp_path / "cellar", tmp_path / "var", Settings().store)
+    assert plan.services
 
 
 def test_it_is_trained_without_anything_running_and_waits_for_a_person(
