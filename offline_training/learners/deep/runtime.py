@@ -11,8 +11,8 @@ from typing import Final
 from features.errors import DomainError
 
 _PACKAGES: Final = ("jax", "optax", "tensorboardX")
-_THREADS: Final = "PJRT_NPROC"
-"""Of XLA's client for processors, read as it is made; left alone, the number of cores decides the last bits."""
+_FIXED: Final = {"PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
+"""Read by JAX as it starts: on the processor, and one thread of it, as the number of cores decides the last bits."""
 
 
 def require_extra(algorithm: str) -> None:
@@ -28,8 +28,8 @@ def require_extra(algorithm: str) -> None:
 @contextmanager
 def jax_in_double() -> Iterator[None]:
     """Within, JAX computes in double, and on one thread if this is what it computes first."""
-    os.environ[_THREADS] = "1"
+    os.environ.update(_FIXED)
     import jax
 
-    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with jax.enable_x64(True):
         yield
