@@ -44,6 +44,13 @@ def fragile() -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture
+def frail() -> Iterator[Client]:
+    """The same for one test, which may leave one of them."""
+    with open_cluster(DaskSettings(workers=2)) as client:
+        yield client
+
+
 def kill_one(client: Client) -> None:
     """The first of two, once both are there."""
     pids = wait_until(lambda: pids if len(pids := client.run(os.getpid)) == 2 else None, DEADLINE_S)
@@ -51,7 +58,7 @@ def kill_one(client: Client) -> None:
     os.kill(next(iter(pids.values())), signal.SIGKILL)
 
 
-def test_a_search_goes_on_without_a_worker(tmp_path: Path, fragile: Client) -> None:
+def test_a_search_goes_on_without_a_worker(tmp_path: Path, frail: Client) -> None:
     """Its trial is run by another; all trials are those of a search in one process."""
     here = search_in(tmp_path / "here", real_problem(in_flight=2), 8)
     journal, killed = Journal(tmp_path / "there"), Event()
@@ -59,10 +66,10 @@ def test_a_search_goes_on_without_a_worker(tmp_path: Path, fragile: Client) -> N
     def advance(n: int) -> None:
         if n and not killed.is_set():
             killed.set()
-            kill_one(fragile)
+            kill_one(frail)
 
     def open_workers(problem: object, n: int, until_s: float) -> object:
-        return open_cluster_workers(fragile, problem, n, until_s)
+        return open_cluster_workers(frail, problem, n, until_s)
 
     run_search(real_problem(in_flight=2), Budget(8, math.inf, 2), journal, open_workers=open_workers, advance=advance)
     assert killed.is_set()
