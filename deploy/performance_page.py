@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from deploy.markdown import MINE, absent, show, table, words
 from deploy.score_page import score_section
+from deploy.train_page import train_section
 
 NOTICE: Final = "<!-- Made by `make performance` from the benches' answers: do not edit. -->"
 OPENING: Final = """\
@@ -175,5 +176,6 @@ def plain_section(bench: str, answer: Mapping[str, Any]) -> Iterator[str]:
 SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
     "stream": stream_section,
     "score": score_section,
+    "train": train_section,
 }
 """Benches whose answers are more than figures by name."""

@@ -174,3 +174,38 @@ def test_the_machine_is_named() -> None:
     named = {"processor", "memory", "system", "Python", "Java", "feast", "faust-streaming", "Kafka Streams", "Flink"}
     assert named | {"bytewax", "quixstreams", "MLServer", "BentoML"} <= describe_machine().keys()
     assert all(describe_machine().values())
+
+
+SEARCHED: dict[str, Any] = {
+    "rows": 100_000,
+    "features": 30,
+    "seconds": 81.5,
+    "validation_score": 0.73,
+    "test_score": 0.72971,
+    "best_model": "lightgbm",
+    "search": {"n_trials": 31},
+    "peer": {"name": "FLAML", "seconds": 60.2, "best_model": "lgbm", "validation_score": 0.74, "test_score": 0.7322},
+    "below_peer": 0.0025,
+}
+
+
+def test_a_search_stands_beside_its_peer() -> None:
+    """On each training set; where the peer could not be had, why."""
+    answer = {
+        **SEARCHED,
+        "recorded": {**SEARCHED, "rows": 4_000, "search": None, "validation_score": None, "peer": None},
+        "minutes": 1.0,
+        "cores": 2,
+        "did_not_run": {"FLAML, recorded": "no network"},
+        "bar": {"seconds": 300.0, "below_peer": 0.005},
+        "passed": True,
+    }
+    page = performance_page({}, {"train": answer}).splitlines()
+    for row in (
+        "| made up | 100,000 × 30 | **Millstream** | 81.5 | 31 | lightgbm | 0.7300 | 0.7297 |",
+        "| made up | 100,000 × 30 | FLAML | 60.2 | – | lgbm | 0.7400 | 0.7322 |",
+        "| recorded history | 4,000 × 30 | **Millstream** | 81.5 | – | lightgbm | – | 0.7297 |",
+        "- FLAML, recorded did not run: no network.",
+        "Bar: at most 300.0 s, and at most 0.005 below the peer: reached.",
+    ):
+        assert row in page, row
