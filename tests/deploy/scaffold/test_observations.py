@@ -57,7 +57,7 @@ def test_what_a_request_brings_is_what_a_model_is_given(suffix: str, tmp_path: P
     spec = domain.models["kind"]
     assert (spec.task, spec.classes, spec.timed) == ("multiclass", ("red", "rosé", "white"), False)
     assert (plan.sources, plan.views) == ((), ())
-    data = training_set(settings_of(tmp_path, plan), plan, domain, "kind", knowledge="as_true", engine="local")
+    data = training_set(settings_of(tmp_path, plan), plan, domain, "kind", knowledge="as_true")
     values = dict(zip(data.names, data.rows.T, strict=True))
     assert len(values) == 13 + 2
     codes = values["row:grown_in_code"]
@@ -89,7 +89,7 @@ def test_what_is_asked_for_is_predicted(
 def test_texts_are_told_apart_by_their_words(tmp_path: Path) -> None:
     """Those of the column with most different texts; the label is no input."""
     made, plan, domain = begin(tmp_path, target="kind", model_type="nlp")
-    data = training_set(settings_of(tmp_path, plan), plan, domain, "kind", knowledge="as_true", engine="local")
+    data = training_set(settings_of(tmp_path, plan), plan, domain, "kind", knowledge="as_true")
     values = dict(zip(data.names, data.rows.T, strict=True))
     assert set(values["row:n_words"]) == {2.0}
     assert len(set(values["row:word_0"])) == 1
@@ -120,7 +120,7 @@ def test_each_kind_of_model_has_an_example_that_an_installed_package_ships(model
     table.unlink()
     subprocess.run([sys.executable, str(folder / "data" / "make.py")], check=True)
     assert pq.read_table(table).equals(before)
-    data = training_set(settings_of(tmp_path, plan), plan, domain, name, knowledge="as_true", engine="local")
+    data = training_set(settings_of(tmp_path, plan), plan, domain, name, knowledge="as_true")
     assert len(data.rows) >= least_rows
 
 

@@ -21,7 +21,7 @@ def test_a_model_of_many_tested_rows_is_judged() -> None:
     data = Dataset(names, rows, labels, at_us, LeftOut(0, 0), digest, "as_true")
     decision = DecisionSpec(positive="yes", negative="no")
     spec = ModelSpec(service="s", horizon="1d", baseline_feature=names[0], decision=decision)
-    model, split = learned("lightgbm", "binary"), Split(at_us[:1], at_us, 0)
+    model, split = learned("lightgbm", "binary"), Split(at_us[:1], at_us, 0, 0)
     outcomes = to_outcomes(data, spec, split, to_scores(model.link, model.raw(rows)))
     found = judge_model(data, spec, split, model, outcomes, quick=False)
     assert found.rows == MOST_ROWS + 1
