@@ -27,6 +27,12 @@ KEPT_CHAMPIONS = 20
 BUNDLE_FOLDER = "bundle"
 REPORTS_FOLDER = "reports"
 
+RUN_PARAMETER = "training_run"
+"""Parameter of a training's run in the registry: the name of its run folder."""
+
+_UNDECIDED = frozenset({FIRST, "validation"})
+"""Stages of a version that nobody brought to the end of its validation."""
+
 _AUDIT_TAG = "audit_log."
 """Begins the tags of a project's experiment that say how far an audit log has come."""
 
@@ -43,6 +49,13 @@ class Champion(NamedTuple):
 
     version: str
     bundle: Bundle
+
+
+class Learned(NamedTuple):
+    """A version, and the name of the run folder that it came of."""
+
+    version: str
+    run: str
 
 
 class Registry:
@@ -140,6 +153,22 @@ class Registry:
                 return each
         there = ", ".join(each.version for each in reversed(found)) or "none"
         raise RequestError("VERSION", f"{model} has no version {version!r}", f"there are {there}")
+
+    def last_learned(self, project: str, model: str, algorithm: str) -> Learned | None:
+        """The newest version that an algorithm learned and that came through its validation; None where there is none.
+
+        One whose process was killed before its end is passed over.
+        """
+        with self._client() as client:
+            experiment = client.get_experiment_by_name(project)
+            if experiment is None:
+                return None
+            wanted = f"attributes.run_name = '{model}' and params.algorithm = '{algorithm}'"
+            for run in client.search_runs([experiment.experiment_id], wanted, order_by=["attributes.start_time DESC"]):
+                for found in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+                    if version_of(found, {}).approval_status not in _UNDECIDED:
+                        return Learned(str(found.version), run.data.params.get(RUN_PARAMETER, ""))
+        return None
 
     def standings(self, project: str) -> list[Standing]:
         """Who serves as what, of all models of a project."""

@@ -61,14 +61,18 @@ def open_run(state_dir: Path, model: str, identity: Mapping[str, Any]) -> Iterat
     ``identity`` is all that decides what comes out, as `run.json` shows it. UnavailableError where another process
     is at the same run.
     """
-    text = msgspec.json.format(msgspec.json.encode(identity, order="deterministic"), indent=1)
-    name = hashlib.sha256(text).hexdigest()[:_HASH_DIGITS]
-    run = RunFolder(state_dir / RUNS_FOLDER / model / name)
+    text = _text(identity)
+    run = RunFolder(state_dir / RUNS_FOLDER / model / run_name(identity))
     run.reports.mkdir(parents=True, exist_ok=True)
     with held(run.path):
         (run.path / RUN_FILE).write_bytes(text)
         _forget_old(run.path.parent)
         yield run
+
+
+def run_name(identity: Mapping[str, Any]) -> str:
+    """What a run is called: the hash of all that decides what comes out."""
+    return hashlib.sha256(_text(identity)).hexdigest()[:_HASH_DIGITS]
 
 
 @contextmanager
@@ -83,6 +87,10 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(held)
+
+
+def _text(identity: Mapping[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(identity, order="deterministic"), indent=1)
 
 
 def _forget_old(runs: Path) -> None:

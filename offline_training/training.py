@@ -45,7 +45,7 @@ from offline_training.learners import LEARNERS, Keep, Learner
 from offline_training.lineage import Lineage, trace
 from offline_training.notification import open_notify
 from offline_training.publishing import publish
-from offline_training.registry import Registry
+from offline_training.registry import RUN_PARAMETER, Registry
 from offline_training.registry_anchor import open_audit_log
 from offline_training.report import TrainingReport
 from offline_training.report_of import report_of
@@ -123,7 +123,7 @@ def train(
     with (
         open_engine(settings, engine) as cluster,
         open_training_set(settings, plan, domain, name, knowledge=knowledge, cluster=cluster, data=data) as read,
-        open_run(settings.state_dir(plan.project), name, _run_identity(job, read)) as run,
+        open_run(settings.state_dir(plan.project), name, _identity_of(job, read)) as run,
         TemporaryDirectory(prefix="millstream-train-") as scratch,
     ):
         data = read.data
@@ -152,7 +152,7 @@ def train(
             rules,
             bundle,
             run.reports,
-            params=_params(spec, data, fitted, learner or LEARNERS[fitted.learned.learner]),
+            params=_params(run.name, spec, data, fitted, learner or LEARNERS[fitted.learned.learner]),
             who=who,
             at=at,
             notify=open_notify(settings.approval),
@@ -210,16 +210,23 @@ def _judge(job: _Job, data: Dataset, fitted: Fitted) -> tuple[Outcomes, Judgemen
     return outcomes, judge_model(data, fitted.spec, fitted.split, fitted.tested, outcomes, quick=job.quick)
 
 
-def _run_identity(job: _Job, read: TrainingSet) -> Mapping[str, Any]:
+def _identity_of(job: _Job, read: TrainingSet) -> Mapping[str, Any]:
+    shares = 1 if read.table is None else read.table.n_shares
+    return run_identity(job.plan, job.model, job.spec, read.data, quick=job.quick, shares=shares)
+
+
+def run_identity(
+    plan: Plan, model: str, spec: ModelSpec, data: Dataset, *, quick: bool, shares: int = 1
+) -> Mapping[str, Any]:
     """All that decides what comes out of a training."""
     return {
-        "model": job.model,
-        "plan_hash": job.plan.hash,
-        "data_fingerprint": read.data.fingerprint,
-        "knowledge": read.data.knowledge,
-        "shares": 1 if read.table is None else read.table.n_shares,
-        "spec": msgspec.to_builtins(job.spec),
-        "quick": job.quick,
+        "model": model,
+        "plan_hash": plan.hash,
+        "data_fingerprint": data.fingerprint,
+        "knowledge": data.knowledge,
+        "shares": shares,
+        "spec": msgspec.to_builtins(spec),
+        "quick": quick,
         "code_version": code_version(),
     }
 
@@ -247,10 +254,11 @@ def _require_signature(rules: Rules, who: Identity) -> None:
         raise SettingsError(KEY_SETTING, f"names no key, and {names} of model.yaml sign what they train", "set it")
 
 
-def _params(spec: ModelSpec, data: Dataset, fitted: Fitted, learner: Learner) -> Mapping[str, Any]:
+def _params(run: str, spec: ModelSpec, data: Dataset, fitted: Fitted, learner: Learner) -> Mapping[str, Any]:
     """What the registry shows of how the model came about."""
     return {
         **fitted.learned.params,
+        RUN_PARAMETER: run,
         "algorithm": fitted.learned.learner,
         "validation_loss": fitted.validation_loss,
         "seed": spec.seed,

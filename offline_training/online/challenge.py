@@ -6,8 +6,6 @@ asks, and what is published goes the way of every model. A schedule may run it a
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -19,29 +17,21 @@ from features.model_file import ModelSpec, PreparationSpec
 from features.plan import Plan
 from features.routing import CHALLENGER
 from features.settings import Settings
-from offline_training.bundle_writer import code_version
-from offline_training.dataset import Dataset
 from offline_training.fitting import Say
 from offline_training.online.checkpoints import Checkpoints
 from offline_training.online.learner import NAMES, OnlineLearner
 from offline_training.online.prequential import prequential
 from offline_training.online.report import ChallengeReport, figures_told
+from offline_training.registry import Learned, Registry
 from offline_training.report import TrainingReport
-from offline_training.run_folder import held
+from offline_training.run_folder import held, run_name
 from offline_training.sample import sample_of
-from offline_training.training import train
+from offline_training.served.served_set import with_later_outcomes
+from offline_training.training import run_identity, train
 from offline_training.training_set import training_set
 
 ONLINE_FOLDER: Final = "online"
 _CHECKPOINTS: Final = "checkpoints.jsonl"
-_PUBLISHED: Final = "published.json"
-
-
-class _Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that was registered last, and the hash of all that it was made of."""
-
-    made_of: str
-    version: str
 
 
 def challenge(
@@ -54,7 +44,7 @@ def challenge(
     say: Say = lambda _: None,
     clock: Clock = SystemClock(),  # noqa: B008 - holds nothing
 ) -> ChallengeReport:
-    """Fold all outcomes into the challenger of a model; register it as a version, unless it is the one before.
+    """Fold all outcomes into the challenger of a model; register it, unless the registry has it as the last.
 
     DomainError where the model file states none. UnavailableError where another process is at it.
     """
@@ -72,9 +62,10 @@ def challenge(
         learner.fit(sample_of(spec, data.rows, data.labels), spec.params, seed=spec.seed)
         resumed = learner.resumed
         scored, figures = figures_told(prequential(learner.after_each(data.rows, data.labels, spec.params), data, spec))
-        made_of, before = _made_of(plan, spec, data), _published(folder / _PUBLISHED)
+        run = run_name(run_identity(plan, name, with_later_outcomes(spec), data, quick=True))
+        before = Registry(registry_uri or settings.registry.uri).last_learned(plan.project, name, spec.algorithm)
         training: TrainingReport | None = None
-        if before is None or before.made_of != made_of:
+        if before is None or before.run != run:
             training = train(
                 settings,
                 plan,
@@ -89,8 +80,7 @@ def challenge(
                 data=data,
                 learner=learner,
             )
-            before = _Published(made_of=made_of, version=training.version)
-            (folder / _PUBLISHED).write_bytes(msgspec.json.encode(before))
+            before = Learned(training.version, run)
     return ChallengeReport(
         model=name,
         outcomes=len(data.labels),
@@ -119,15 +109,3 @@ def challenger_spec(where: str, spec: ModelSpec) -> ModelSpec:
         calibration=None,
         class_weights="none",
     )
-
-
-def _made_of(plan: Plan, spec: ModelSpec, data: Dataset) -> str:
-    told = (plan.hash, msgspec.to_builtins(spec), data.fingerprint, code_version())
-    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
-
-
-def _published(path: Path) -> _Published | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Published)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return None

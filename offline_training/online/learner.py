@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from features.head import Task
+from offline_training.bundle_writer import code_version
 from offline_training.learners.learner import Params, Sample, Trial, Validation
 from offline_training.learners.params import require_known
 from offline_training.online.checkpoints import EVERY, Checkpoint, Checkpoints
@@ -79,7 +80,7 @@ class OnlineLearner:
 
     def _digests(self, rows: np.ndarray, labels: np.ndarray, params: Params) -> Iterator[str]:
         """Hash of all that decides what it knows after each `EVERY` outcomes."""
-        told = (self.name, version(self.library), dict(params), self._features, EVERY)
+        told = (self.name, version(self.library), code_version(), dict(params), self._features, EVERY)
         digest = hashlib.sha256(msgspec.json.encode(told, order="deterministic"))
         for end in range(EVERY, len(rows) + 1, EVERY):
             for column in (rows, labels):

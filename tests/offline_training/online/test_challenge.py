@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from deploy.command_line import make_app
 from deploy.servers import MlflowServer
+from features.approval.tags import STAGE
 from features.bundle import MODEL, MODEL_CARD, read_bundle
 from features.clock import FrozenClock
 from features.errors import DomainError, UnavailableError
@@ -28,6 +30,7 @@ from offline_training.online.checkpoints import EVERY, Checkpoints
 from offline_training.online.learner import OnlineLearner
 from offline_training.online.prequential import prequential
 from offline_training.online.report import ChallengeReport
+from offline_training.registry import Registry
 from offline_training.run_folder import held
 from offline_training.training import train
 from tests.offline_training.served.served_stream import LAST_DAY, from_scores, record_all, serve
@@ -81,6 +84,16 @@ def test_both_arms_learn_from_what_was_served(
     assert again.resumed == first.outcomes // EVERY * EVERY
     assert again.prequential == first.prequential
     assert any("nothing new since version" in line for line in again.lines())
+
+    # Killed right after it was registered, or without its state folder: it registers nothing twice.
+    shutil.rmtree(small.settings.state_dir("machines") / ONLINE_FOLDER)
+    anew = run(small, mlflow_server.uri)
+    assert (anew.training, anew.version, anew.resumed) == (None, first.version, 0)
+    # Killed before its validation had ended: that version counts for nothing.
+    registry, algorithm = Registry(mlflow_server.uri), first.training.algorithm
+    registry.tag("standstill", first.version, {STAGE: "validation"})
+    assert registry.last_learned("machines", "standstill", algorithm) is None
+    registry.tag("standstill", first.version, {STAGE: first.training.stage})
 
     monkeypatch.setenv("MILLSTREAM_VAR", str(small.settings.var))
     monkeypatch.setenv("MILLSTREAM_REGISTRY__URI", mlflow_server.uri)
