@@ -16,6 +16,9 @@ EXACT = 2**52
 NOT_FOR_EVENTS = frozenset({*POSITION_COLUMNS, "label", "event_timestamp", "at", "first_at", "outcome"})
 """Names that the lake, or the SQL of the labels, has for its own; so has Python some."""
 
+NOT_FOR_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "null"})
+"""Names that YAML takes for something else."""
+
 _TYPES = {
     **dict.fromkeys(("VARCHAR", "UUID", "ENUM"), "string"),
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT"), "int"),
@@ -153,7 +156,8 @@ def _name_for(name: str) -> str:
     """The column's name in letters, digits and underscores, and none that is taken."""
     plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "column"
     plain = f"c_{plain}" if plain[0].isdigit() else plain
-    return f"{plain}_sent" if plain.lower() in NOT_FOR_EVENTS or keyword.iskeyword(plain) else plain
+    taken = plain.lower() in NOT_FOR_EVENTS | NOT_FOR_YAML or keyword.iskeyword(plain)
+    return f"{plain}_sent" if taken else plain
 
 
 def _require_names(path: Path, columns: tuple[Column, ...]) -> None:

@@ -32,13 +32,14 @@ def find_label(connection: Any, target: Column, *, regression: bool) -> Label:
         return Label("binary", f"Tells whether a row has {target.name}", f"CAST({target.read} AS INTEGER)", decision)
     names = classes_of(connection, target)
     if len(names) == 2:
-        rarer, other = names
-        return Label("binary", f"Tells {of}", f"CAST({target.as_text} = {literal(rarer)} AS INTEGER)", (rarer, other))
+        positive, negative = names
+        sql = f"CAST({target.as_text} = {literal(positive)} AS INTEGER)"
+        return Label("binary", f"Tells {of}", sql, (positive, negative))
     return Label("multiclass", f"Tells {of}", target.as_text, classes=tuple(sorted(names)))
 
 
 def classes_of(connection: Any, target: Column) -> tuple[str, ...]:
-    """The names in a column, the rarest first; DomainError where it holds no classes."""
+    """The names in a column, the rarest first, but 1 before 0; DomainError where it holds no classes."""
     if target.type not in {"string", "int", "bigint"} or not 2 <= target.distinct <= MAX_CLASSES:
         raise DomainError(
             f"--target {target.given}",
@@ -48,4 +49,5 @@ def classes_of(connection: Any, target: Column) -> tuple[str, ...]:
     counted = connection.execute(
         f"SELECT {target.as_text} AS name, count(*) FROM given WHERE name IS NOT NULL GROUP BY 1 ORDER BY 2, 1"  # noqa: S608
     ).fetchall()
-    return tuple(str(name) for name, _ in counted)
+    names = tuple(str(name) for name, _ in counted)
+    return ("1", "0") if set(names) == {"0", "1"} else names

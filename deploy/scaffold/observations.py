@@ -22,8 +22,10 @@ def begin_with_observations(connection: Any, rows: Events, answers: Answers, url
 
     ``url`` is where the domain will find the table, if not where it is now.
     """
-    if answers.horizon:
-        raise DomainError("--horizon", "is of events, and the file has no instants", "leave it out")
+    for flag in ("entity", "timestamp", "horizon"):
+        if getattr(answers, flag):
+            raise DomainError(f"--{flag}", "is of events, and here each row is by itself", "leave it out")
+    _require_plain(connection, rows)
     target = _target(rows, answers)
     label = None if target is None else find_label(connection, target, regression=answers.model_type == "regression")
     inputs = find_inputs(connection, rows, answers.model_type, target)
@@ -41,6 +43,18 @@ def begin_with_observations(connection: Any, rows: Events, answers: Answers, url
         model=_facts(model, rows, target, label, learning, query, url or str(rows.path)),
         notes=(f"no inputs of this kind of model: {', '.join(left_out)}",) if left_out else (),
     )
+
+
+def _require_plain(connection: Any, rows: Events) -> None:
+    """DomainError for a CSV file of a form that a training would read otherwise."""
+    if rows.reader != "read_csv":
+        return
+    delimiter, quote, header = connection.execute(
+        "SELECT Delimiter, Quote, HasHeader FROM sniff_csv($file)", {"file": str(rows.path)}
+    ).fetchone()
+    if delimiter != "," or not header or quote == "'":
+        problem = "is no CSV with commas, double quotes and a first row of names"
+        raise DomainError(str(rows.path), problem, "write it so, or as Parquet")
 
 
 def _target(rows: Events, answers: Answers) -> Column | None:

@@ -22,6 +22,9 @@ from features.errors import DomainError
 MAX_MEASURES = 12
 MAX_NAMES = 6
 EVER = "ever"
+NOT_FOR_TOPICS = frozenset({"given", "observed", "known", "ahead", "observations"})
+"""Names that the SQL of history and labels has for its own."""
+
 KEY_TYPES = {"string": "String", "int": "Int32", "bigint": "Int64"}
 
 
@@ -170,7 +173,7 @@ def _topic_name(path: Path) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")
     if not name:
         raise DomainError(str(path), "gives no name for the topic", "name the file in Latin letters and digits")
-    return name if name[0].isalpha() else f"events_{name}"
+    return f"events_{name}" if name in NOT_FOR_TOPICS or not name[0].isalpha() else name
 
 
 def _at(us: int) -> datetime:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from deploy.scaffold.columns import Column, Events, literal
+from deploy.scaffold.label import classes_of
 from features.errors import DomainError
 
-MAX_CLASSES = 20
 AHEAD = "ahead.outcome"
 
 
@@ -43,7 +43,7 @@ def find_target(
         return _sum(said, column, entity, window)
     if column.type == "boolean":
         return _any(column, entity)
-    return _which(connection, said, column, entity, timestamp)
+    return _which(connection, column, entity, timestamp)
 
 
 def _silence(entity: Column) -> Target:
@@ -94,19 +94,9 @@ def _any(column: Column, entity: Column) -> Target:
     )
 
 
-def _which(connection: Any, said: str, column: Column, entity: Column, timestamp: Column) -> Target:
-    """The value of the next event: the rarer of two, or one of several."""
-    if column.type not in {"string", "int", "bigint"} or not 2 <= column.distinct <= MAX_CLASSES:
-        raise DomainError(
-            f"--target {said}",
-            f"has {column.distinct} values, and is a {column.type}: it names no classes",
-            f"name a column of 2 to {MAX_CLASSES} names, or one that is true or false; amounts are for regression",
-        )
-    text = column.as_text
-    counted = connection.execute(
-        f"SELECT {text}, count(*) FROM given WHERE {text} IS NOT NULL GROUP BY 1 ORDER BY 2, 1"  # noqa: S608 - quoted
-    ).fetchall()
-    names = [str(name) for name, _ in counted]
+def _which(connection: Any, column: Column, entity: Column, timestamp: Column) -> Target:
+    """The value of the next event: one of two, or one of several."""
+    names = classes_of(connection, column)
     value, at = f'events."{column.name}"', f'events."{timestamp.name}"'
     facts: dict[str, Any] = {
         "model": f"next_{column.name}",
@@ -116,12 +106,12 @@ def _which(connection: Any, said: str, column: Column, entity: Column, timestamp
     }
     ahead = f"the next event of a {entity.name}, among those who have one,"
     if len(names) == 2:
-        rarer, other = names
+        positive, negative = names
         return Target(
             task="binary",
-            sentence=f"Whether {ahead} has the {column.name} {rarer}",
-            label=f"CAST({AHEAD} = {literal(rarer)} AS INTEGER)",
-            decision=(rarer, other),
+            sentence=f"Whether {ahead} has the {column.name} {' '.join(positive.split())}",
+            label=f"CAST({AHEAD} = {literal(positive)} AS INTEGER)",
+            decision=(positive, negative),
             **facts,
         )
     return Target(

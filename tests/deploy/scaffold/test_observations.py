@@ -86,6 +86,36 @@ def test_what_is_asked_for_is_predicted(
     assert f"row:{said['target']}" not in plan.service(spec.service).feature_names
 
 
+def test_columns_may_be_called_what_python_and_yaml_have_for_their_own(tmp_path: Path) -> None:
+    """Capitals, a module, a builtin, a truth of YAML; of 0 and 1 the label is whether it is 1, however common."""
+    kinds = ["a", "b", "b"] * 40
+    frame = pd.DataFrame({"GENDER": kinds, "math": kinds, "UNKNOWN": kinds, "float": [kind == "a" for kind in kinds]})
+    frame["off"] = range(0, 240, 2)
+    frame["Yes"] = [int(kind == "b") for kind in kinds]
+    file = tmp_path / "people.csv"
+    frame.to_csv(file, index=False)
+    scaffold(tmp_path / "cellar", Answers(dataset_source=str(file), target="Yes"), "human")
+    plan, domain = compile_plan(tmp_path / "cellar"), load_domain(tmp_path / "cellar")
+    name, spec = domain.model(None)
+    assert spec.decision is not None
+    assert (name, spec.decision.positive, spec.decision.negative) == ("yes_sent", "1", "0")
+    data = training_set(settings_of(tmp_path, plan), plan, domain, name, knowledge="as_true")
+    values = dict(zip(data.names, data.rows.T, strict=True))
+    for column in ("GENDER_code", "math_code", "UNKNOWN_code"):
+        assert (values[f"row:{column}"] == data.labels).all()
+    assert (values["row:float_is_true"] == 1.0 - data.labels).all()
+    assert sorted(values["row:off_sent"]) == sorted(frame["off"])
+
+
+@pytest.mark.parametrize("options", [{"sep": ";"}, {"header": False}])
+def test_a_csv_that_a_training_would_read_otherwise_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
+    """Before anything is made of it."""
+    file = tmp_path / "wines.csv"
+    wines().to_csv(file, index=False, **options)
+    with pytest.raises(DomainError, match="is no CSV with commas"):
+        scaffold(tmp_path / "cellar", Answers(dataset_source=str(file), model_type="clustering"), "human")
+
+
 def test_texts_are_told_apart_by_their_words(tmp_path: Path) -> None:
     """Those of the column with most different texts; the label is no input."""
     made, plan, domain = begin(tmp_path, target="kind", model_type="nlp")
@@ -149,6 +179,7 @@ def test_it_is_trained_without_anything_running_and_waits_for_a_person(
     [
         ({}, "its rows are no events: what is the label.*say --target of alcohol, malic_acid"),
         ({"target": "kind", "horizon": "3d"}, "--horizon: is of events"),
+        ({"target": "kind", "model_type": "nlp", "entity": "lot id"}, "--entity: is of events"),
         ({"target": "alcohol"}, "it names no classes"),
         ({"target": "words", "model_type": "regression"}, "is no number"),
         ({"target": "colour"}, "has no column colour"),

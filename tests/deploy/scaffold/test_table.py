@@ -170,6 +170,17 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         made_from(file)
 
 
+def test_names_that_sql_and_yaml_have_for_their_own_end_where_they_should(tmp_path: Path) -> None:
+    """A file called as a part of the labels' SQL is, a column that YAML takes for a truth, a class of two lines."""
+    columns = """ "Machine ID", "read at", heat AS "off", replace(shift, 'night', chr(10) || 'night') AS shift """
+    made = made_from(write_readings(tmp_path / "known.parquet", columns), **ENTITY, target="shift")
+    connection, facts = labels_of(tmp_path / "plant")
+    (source,) = facts["plan"].sources
+    assert (source.topic, source.columns[2].name) == ("events_known", "off_sent")
+    assert made.model.decision == ("\nnight", "day")
+    assert connection.execute("SELECT count(DISTINCT label) FROM observed").fetchall()[0][0] == 2
+
+
 def test_names_of_any_kind_end_where_they_should(tmp_path: Path) -> None:
     """A quote, a reserved word, a digit first: in CSV as well."""
     columns = """ "Machine ID" AS "select", "read at" AS "it's ""now\"\"", heat AS "3rd group", shift AS "order" """
