@@ -51,7 +51,7 @@ class Champion(NamedTuple):
     bundle: Bundle
 
 
-class Learned(NamedTuple):
+class LearnedVersion(NamedTuple):
     """A version, and the name of the run folder that it came of."""
 
     version: str
@@ -154,7 +154,7 @@ class Registry:
         there = ", ".join(each.version for each in reversed(found)) or "none"
         raise RequestError("VERSION", f"{model} has no version {version!r}", f"there are {there}")
 
-    def last_learned(self, project: str, model: str, algorithm: str) -> Learned | None:
+    def last_learned(self, project: str, model: str, algorithm: str) -> LearnedVersion | None:
         """The newest version that an algorithm learned and that came through its validation; None where there is none.
 
         One whose process was killed before its end is passed over.
@@ -167,7 +167,7 @@ class Registry:
             for run in client.search_runs([experiment.experiment_id], wanted, order_by=["attributes.start_time DESC"]):
                 for found in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
                     if version_of(found, {}).approval_status not in _UNDECIDED:
-                        return Learned(str(found.version), run.data.params.get(RUN_PARAMETER, ""))
+                        return LearnedVersion(str(found.version), run.data.params.get(RUN_PARAMETER, ""))
         return None
 
     def standings(self, project: str) -> list[Standing]:

@@ -22,7 +22,7 @@ from offline_training.online.checkpoints import Checkpoints
 from offline_training.online.learner import NAMES, OnlineLearner
 from offline_training.online.prequential import prequential
 from offline_training.online.report import ChallengeReport, figures_told
-from offline_training.registry import Learned, Registry
+from offline_training.registry import LearnedVersion, Registry
 from offline_training.report import TrainingReport
 from offline_training.run_folder import held, run_name
 from offline_training.sample import sample_of
@@ -80,7 +80,7 @@ def challenge(
                 data=data,
                 learner=learner,
             )
-            before = Learned(training.version, run)
+            before = LearnedVersion(training.version, run)
     return ChallengeReport(
         model=name,
         outcomes=len(data.labels),
