@@ -17,6 +17,7 @@ OF_EVENTS = ("classification", "regression")
 
 DEPLOYMENT_TYPES: tuple[str, ...] = get_args(Deployment)
 TABLES = (".parquet", ".csv")
+URLS = ("s3://", "gs://", "file://")
 
 
 class Answers(NamedTuple):
@@ -36,9 +37,14 @@ class Answers(NamedTuple):
     horizon: str = ""
 
     @property
-    def table(self) -> Path | None:
-        """The file of events; None: the example makes its own."""
-        return None if self.dataset_source == EXAMPLE else Path(self.dataset_source)
+    def is_example(self) -> bool:
+        """Whether there is no table of one's own."""
+        return self.dataset_source == EXAMPLE
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the table has a URL."""
+        return self.dataset_source.startswith(URLS)
 
     @property
     def deployment(self) -> Deployment:
@@ -66,15 +72,15 @@ def check_deployment_type(value: str) -> None:
 
 
 def check_source(value: str) -> None:
-    """DomainError for what is no file of events that is there."""
-    if value == EXAMPLE:
+    """DomainError for what is no file that is there, and no URL of some."""
+    if value == EXAMPLE or value.startswith(URLS):
         return
     path = Path(value)
     if "://" in value or path.suffix.lower() not in TABLES:
         raise DomainError(
             "DATASET_SOURCE",
-            f"{value!r} is no Parquet or CSV file",
-            f"name a .parquet or .csv file of events, or {EXAMPLE}; from anywhere else, write them to one first",
+            f"{value!r} is no Parquet or CSV file, and no {', '.join(URLS)} of some",
+            f"name a .parquet or .csv file, or {EXAMPLE}; out of a database, write the rows to one first",
         )
     if not path.is_file():
         raise DomainError("DATASET_SOURCE", f"there is no file {path}", f"name one that is there, or {EXAMPLE}")
@@ -103,7 +109,7 @@ def check(answers: Answers) -> Answers:
     for name, hold in CHECKS.items():
         hold(getattr(answers, name))
     said = [name for name in OF_A_TABLE if getattr(answers, name)]
-    if answers.table is None and said:
+    if answers.is_example and said:
         raise DomainError(
             f"--{said[0]}", "is about a file of events", "name the file as DATASET_SOURCE, or leave it out"
         )

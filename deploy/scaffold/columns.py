@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from features.errors import DomainError
@@ -80,38 +80,46 @@ class Column(NamedTuple):
 
 
 class Events(NamedTuple):
-    """A file of events. ``left_out`` names columns that no topic can carry."""
+    """A file of events; ``where`` is what it is a copy of, or itself. ``left_out`` are columns no topic carries."""
 
     path: Path
+    where: str
     reader: str
     rows: int
     columns: tuple[Column, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return PurePosixPath(self.where.partition("?")[0]).name
 
     def column(self, name: str) -> Column:
         """The column of that name, as the file or as the topic has it."""
         for column in self.columns:
             if name.lower() in {column.name.lower(), column.given.lower()}:
                 return column
-        raise DomainError(str(self.path), f"has no column {name}", f"it has {', '.join(c.name for c in self.columns)}")
+        raise DomainError(self.where, f"has no column {name}", f"it has {', '.join(c.name for c in self.columns)}")
 
 
-def read_events(connection: Any, path: Path) -> Events:
+def read_events(connection: Any, path: Path, where: str = "") -> Events:
     """Look through a Parquet or CSV file; DomainError where it cannot be read, or is of no use as events."""
     import duckdb
 
+    where = where or str(path.resolve())
     reader = "read_parquet" if path.suffix.lower() == ".parquet" else "read_csv"
     try:
         connection.execute(f"CREATE VIEW given AS FROM {reader}({literal(str(path.resolve()))})")
         described = connection.execute("DESCRIBE given").fetchall()
         kinds = {str(name): _type_of(kind) for name, kind, *_ in described}
         read = {name: _reading(name, kind) for name, kind in kinds.items() if kind is not None}
-        columns = tuple(_look(connection, path, name, str(kinds[name]), sql) for name, sql in read.items())
+        columns = tuple(_look(connection, where, name, str(kinds[name]), sql) for name, sql in read.items())
         (rows,) = connection.execute("SELECT count(*) FROM given").fetchone()
     except duckdb.Error as error:
-        raise DomainError(str(path), f"cannot be read ({error})", "see that it is Parquet or CSV") from error
-    _require_names(path, columns)
-    return Events(path.resolve(), reader, rows, columns, tuple(name for name in kinds if name not in read))
+        raise DomainError(where, f"cannot be read ({error})", "see that it is Parquet or CSV") from error
+    _require_names(where, columns)
+    left_out = tuple(name for name in kinds if name not in read)
+    return Events(path.resolve(), where, reader, rows, columns, left_out)
 
 
 def literal(text: str) -> str:
@@ -130,7 +138,7 @@ def _reading(name: str, kind: str) -> str:
     return f"nullif({cast}, 'NaN'::DOUBLE)" if kind == "double" else cast
 
 
-def _look(connection: Any, path: Path, name: str, kind: str, read: str) -> Column:
+def _look(connection: Any, where: str, name: str, kind: str, read: str) -> Column:
     asked = [f"count(*) - count({read})", f"count(DISTINCT {read})"]
     if kind in {"int", "bigint", "double"}:
         asked += [f"max(abs({read}::DOUBLE))"]
@@ -139,15 +147,15 @@ def _look(connection: Any, path: Path, name: str, kind: str, read: str) -> Colum
     nulls, distinct, *more = connection.execute(
         f"SELECT {', '.join(asked)} FROM given"  # noqa: S608 - names are quoted
     ).fetchone()
-    decimals = _decimals(path, name, kind, more) if more else None
+    decimals = _decimals(where, name, kind, more) if more else None
     return Column(_name_for(name), name, kind, read, nulls > 0, distinct, decimals)
 
 
-def _decimals(path: Path, name: str, kind: str, more: list[Any]) -> int | None:
+def _decimals(where: str, name: str, kind: str, more: list[Any]) -> int | None:
     """As many as the values have; fewer where so many would not be exact; None where none would."""
     most, exact = float(more[0] or 0.0), more[1:]
     if most == float("inf"):
-        raise DomainError(f"{path}: {name}", "is infinite in places", "leave such rows out, or write null")
+        raise DomainError(f"{where}: {name}", "is infinite in places", "leave such rows out, or write null")
     wanted = 0 if kind != "double" else next((places for places, holds in enumerate(exact) if holds), MAX_DECIMALS)
     return next((places for places in range(wanted, -1, -1) if most * 10**places < EXACT), None)
 
@@ -160,10 +168,10 @@ def _name_for(name: str) -> str:
     return f"{plain}_sent" if taken else plain
 
 
-def _require_names(path: Path, columns: tuple[Column, ...]) -> None:
+def _require_names(where: str, columns: tuple[Column, ...]) -> None:
     twice = next(_repeated(column.name.lower() for column in columns), None)
     if twice is not None:
-        raise DomainError(str(path), f"has two columns that would be called {twice}", "rename one")
+        raise DomainError(where, f"has two columns that would be called {twice}", "rename one")
 
 
 def _repeated(names: Iterator[str]) -> Iterator[str]:

@@ -60,7 +60,7 @@ def find_inputs(connection: Any, rows: Events, model_type: str, target: Column |
     if model_type == "computer_vision":
         return Inputs(pixels=_pixels(connection, rows))
     if not numbers:
-        raise DomainError(str(rows.path), "has no number that could be an input", "bring one")
+        raise DomainError(rows.where, "has no number that could be an input", "bring one")
     if model_type == "clustering":
         return Inputs(numbers, truths)
     return Inputs(numbers, truths, tuple(_coded(connection, columns)))
@@ -78,7 +78,7 @@ def _coded(connection: Any, columns: list[Column]) -> Iterator[Coded]:
 def _text(rows: Events, columns: list[Column]) -> Column:
     texts = [column for column in columns if column.type == "string"]
     if not texts:
-        raise DomainError(str(rows.path), "has no column of texts", "bring one, beside what is to be told of them")
+        raise DomainError(rows.where, "has no column of texts", "bring one, beside what is to be told of them")
     return max(texts, key=lambda column: column.distinct)
 
 
@@ -91,5 +91,5 @@ def _pixels(connection: Any, rows: Events) -> Pixels:
             if least == most and most:
                 return Pixels("pixels", given, most)
     raise DomainError(
-        str(rows.path), "has no column of lists of numbers, all as long", "bring Parquet with the pixels of a picture"
+        rows.where, "has no column of lists of numbers, all as long", "bring Parquet with the pixels of a picture"
     )

@@ -17,11 +17,8 @@ TEST_SHARE: Final = 0.25
 VIEW: Final = "row"
 
 
-def begin_with_observations(connection: Any, rows: Events, answers: Answers, url: str = "") -> Beginning:
-    """Declarations for a table, as ``given``; DomainError where it does not say what to predict.
-
-    ``url`` is where the domain will find the table, if not where it is now.
-    """
+def begin_with_observations(connection: Any, rows: Events, answers: Answers) -> Beginning:
+    """Declarations for a table, as ``given``; DomainError where it does not say what to predict."""
     for flag in ("entity", "timestamp", "horizon"):
         if getattr(answers, flag):
             raise DomainError(f"--{flag}", "is of events, and here each row is by itself", "leave it out")
@@ -30,7 +27,7 @@ def begin_with_observations(connection: Any, rows: Events, answers: Answers, url
     label = None if target is None else find_label(connection, target, regression=answers.model_type == "regression")
     inputs = find_inputs(connection, rows, answers.model_type, target)
     model = "groups" if target is None else target.name.lower()
-    context = {"inputs": inputs, "view": VIEW, "model": model, "source": rows.path.name}
+    context = {"inputs": inputs, "view": VIEW, "model": model, "source": rows.name}
     query = render("observations/query.sql.j2", inputs=inputs, label=label, target=target)
     learning = learning_of(connection, inputs, target, label, VIEW)
     left_out = sorted({column.given for column in rows.columns} | set(rows.left_out))
@@ -40,7 +37,7 @@ def begin_with_observations(connection: Any, rows: Events, answers: Answers, url
             "definitions.py": render("observations/definitions.py.j2", **context),
             "transforms.py": render("observations/transforms.py.j2", **context),
         },
-        model=_facts(model, rows, target, label, learning, query, url or str(rows.path)),
+        model=_facts(model, rows, target, label, learning, query),
         notes=(f"no inputs of this kind of model: {', '.join(left_out)}",) if left_out else (),
     )
 
@@ -54,7 +51,7 @@ def _require_plain(connection: Any, rows: Events) -> None:
     ).fetchone()
     if delimiter != "," or not header or quote == "'":
         problem = "is no CSV with commas, double quotes and a first row of names"
-        raise DomainError(str(rows.path), problem, "write it so, or as Parquet")
+        raise DomainError(rows.where, problem, "write it so, or as Parquet")
 
 
 def _target(rows: Events, answers: Answers) -> Column | None:
@@ -65,13 +62,13 @@ def _target(rows: Events, answers: Answers) -> Column | None:
     if not answers.target:
         names = ", ".join(column.name for column in rows.columns)
         raise DomainError(
-            str(rows.path), "has no instants, so its rows are no events: what is the label?", f"say --target of {names}"
+            rows.where, "has no instants, so its rows are no events: what is the label?", f"say --target of {names}"
         )
     return rows.column(answers.target)
 
 
 def _facts(
-    model: str, rows: Events, target: Column | None, label: Label | None, learning: Learning, query: str, url: str
+    model: str, rows: Events, target: Column | None, label: Label | None, learning: Learning, query: str
 ) -> ModelFacts:
     what = "" if target is None else f" that say what {target.name} is"
     return ModelFacts(
@@ -91,14 +88,14 @@ def _facts(
         least=learning.least,
         why=learning.why,
         limitations=(
-            f"Learned from the {learning.rows:,} rows of {rows.path.name}{what}. They have no instants: whether it"
+            f"Learned from the {learning.rows:,} rows of {rows.name}{what}. They have no instants: whether it"
             " holds later, nothing here can tell."
         ),
         ethics=(
             "Nobody has judged yet whom a wrong answer harms. Whether a row stands for a person, and which groups must"
             " be treated alike, is for the owner to say."
         ),
-        dataset_url=url,
+        dataset_url=rows.where,
         dataset_query=query,
         test_share=TEST_SHARE,
         categories=learning.categories,

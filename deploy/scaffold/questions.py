@@ -14,7 +14,7 @@ Ask: TypeAlias = Callable[[str, str], str]
 QUESTIONS: Mapping[str, str] = {
     "requirements": "What is it for, in a sentence",
     "model_type": f"Kind of model ({', '.join(MODEL_TYPES)})",
-    "dataset_source": f"Events to begin with: a Parquet or CSV file, or {EXAMPLE}",
+    "dataset_source": f"Table to begin with: a Parquet or CSV file, or its URL, or {EXAMPLE}",
     "deployment_type": f"Deployment ({', '.join(DEPLOYMENT_TYPES)})",
     "entity": "Column that says whom or what an event is about (empty: found by itself)",
     "timestamp": "Column that says when it happened (empty: found by itself)",
@@ -28,7 +28,7 @@ def complete(given: Mapping[str, str | None], ask: Ask | None, complain: Callabl
     answers = Answers(**{name: value for name, value in given.items() if value is not None})
     if ask is not None:
         for name, question in QUESTIONS.items():
-            if given.get(name) is None and (name not in OF_A_TABLE or answers.table is not None):
+            if given.get(name) is None and (name not in OF_A_TABLE or not answers.is_example):
                 answers = answers._replace(**{name: _answer(name, question, getattr(answers, name), ask, complain)})
     return check(answers)
 

@@ -35,5 +35,5 @@ def find_entity(events: Events, said: str) -> Column:
 def _only(events: Events, role: str, found: Sequence[Column], wanted: str) -> Column:
     if len(found) != 1:
         problem = f"has {', '.join(column.name for column in found)}" if found else f"has no column of {wanted}"
-        raise DomainError(str(events.path), f"{problem}: which is the {role}?", f"say --{role} COLUMN")
+        raise DomainError(events.where, f"{problem}: which is the {role}?", f"say --{role} COLUMN")
     return found[0]

@@ -37,16 +37,32 @@ class Used(NamedTuple):
 
 
 def begin_with_table(path: Path, answers: Answers, url: str = "") -> Beginning:
-    """Declarations for a file of events, or of observations that stand at ``url``; DomainError for any other."""
+    """Declarations for a file of events, or of observations; DomainError for any other.
+
+    ``url`` is where the domain will find them, if not where the file is.
+    """
     import duckdb
 
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        events = read_events(connection, path)
+        events = read_events(connection, path, url)
         timed = answers.timestamp or answers.entity or any(column.type == "timestamp" for column in events.columns)
         if timed and answers.model_type in OF_EVENTS:
+            if url:
+                raise DomainError(url, "holds events, which begin as a file here", "download it, and name the file")
             return _begin(connection, events, answers)
-        return begin_with_observations(connection, events, answers, url)
+        return begin_with_observations(connection, events, answers)
+
+
+def begin_with_url(answers: Answers, scratch: Path) -> Beginning:
+    """Declarations for observations that stand elsewhere, and stay there; ``scratch`` is a folder for a copy."""
+    import pyarrow.parquet as pq
+
+    from offline_training.sources import address_of, read_source
+
+    copy, where = scratch / "rows.parquet", "DATASET_SOURCE"
+    pq.write_table(read_source(where, address_of(where, answers.dataset_source), None, scratch, {}), copy)
+    return begin_with_table(copy, answers, answers.dataset_source)
 
 
 def _begin(connection: Any, events: Events, answers: Answers) -> Beginning:
@@ -59,7 +75,7 @@ def _begin(connection: Any, events: Events, answers: Answers) -> Beginning:
         f' epoch_us(max("{timestamp.name}")) FROM "{topic}"'
     ).fetchone()
     if not rows:
-        raise DomainError(str(events.path), "has no events", "bring some")
+        raise DomainError(events.where, "has no events", "bring some")
     calendar = make_calendar(first_us, last_us, entities=entities, horizon_us=answers.horizon_us)
     target = find_target(
         connection,
@@ -142,7 +158,7 @@ def _model(
         least=outcomes.least,
         why=outcomes.why,
         limitations=(
-            f"Learned from {events.path.name} alone: what happened from {first:%Y-%m-%d} to {last:%Y-%m-%d}, as far as"
+            f"Learned from {events.name} alone: what happened from {first:%Y-%m-%d} to {last:%Y-%m-%d}, as far as"
             f" its columns tell. A {entity.name} that has no event yet is unknown to it."
         ),
         ethics=(

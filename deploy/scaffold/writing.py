@@ -12,7 +12,7 @@ from deploy.scaffold.answers import Answers
 from deploy.scaffold.beginning import Beginning, ModelFacts
 from deploy.scaffold.documents import documents_of
 from deploy.scaffold.example import begin_with_example
-from deploy.scaffold.table import begin_with_table
+from deploy.scaffold.table import begin_with_table, begin_with_url
 from deploy.scaffold.templates import DECLARATIONS, TEMPLATE, render
 from features.compiler import compile_plan
 from features.domain import load_domain
@@ -42,8 +42,7 @@ def scaffold(folder: Path, answers: Answers = Answers(), approval: Approval = "p
         raise DomainError(str(folder), "is not an empty folder", "name a new one")
     project = _project_name(folder)
     with TemporaryDirectory(prefix="millstream-new-") as scratch, TemporaryDirectory(prefix="millstream-new-") as made:
-        given, draft = answers.table, Path(scratch) / folder.resolve().name
-        beginning = begin_with_example(answers, Path(made)) if given is None else begin_with_table(given, answers)
+        draft, beginning = Path(scratch) / folder.resolve().name, _begin(answers, Path(made))
         texts = _declarations(project, beginning, answers, approval)
         _write(draft, texts)
         if beginning.table is not None:
@@ -54,6 +53,15 @@ def scaffold(folder: Path, answers: Answers = Answers(), approval: Approval = "p
         shutil.rmtree(draft / "__pycache__", ignore_errors=True)
         shutil.copytree(draft, folder, dirs_exist_ok=True)
     return Made([folder / name for name in (*texts, *documents)], beginning.model, beginning.notes)
+
+
+def _begin(answers: Answers, scratch: Path) -> Beginning:
+    """From the example, a URL, or a file."""
+    if answers.is_example:
+        return begin_with_example(answers, scratch)
+    if answers.is_elsewhere:
+        return begin_with_url(answers, scratch)
+    return begin_with_table(Path(answers.dataset_source), answers)
 
 
 def _declarations(project: str, beginning: Beginning, answers: Answers, approval: Approval) -> dict[str, str]:

@@ -28,7 +28,9 @@ MODEL_TYPE = Annotated[
 SOURCE = Annotated[
     str | None,
     typer.Option(
-        "--dataset-source", envvar="DATASET_SOURCE", help="A Parquet or CSV file of events or observations, or example."
+        "--dataset-source",
+        envvar="DATASET_SOURCE",
+        help="A Parquet or CSV file of events or observations, a URL of these, or example.",
     ),
 ]
 DEPLOYMENT = Annotated[

@@ -116,6 +116,29 @@ def test_a_csv_that_a_training_would_read_otherwise_is_refused(options: dict[str
         scaffold(tmp_path / "cellar", Answers(dataset_source=str(file), model_type="clustering"), "human")
 
 
+def test_observations_may_stay_elsewhere(tmp_path: Path) -> None:
+    """By the URL that the domain has then, in which a secret is a placeholder; events may not."""
+    file = tmp_path / "some wines.csv"
+    wines().to_csv(file, index=False)
+    url = file.as_uri()
+    scaffold(tmp_path / "cellar", Answers(dataset_source=url, target="kind"), "human")
+    plan, domain = compile_plan(tmp_path / "cellar"), load_domain(tmp_path / "cellar")
+    spec = domain.models["kind"]
+    assert spec.dataset is not None
+    assert spec.dataset.url == url
+    data = training_set(settings_of(tmp_path, plan), plan, domain, "kind", knowledge="as_true")
+    assert len(data.rows) == len(wines())
+    wines().assign(at=pd.Timestamp("2024-01-01")).to_parquet(tmp_path / "sold.parquet")
+    for said, problem in (
+        (Answers(dataset_source=url), "wines.csv: has no instants"),
+        (Answers(dataset_source=(tmp_path / "sold.parquet").as_uri()), "sold.parquet: holds events"),
+        (Answers(dataset_source=f"{url}.none"), "is not there"),
+        (Answers(dataset_source="s3://key:secret@bucket/wines.csv"), "holds a password"),
+    ):
+        with pytest.raises(DomainError, match=problem):
+            scaffold(tmp_path / "other", said)
+
+
 def test_texts_are_told_apart_by_their_words(tmp_path: Path) -> None:
     """Those of the column with most different texts; the label is no input."""
     made, plan, domain = begin(tmp_path, target="kind", model_type="nlp")

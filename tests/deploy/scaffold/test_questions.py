@@ -56,7 +56,7 @@ def test_what_was_given_is_not_asked_and_a_wrong_answer_is_asked_again(tmp_path:
             "MODEL_TYPE: 'dreams' is not known; say one of classification, regression, clustering",
         ),
         ({"deployment_type": "edge"}, "DEPLOYMENT_TYPE: 'edge' is not known; say one of realtime, batch"),
-        ({"dataset_source": "s3://a/b.parquet"}, "is no Parquet or CSV file"),
+        ({"dataset_source": "postgresql://a/b"}, "is no Parquet or CSV file, and no s3://"),
         ({"dataset_source": "events.json"}, "is no Parquet or CSV file"),
         ({"dataset_source": "no/such.csv"}, "there is no file no/such.csv"),
         ({"horizon": "0d"}, "--horizon: is zero"),
