@@ -76,6 +76,8 @@ def _begin(connection: Any, events: Events, answers: Answers) -> Beginning:
     ).fetchone()
     if not rows:
         raise DomainError(events.where, "has no events", "bring some")
+    if first_us is None or last_us is None:
+        raise DomainError(f"{events.where}: {timestamp.name}", "is infinite in places", "leave such rows out")
     calendar = make_calendar(first_us, last_us, entities=entities, horizon_us=answers.horizon_us)
     target = find_target(
         connection,

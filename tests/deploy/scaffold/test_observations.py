@@ -139,15 +139,19 @@ def test_observations_may_stay_elsewhere(tmp_path: Path) -> None:
             scaffold(tmp_path / "other", said)
 
 
-def test_texts_are_told_apart_by_their_words(tmp_path: Path) -> None:
-    """Those of the column with most different texts; the label is no input."""
-    made, plan, domain = begin(tmp_path, target="kind", model_type="nlp")
+@pytest.mark.parametrize("called", ["words", "len", "float", "math"])
+def test_texts_are_told_apart_by_their_words(called: str, tmp_path: Path) -> None:
+    """Those of the column with most different texts, whatever it is called; the label is no input."""
+    file = tmp_path / "wines.csv"
+    wines().rename(columns={"words": called}).to_csv(file, index=False)
+    made = scaffold(tmp_path / "cellar", Answers(dataset_source=str(file), target="kind", model_type="nlp"), "human")
+    plan, domain = compile_plan(tmp_path / "cellar"), load_domain(tmp_path / "cellar")
     data = training_set(settings_of(tmp_path, plan), plan, domain, "kind", knowledge="as_true")
     values = dict(zip(data.names, data.rows.T, strict=True))
     assert set(values["row:n_words"]) == {2.0}
     assert len(set(values["row:word_0"])) == 1
     assert len(set(values["row:word_1"])) == len(data.rows)
-    assert "words" not in made.notes[0]
+    assert called not in made.notes[0]
 
 
 EXAMPLES = {

@@ -150,6 +150,7 @@ def test_labels_are_what_happened_in_the_horizon(model: str, readings: Path, tmp
         (EVERYTHING, {**ENTITY, "horizon": "20d"}, "have one label: there is nothing to learn"),
         ('"Machine ID", "read at", heat, value AS "heat "', ENTITY, "two columns that would be called heat"),
         ('"Machine ID", "read at", \'inf\'::DOUBLE AS heat', ENTITY, "heat: is infinite in places"),
+        ('"Machine ID", if(alarm, \'infinity\', "read at") AS "read at"', ENTITY, "read_at: is infinite in places"),
     ],
 )
 def test_a_file_of_no_use_is_refused_and_nothing_is_made(
