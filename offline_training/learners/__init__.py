@@ -15,6 +15,7 @@ from offline_training.learners.learner import (
     Trial,
     Validation,
     keeping,
+    of_inputs,
 )
 from offline_training.learners.wrapped import Wrapped
 
@@ -34,4 +35,5 @@ __all__ = [
     "Wrapped",
     "keeping",
     "learner_of",
+    "of_inputs",
 ]

@@ -131,6 +131,22 @@ class Learner(Protocol):
         ...
 
 
+@runtime_checkable
+class OfShapedInputs(Protocol):
+    """A learner that is told how its inputs belong together."""
+
+    @property
+    def of_inputs(self) -> frozenset[str]:
+        """Parameters that say so, which no search can choose."""
+        ...
+
+
+def of_inputs(learner: Learner, params: Params) -> Params:
+    """Those of a learner's parameters that say what its inputs are."""
+    names = learner.of_inputs if isinstance(learner, OfShapedInputs) else frozenset[str]()
+    return {name: value for name, value in params.items() if name in names}
+
+
 class Keep(NamedTuple):
     """Where fits that take long leave what they have done: checkpoints, logs for TensorBoard, and a bar."""
 

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from features.head import to_scores
-from offline_training.learners import LEARNERS, Learner, Sample, Trial, Validation
+from offline_training.learners import LEARNERS, Learner, Sample, Trial, Validation, of_inputs
 from offline_training.preparation import prepared
 from offline_training.search.metrics import metric_of
 from offline_training.search.problem import Candidate, Problem
@@ -97,9 +97,12 @@ def run_trial(
 
 
 def _propose(trial: optuna.Trial, problem: Problem, learners: Mapping[str, Learner]) -> Candidate:
+    """Of the algorithm that is stated, what its inputs are stays as it is stated."""
     algorithm = str(trial.suggest_categorical(ALGORITHM, problem.algorithms))
     names: Trial = OwnNames(trial, algorithm)
-    return Candidate(algorithm, learners[algorithm].space(names, problem.task))
+    learner, stated = learners[algorithm], problem.given
+    kept = of_inputs(learner, stated.params) if stated.algorithm == algorithm else {}
+    return Candidate(algorithm, {**kept, **learner.space(names, problem.task)})
 
 
 def _cross_validate(

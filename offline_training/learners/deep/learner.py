@@ -132,9 +132,10 @@ class Cnn(DeepMlp):
 
     name: ClassVar[str] = "cnn"
     defaults: ClassVar[Params] = IMAGES
+    of_inputs: ClassVar[frozenset[str]] = frozenset({"image_shape", "blocks"})
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
-        """Size of the network, what holds it small, and how fast it learns; pictures are square."""
+        """Size of the network, what holds it small, and how fast it learns."""
         return {
             "filters": trial.suggest_int("filters", 8, 32, log=True),
             "hidden_units": trial.suggest_int("hidden_units", 16, 128, log=True),

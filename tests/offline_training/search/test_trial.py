@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from features.errors import DomainError
+from offline_training.learners import Params, Sample, Validation
+from offline_training.learners.deep.learner import Cnn
 from offline_training.search.metrics import METRICS, metric_of
 from offline_training.search.problem import Candidate, Problem
 from offline_training.search.pruner import ALGORITHM
 from offline_training.search.trial import NUMBER, PARAMS, SCORE, run_trial
-from tests.offline_training.search.problems import STEPS, SlopeLearner, learners, small_problem
+from tests.offline_training.search.problems import STEPS, Sloped, SlopeLearner, learners, small_problem
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -99,6 +102,31 @@ def test_time_that_runs_out_leaves_no_trial() -> None:
         left = iter([False] * calls)
         ended = run_trial(small_problem(), 0, [], is_over=partial(next, left, True), learners=learners())
         assert ended is None
+
+
+def test_what_the_inputs_are_is_no_trials_to_choose() -> None:
+    """Pictures have the stated shape in every trial: by their numbers alone, 192 would be 8 x 8 in three colours."""
+    shape: dict[str, Any] = {"image_shape": "12x16x1", "blocks": 1}
+    problem = small_problem(algorithms=("cnn",), given=Candidate("cnn", {**shape, "epochs": 1}))
+    trial = run_trial(problem, 1, [], is_over=never, learners={"cnn": Shown()})
+    assert trial is not None
+    assert shape.items() <= trial.user_attrs[PARAMS].items()
+    assert trial.user_attrs[PARAMS].keys() == shape.keys() | {name.removeprefix("cnn.") for name in trial.params} - {
+        ALGORITHM
+    }
+    other = run_trial(
+        problem._replace(given=Candidate("slope", shape)), 1, [], is_over=never, learners={"cnn": Shown()}
+    )
+    assert other is not None
+    assert not shape.keys() & other.user_attrs[PARAMS].keys()
+
+
+class Shown(Cnn):
+    """A network of pictures that is asked for its parameters alone."""
+
+    def fit(self, sample: Sample, params: Params, *, seed: int, validation: Validation | None = None) -> Any:
+        self.check(params)
+        return Sloped(self.name, {"slope": 1.0}, 0)
 
 
 def test_metrics_turn_the_better_way() -> None:
