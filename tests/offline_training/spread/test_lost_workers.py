@@ -76,8 +76,9 @@ def test_a_search_goes_on_without_a_worker(tmp_path: Path, frail: Client) -> Non
     assert told(journal) == told(here)
 
 
-def test_a_fit_is_made_again(tmp_path: Path, fragile: Client) -> None:
+def test_a_fit_is_made_again(tmp_path: Path, fragile: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while both learn; once the worker is back, the model is the one that nobody disturbed."""
+    monkeypatch.setattr(together, "_GRACE_S", 0.5)
     data, spec = honest_set(), _spec()
     learner = SpreadLightGbm(fragile, write_set(tmp_path / "rows", data), spec)
     sample, params = sample_of(spec, data.rows, data.labels), PARAMS | {"num_iterations": 300}
