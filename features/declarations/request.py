@@ -2,7 +2,8 @@
 
 The engine runs ``transforms.py``. Feast's clients run the view's own function, which they build anew from its source
 text (Feast 0.67, ``feast/transformation/udf_rehydrate.py``). Both are run here on sample rows, and a difference is
-refused.
+refused. What Feast's registry does at an apply, which calls the function as ``definitions.py`` has it on one row of its
+own to infer types, is tried too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _TEXT_REMEDY = (
     "declare OnDemandFeatureView(…, udf=f, udf_string=inspect.getsource(transforms) + inspect.getsource(f)), "
     "so that the text holds all that it calls"
 )
+_FEAST_ROW = "'hello world', 1, 1.0, True and the present instant"
 
 
 def compile_request_view(
@@ -63,6 +65,7 @@ def compile_request_view(
         parameters = _parameters(where, field.name, functions, inputs)
         features.append(RequestFeaturePlan(name=field.name, view=view.name, parameters=parameters))
     _compare_on_samples(where, view, features, functions, inputs)
+    _require_inferable(where, view)
     return tuple(features)
 
 
@@ -152,6 +155,23 @@ def _compare_on_samples(
                         f"is {theirs!r} in Feast and {ours!r} by transforms.py on {row}",
                         "let it map the function in transforms.py over the inputs of its parameters' names",
                     )
+
+
+def _require_inferable(where: str, view: Any) -> None:
+    """DomainError where Feast's registry would not take the view: it infers no type of a null."""
+    where = f"{where}: its function"
+    try:
+        view.infer_features()
+    except NameError as error:
+        raise DomainError(
+            where, f"is called by Feast's registry too, where {error}", "import that name in definitions.py"
+        ) from error
+    except Exception as error:
+        raise DomainError(
+            where,
+            f"gives no float for each feature on the row of which Feast's registry infers types ({error})",
+            f"give floats for {_FEAST_ROW}; NaN is null too",
+        ) from error
 
 
 def _rebuilt(where: str, view: Any) -> Callable[..., Any]:

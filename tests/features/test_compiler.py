@@ -248,6 +248,7 @@ REFUSALS = [
     ("list(\n            map(kilos_per_parcel, ", "list(\n            map(lambda *row: 1.0, ", "in Feast and"),
     ("udf_string=inspect.getsource(transforms) + ", "udf_string=", "'kilos_per_parcel' is not defined"),
     ("inspect.getsource(load_of),", '"\\n)",', "cannot be built from its source text"),
+    ("from transforms import kilos_per_parcel\n", "", "by Feast's registry too, where name 'kilos_per_parcel' is not"),
     (
         '        "kilos_per_parcel": list(',
         '        "kilos": [1.0], "kilos_per_parcel": list(',
@@ -295,6 +296,12 @@ def test_a_declaration_that_could_not_be_meant_is_refused(domain: SmallDomain, o
 
 OTHER_FILES = [
     ("transforms.py", "def kilos_per_parcel(", "def kilos_each(", "cannot import name"),
+    (
+        "transforms.py",
+        "    return (kilos_1h + spare_kilos) / parcels_1h",
+        "    return None if spare_kilos == 1.0 else (kilos_1h + spare_kilos) / parcels_1h",
+        "on the row of which Feast's registry infers types",
+    ),
     ("transforms.py", "kilos_1h, parcels_1h, spare_kilos)", "kilos_1h, parcels, spare_kilos)", "is no input"),
     ("transforms.py", "parcels_1h, spare_kilos)", "parcels_1h, spare_kilos=0.0)", "not a plain one"),
     ("transforms.py", "not parcels_1h or ", "", "ZeroDivisionError"),

@@ -7,6 +7,7 @@ import inspect
 import transforms
 from feast import FeatureService, Field, OnDemandFeatureView, RequestSource
 from feast.types import Float64, String
+from transforms import WORDS, n_terms, word_at
 
 MEASURES = [f"measures_{number}" for number in range(4)]
 SENSORS = [f"sensors_{number}" for number in range(9)]
@@ -17,8 +18,8 @@ def same(inputs):
 
 
 def words_of(inputs):
-    found = {name: [_word(place)(text) for text in inputs["page_text"]] for place, name in enumerate(WORDS)}  # noqa: F821
-    return {"n_terms": list(map(n_terms, inputs["page_text"])), **found}  # noqa: F821
+    found = {name: [word_at(place)(text) for text in inputs["page_text"]] for place, name in enumerate(WORDS)}
+    return {"n_terms": list(map(n_terms, inputs["page_text"])), **found}
 
 
 def plain(name, fields):
@@ -39,7 +40,7 @@ shuttle = plain("shuttle", SENSORS)
 manual_page = OnDemandFeatureView(
     name="manual_page",
     sources=[RequestSource(name="manual_page_request", schema=[Field(name="page_text", dtype=String)])],
-    schema=[Field(name=name, dtype=Float64) for name in ("n_terms", *transforms.WORDS)],
+    schema=[Field(name=name, dtype=Float64) for name in ("n_terms", *WORDS)],
     mode="python",
     udf=words_of,
     udf_string=inspect.getsource(transforms) + "\n\n" + inspect.getsource(words_of),

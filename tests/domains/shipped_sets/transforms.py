@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import unicodedata
 from collections.abc import Callable
@@ -28,15 +29,15 @@ def n_terms(page_text: str | None) -> float | None:
     return None if page_text is None else float(min(len(_words(page_text)), N_WORDS))
 
 
-def _word(place: int) -> Callable[[str | None], float | None]:
-    """The feature of one place: the word that stands there, null behind the last."""
+def word_at(_place: int) -> Callable[[str | None], float | None]:
+    """The feature of one place: the word that stands there, NaN, which is null, behind the last."""
 
     def word(page_text: str | None) -> float | None:
         words = _words(page_text)
-        return words[place] if place < len(words) else None
+        return words[_place] if _place < len(words) else math.nan  # Feast infers the type of no null
 
     return word
 
 
 WORDS = tuple(f"term_{place}" for place in range(N_WORDS))
-globals().update({name: _word(place) for place, name in enumerate(WORDS)})
+globals().update({name: word_at(place) for place, name in enumerate(WORDS)})
