@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from offline_training.sources.address import Address
 from offline_training.sources.duckdb_rows import ask
 
 _FILE_DATABASES: Final = frozenset({"sqlite"})
+_PARAMETER: Final = re.compile(r"(?<![:\w\\]):(?=\w)")
+"""A colon that SQLAlchemy would take for the beginning of a parameter's name: there are none."""
 
 
 def read_duckdb(where: str, address: Address, query: str | None, folder: Path) -> pa.Table:
@@ -37,6 +40,12 @@ def read_database(where: str, address: Address, query: str | None, folder: Path)
     try:
         try:
             connection = engine.connect()
+        except TypeError as error:
+            raise DomainError(
+                where,
+                f"{address.shown} has a parameter that its driver does not know ({address.cleaned(error)})",
+                "leave it out",
+            ) from None
         except SQLAlchemyError as error:
             raise UnavailableError(address.shown, _said(address, error)) from None
         with connection:
@@ -53,7 +62,7 @@ def _engine(where: str, address: Address, folder: Path) -> sqlalchemy.Engine:
             _require_file(where, address, path)
             url = url.set(database=str(path))
         return sqlalchemy.create_engine(url)
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):
         known = "a path, file://, s3://, gs://, duckdb://, or a database that SQLAlchemy knows"
         raise DomainError(where, f"{address.shown} is of no kind that is known", f"write {known}") from None
     except ImportError as error:
@@ -64,7 +73,7 @@ def _engine(where: str, address: Address, folder: Path) -> sqlalchemy.Engine:
 
 def _rows(where: str, address: Address, connection: sqlalchemy.Connection, query: str) -> pa.Table:
     try:
-        found = connection.execution_options(stream_results=True).execute(sqlalchemy.text(query))
+        found = connection.execution_options(stream_results=True).execute(_text(query))
         names, rows = list(found.keys()), found.fetchall()
     except DBAPIError as error:
         if error.connection_invalidated:
@@ -76,11 +85,16 @@ def _rows(where: str, address: Address, connection: sqlalchemy.Connection, query
     for name, column in zip(names, zip(*rows, strict=True) if rows else ([] for _ in names), strict=True):
         try:
             columns.append(pa.array(list(column)))
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise DomainError(
                 f"{where}.query", f"gives a column {name} of a type that is no column's ({error})", "cast it"
             ) from None
     return pa.Table.from_arrays(columns, names=names)
+
+
+def _text(query: str) -> sqlalchemy.TextClause:
+    """The query as it is written, whatever colons are in its texts."""
+    return sqlalchemy.text(_PARAMETER.sub(r"\\:", query))
 
 
 def _said(address: Address, error: SQLAlchemyError) -> str:

@@ -51,6 +51,12 @@ def test_a_query_that_does_not_run_is_refused(files: Path, url: str) -> None:
         read(files, url, "SELECT * FROM nobody")
 
 
+def test_a_colon_in_a_text_of_a_query_is_a_colon(files: Path) -> None:
+    """SQLAlchemy would ask for a parameter of that name."""
+    table = read(files, "sqlite:///shop.sqlite", """SELECT '{"a":1}' AS note, ' :x' AS x, '10:30' AS at""")
+    assert table.to_pylist() == [{"note": '{"a":1}', "x": " :x", "at": "10:30"}]
+
+
 @pytest.mark.parametrize("url", ["sqlite:///none.db", "duckdb:///none.db"])
 def test_a_file_that_is_not_there_is_refused_and_not_made(tmp_path: Path, url: str) -> None:
     """Where SQLite would begin a new one."""
