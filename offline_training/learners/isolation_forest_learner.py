@@ -7,15 +7,18 @@ from typing import Any, Final
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
+from features.errors import DomainError
 from features.head import Task
 from offline_training.conversion.ensemble import Ensemble
 from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.isolation_trees import average_path_length, leaf_depths, read_isolation_forest
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known, shares
+from offline_training.learners.params import require_known, require_whole, shares
 
 _DEFAULTS: Params = {"n_estimators": 100, "max_samples": 256}
+_LEAST = {"n_estimators": 1, "max_samples": 2}
+"""A tree of one row has no depth."""
 
 
 class Isolation:
@@ -28,6 +31,9 @@ class Isolation:
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken."""
         require_known(self.name, params, {*_DEFAULTS, "bootstrap"})
+        require_whole(params, _LEAST)
+        if not isinstance(params.get("bootstrap", False), bool):
+            raise DomainError("model.yaml: params.bootstrap", f"is {params['bootstrap']}", "say true or false")
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - it has one task
         """How many trees, and of how many rows each."""

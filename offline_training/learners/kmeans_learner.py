@@ -13,9 +13,11 @@ from features.head import Task
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_clusters import LearnedClusters
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known
+from offline_training.learners.params import require_known, require_whole
 
 _DEFAULTS: Params = {"n_clusters": 8, "n_init": 10, "max_iter": 300}
+_LEAST = {"n_clusters": 2, "n_init": 1, "max_iter": 1}
+"""One cluster tells nothing apart."""
 
 
 class KMeansClustering:
@@ -28,8 +30,7 @@ class KMeansClustering:
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken, and for clusters that tell nothing apart."""
         require_known(self.name, params, _DEFAULTS)
-        if int(params.get("n_clusters", 2)) < 2:
-            raise DomainError("model.yaml: params.n_clusters", "is less than two", "ask for two clusters or more")
+        require_whole(params, _LEAST)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - it has one task
         """How many clusters."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -16,6 +16,14 @@ def require_known(learner: str, params: Params, known: Collection[str]) -> None:
         raise DomainError(
             f"model.yaml: params.{name}", f"is not accepted by {learner}", f"it takes {', '.join(sorted(known))}"
         )
+
+
+def require_whole(params: Params, least: Mapping[str, int]) -> None:
+    """DomainError for a parameter that is no whole number, or less than its ``least``."""
+    for name in sorted(params.keys() & least.keys()):
+        value = params[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < least[name]:
+            raise DomainError(f"model.yaml: params.{name}", f"is {value}", f"say a whole number from {least[name]} on")
 
 
 def shares(amounts: np.ndarray) -> np.ndarray:
