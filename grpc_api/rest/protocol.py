@@ -72,16 +72,18 @@ class GatewayProtocol(H11Protocol):
         super().data_received(data)
         if self._lingers():
             return
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        if is_answering or self._is_between_requests():
-            self._have_head()
-        else:
-            self._await_head()
-        if not is_answering and self.timeout_keep_alive_task is None and self._is_between_requests():
+        self._look_for_head()
+        if not self._is_answering() and self.timeout_keep_alive_task is None and self._is_between_requests():
             # uvicorn takes the rest of a body that nobody read for the next request
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def on_response_complete(self) -> None:
+        """All of an answer is written; of a request that was answered unread, the rest is still to come."""
+        super().on_response_complete()
+        if not self._lingers() and not self.transport.is_closing():
+            self._look_for_head()
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as it is answered."""
@@ -95,7 +97,23 @@ class GatewayProtocol(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, we have our own
-        """What came is no request: say so in the form of all refusals, and hang up once the peer has, or soon."""
+        """What came is no request: say so in the form of all refusals, and hang up once the peer has, or soon.
+
+        Whoever is at work on the request whose body broke off finds its caller gone, and says no more.
+        """
+        is_answered = self._is_answering() and self.cycle.response_started
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if not is_answered:
+            self._say_unreadable()
+        self._have_head()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
+
+    def _say_unreadable(self) -> None:
         body = msgspec.json.encode({"error": UNREADABLE})
         status = HTTPStatus.BAD_REQUEST
         head = (
@@ -103,11 +121,6 @@ class GatewayProtocol(H11Protocol):
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self._have_head()
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Uvicorn's, for each such request; whoever offers another protocol is answered in this one."""
@@ -119,6 +132,17 @@ class GatewayProtocol(H11Protocol):
     def _lingers(self) -> bool:
         """Whether all is said, and nothing is read any more."""
         return self._linger_timer is not None
+
+    def _is_answering(self) -> bool:
+        """Whether a request is at work."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _look_for_head(self) -> None:
+        """Give what has begun to come, and is nobody's work yet, its time."""
+        if self._is_answering() or self._is_between_requests():
+            self._have_head()
+        else:
+            self._await_head()
 
     def _await_head(self) -> None:
         if self._head_timer is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -18,6 +20,7 @@ from grpc_api.rest.protocol import HEAD_S, STALL_S, GatewayProtocol
 from grpc_api.rest.server import KEEP_ALIVE_S, RestServer
 
 DEADLINE_S = 20.0
+CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 REFUSED = {"error": "request: cannot be read; send HTTP/1.1, with a head of at most 65536 bytes"}
 
 
@@ -61,6 +64,24 @@ async def test_a_refusal_is_seen_though_more_is_on_its_way() -> None:
     assert await answer_to(b"\x16\x03\r\n\r\n" + bytes(8_000_000)) == (b"HTTP/1.1 400 Bad Request", REFUSED)
 
 
+async def test_a_body_that_breaks_off_has_one_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever its route would have said after that is said to nobody."""
+    assert await answer_to(CHUNKED + b"zz\r\n") == (b"HTTP/1.1 400 Bad Request", REFUSED)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_an_answer_is_not_followed_by_another() -> None:
+    """Where the body of the request breaks off after it."""
+    protocol, _timers, line = connected()
+    protocol.data_received(CHUNKED)
+    await protocol.cycle.send({"type": "http.response.start", "status": 401, "headers": []})
+    begun = len(line.written)
+    protocol.data_received(b"zz\r\n")
+    await protocol.cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+    assert begun
+    assert line.written[begun:] == []
+
+
 class Timers:
     """A loop that keeps what it is to do later."""
 
@@ -94,8 +115,22 @@ class Line(asyncio.Transport):
 
     is_up = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Nobody reads it."""
+        self.written.append(bytes(data))
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Nobody waits for it."""
+
+    def pause_reading(self) -> None:
+        """What is there stays."""
 
     def resume_reading(self) -> None:
         """There is nothing to read."""
@@ -156,7 +191,7 @@ async def test_the_rest_of_a_refused_body_is_not_waited_for_for_ever() -> None:
         protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n")
         assert timers.waiting == []
         await refuse(protocol)
-        assert [timer.delay_s for timer in timers.waiting] == [KEEP_ALIVE_S]
+        assert [timer.delay_s for timer in timers.waiting] == [KEEP_ALIVE_S, HEAD_S]
         for part in (b"123", b"456"):
             protocol.data_received(part)
             assert [timer.delay_s for timer in timers.waiting] == [HEAD_S]
@@ -164,9 +199,18 @@ async def test_the_rest_of_a_refused_body_is_not_waited_for_for_ever() -> None:
         assert [timer.delay_s for timer in timers.waiting] == [KEEP_ALIVE_S]
     protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n")
     await refuse(protocol)
-    protocol.data_received(b"1")
-    timers.waiting[0].action()
+    timers.waiting[-1].action()  # none of it has come
     assert not line.is_up
+
+
+async def test_what_came_of_the_next_head_during_an_answer_has_its_time() -> None:
+    """From the end of that answer on."""
+    protocol, timers, _line = connected()
+    protocol.data_received(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")
+    protocol.data_received(b"GET / HT")
+    assert timers.waiting == []
+    await refuse(protocol)
+    assert [timer.delay_s for timer in timers.waiting] == [KEEP_ALIVE_S, HEAD_S]
 
 
 async def test_an_answer_that_nobody_takes_is_not_kept() -> None:
