@@ -76,7 +76,7 @@ def _faults_of_model(model: ModelProto) -> Iterator[str]:
 
 
 def _faults_of_sizes(model: ModelProto) -> Iterator[str]:
-    """Steps that make too much of a row, as far as their sizes follow from the model alone."""
+    """Steps that make too much of a row, or of which the model alone does not say how much they make."""
     of_one_row = ModelProto()
     of_one_row.CopyFrom(model)
     for given in of_one_row.graph.input:
@@ -87,11 +87,15 @@ def _faults_of_sizes(model: ModelProto) -> Iterator[str]:
     except Exception as error:
         yield f"has sizes that do not fit ({type(error).__name__})"
         return
-    for value in (*graph.value_info, *graph.output):
-        sizes = (dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
-        n_values = math.prod(size for size in sizes if size > 0)
+    made = {value.name: value.type.tensor_type for value in (*graph.value_info, *graph.output)}
+    for name in (name for node in graph.node for name in node.output if name):
+        found = made.get(name)
+        if found is None or not found.HasField("shape") or not all(d.HasField("dim_value") for d in found.shape.dim):
+            yield f"makes of a row what only its values say the size of ({name})"
+            return  # nothing is known of what is made of it
+        n_values = math.prod(dimension.dim_value for dimension in found.shape.dim)
         if n_values > MOST_VALUES:
-            yield f"makes {n_values:,} values of a row ({value.name})"
+            yield f"makes {n_values:,} values of a row ({name})"
 
 
 def _domain(name: str) -> str:

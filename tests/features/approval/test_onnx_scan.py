@@ -137,6 +137,29 @@ def test_what_grows_without_bound_is_refused(model: onnx.ModelProto, tmp_path: P
     assert any("values of a row (twice_39)" in fault for fault in faults(model, tmp_path))
 
 
+def test_what_hides_how_much_it_makes_is_refused(model: onnx.ModelProto, tmp_path: Path) -> None:
+    """A shape that is computed from the row's values keeps the sizes of all that follows from being known."""
+    (given,) = model.graph.input
+    model.graph.initializer.append(numpy_helper.from_array(np.array([[1, -1]], np.int64), "shape"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), "first"))
+    model.graph.node.extend(
+        [
+            helper.make_node("ArgMax", [given.name], ["place"], axis=1, keepdims=0),
+            helper.make_node("Cast", ["place"], ["nought"], to=onnx.TensorProto.INT64),
+            helper.make_node("Mul", ["nought", "first"], ["nothing"]),
+            helper.make_node("Add", ["shape", "nothing"], ["found"]),
+            helper.make_node("Reshape", ["found", "minus"], ["flat"]),
+            helper.make_node("Reshape", [given.name, "flat"], ["hidden"]),
+        ]
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1], np.int64), "minus"))
+    name = "hidden"
+    for step in range(40):
+        model.graph.node.append(helper.make_node("Concat", [name, name], [f"twice_{step}"], axis=1))
+        name = f"twice_{step}"
+    assert faults(model, tmp_path) == ["makes of a row what only its values say the size of (hidden)"]
+
+
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x04K\x01."], ids=["empty", "words", "pickle"])
 def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     """Whatever it is instead."""
