@@ -15,7 +15,7 @@ ML_DOMAIN: Final = "ai.onnx.ml"
 _CORE: Final = """
     Abs Add And ArgMax BatchNormalization Cast Ceil Clip Concat Constant CumSum Div Equal Erf Exp Flatten Floor Gather
     Gemm Greater GreaterOrEqual Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max Mean Min Mul
-    Neg Not Or Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round
+    Mod Neg Not Or Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round
     ScatterElements Shape Sigmoid Sign Slice Softmax Softplus Split Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where
 """
 _ML: Final = "ArrayFeatureExtractor Binarizer Imputer LabelEncoder Normalizer OneHotEncoder Scaler TreeEnsemble"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.approval.onnx_scan import faults_of
 from features.bundle import MODEL_COLUMNS, MODEL_INPUT
 from features.errors import BundleCorruptError, DomainError
 from features.head import Task, to_scores
@@ -36,8 +37,11 @@ def _fit(name: str, task: Task, seed: int = 3) -> Prepared:
 
 
 @every
-def test_its_onnx_model_is_the_trained_one(name: str, task: Task) -> None:
-    """Within what the learner states (trees: bit for bit), columns bit for bit, a row alone as in a batch."""
+def test_its_onnx_model_is_the_trained_one(name: str, task: Task, tmp_path: Path) -> None:
+    """Within what the learner states (trees: bit for bit), columns bit for bit, a row alone as in a batch.
+
+    Of operators, and of sizes, that the security scan knows.
+    """
     model = _fit(name, task)
     exported = model.export()
     proof = prove(exported, model.raw, shop_rows(seed=8)[0])
@@ -50,6 +54,8 @@ def test_its_onnx_model_is_the_trained_one(name: str, task: Task) -> None:
     if not isinstance(exported.explanation, LinearTables):
         assert columns.tobytes() == model.steps.apply(rows).tobytes()
     assert exported.onnx == _fit(name, task).export().onnx
+    (tmp_path / "model.onnx").write_bytes(exported.onnx)
+    assert list(faults_of(tmp_path / "model.onnx")) == []
 
 
 @every
