@@ -12,6 +12,7 @@ import msgspec
 
 from features.errors import UnavailableError
 from features.nouns import Struct
+from features.whole_file import replace_file
 
 STACK_FILE = "stack.json"
 LOCK_FILE = "stack.lock"
@@ -53,9 +54,7 @@ def read_stack(state_dir: Path) -> StackFile | None:
 
 def write_stack(state_dir: Path, stack: StackFile) -> None:
     """Replace the file atomically."""
-    fresh = state_dir / f"{STACK_FILE}.tmp"
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(stack), indent=1))
-    fresh.replace(state_dir / STACK_FILE)
+    replace_file(state_dir / STACK_FILE, msgspec.json.format(msgspec.json.encode(stack), indent=1))
 
 
 def remove_stack(state_dir: Path) -> None:

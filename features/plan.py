@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from features.errors import DomainError
+from features.whole_file import replace_file
 
 ColumnType = Literal["string", "int32", "int64", "float32", "float64", "bool", "timestamp"]
 ValueType = Literal["int64", "float64"]
@@ -324,10 +325,7 @@ def content_hash(part: msgspec.Struct) -> str:
 
 def save_plan(plan: Plan, path: Path) -> None:
     """Write the plan as readable JSON, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
-    fresh.replace(path)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(plan), indent=1))
 
 
 def load_plan(path: Path) -> Plan:

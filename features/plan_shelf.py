@@ -17,6 +17,7 @@ from features.errors import CorruptError, DomainError
 from features.nouns import Struct
 from features.plan import Plan, ViewPlan, load_plan, save_plan
 from features.transforms import TRANSFORMS_FILE, load_transforms
+from features.whole_file import replace_file
 
 APPLIED = "plan.json"
 SHELF = "plans"
@@ -170,10 +171,7 @@ def write_if_changed(path: Path, content: bytes) -> None:
     """Write atomically; an equal file is left alone."""
     if path.exists() and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.tmp")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    replace_file(path, content)
 
 
 def _is_written(plan: Plan, path: Path) -> bool:

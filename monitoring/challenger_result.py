@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from features.nouns import Struct
+from features.whole_file import replace_file
 
 _FILES: Final = "challenger-{}.json"
 _MODEL: Final = ("model",)
@@ -55,11 +56,7 @@ def save_challenger_result(result: ChallengerResult, reports: Path) -> None:
         ``reports/`` of the domain's state folder; it is made.
 
     """
-    reports.mkdir(parents=True, exist_ok=True)
-    file = reports / _FILES.format(result.model)
-    fresh = file.with_suffix(".tmp")
-    fresh.write_bytes(msgspec.json.encode(result))
-    fresh.replace(file)
+    replace_file(reports / _FILES.format(result.model), msgspec.json.encode(result))
 
 
 class ChallengerCollector(Collector):

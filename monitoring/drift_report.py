@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from features.nouns import Struct
+from features.whole_file import replace_file
 
 Kind: TypeAlias = Literal["distribution", "mean", "spread", "nulls"]
 """Which quantity of a feature moved: all of it (KS), its mean or spread (ADWIN), its null rate."""
@@ -118,7 +119,4 @@ def save_report(report: DriftReport, path: Path) -> None:
         File to replace; its folder is made.
 
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
-    fresh.replace(path)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(report), indent=1))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.whole_file import replace_file
 from monitoring.reference import Reference
 
 if TYPE_CHECKING:
@@ -32,16 +33,11 @@ def save_page(path: Path, *, reference: Reference, rows: np.ndarray[tuple[int, i
     """
     import pandas as pd
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(
-        _render(
-            pd.DataFrame(rows, columns=list(reference.names)),
-            pd.DataFrame(reference.rows, columns=list(reference.names)),
-        ),
-        encoding="utf-8",
+    page = _render(
+        pd.DataFrame(rows, columns=list(reference.names)),
+        pd.DataFrame(reference.rows, columns=list(reference.names)),
     )
-    fresh.replace(path)
+    replace_file(path, page.encode())
 
 
 def _render(current: pd.DataFrame, reference: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from features.nouns import Struct
+from features.whole_file import replace_file
 
 FILE = "verify.json"
 
@@ -57,10 +58,7 @@ def save_verify_result(result: VerifyResult, reports: Path) -> None:
         ``reports/`` of the domain's state folder; it is made.
 
     """
-    reports.mkdir(parents=True, exist_ok=True)
-    fresh = reports / f"{FILE}.tmp"
-    fresh.write_bytes(msgspec.json.encode(result))
-    fresh.replace(reports / FILE)
+    replace_file(reports / FILE, msgspec.json.encode(result))
 
 
 class VerifyCollector(Collector):

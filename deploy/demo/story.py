@@ -16,6 +16,7 @@ from deploy.question import short
 from features.nouns import KeyValue
 from features.settings import Settings
 from features.verify import VerifyReport
+from features.whole_file import replace_file
 from monitoring.drift_report import DriftReport
 from offline_training.report import TrainingReport
 
@@ -92,10 +93,7 @@ def holds(facts: Facts) -> bool:
 
 def write_summary(summary: Mapping[str, Any], path: Path) -> None:
     """Write ``summary.json``, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(summary, indent=2) + "\n")
-    fresh.replace(path)
+    replace_file(path, f"{json.dumps(summary, indent=2)}\n".encode())
 
 
 def to_text(facts: Facts, summary: Mapping[str, Any]) -> str:

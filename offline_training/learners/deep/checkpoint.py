@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax
 import msgspec
 import numpy as np
 
+from features.whole_file import replace_file
 from offline_training.learners.deep.course import Course
 from offline_training.learners.deep.descent import Position
 from offline_training.learners.deep.network import Network
@@ -29,11 +31,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the file, as a whole or not at all."""
     arrays: dict[str, Any] = {str(number): leaf for number, leaf in enumerate(jax.tree.leaves(checkpoint[1:]))}
     arrays[_COURSE] = np.frombuffer(msgspec.json.encode(checkpoint.course), dtype=np.uint8)
-    fresh = path.with_suffix(".tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with fresh.open("wb") as file:
-        np.savez(file, **arrays)
-    Path(fresh).replace(path)
+    content = BytesIO()
+    np.savez(content, **arrays)
+    replace_file(path, content.getvalue())
 
 
 def read_checkpoint(path: Path, fresh: Checkpoint) -> Checkpoint:
