@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from offline_training.split import Split, outcomes_problem, require_outcomes, sp
 from offline_training.unsupervised import evaluate_unsupervised
 
 Say = Callable[[str], None]
+
+_LOOKED_AT: Final = 1_000
+"""Training rows whose scores must be numbers: a fit that goes astray does so for all."""
 
 
 class Fitted(NamedTuple):
@@ -183,4 +186,12 @@ def _fit_rows(
     params: Params,
     validation: Validation | None = None,
 ) -> Learned:
-    return learner.fit(sample_of(spec, rows, labels, until_us), params, seed=spec.seed, validation=validation)
+    """DomainError where what it learned is no number: ONNX Runtime's NaN would be proven equal to it."""
+    found = learner.fit(sample_of(spec, rows, labels, until_us), params, seed=spec.seed, validation=validation)
+    if not np.isfinite(found.raw(rows[:_LOOKED_AT])).all():
+        raise DomainError(
+            f"algorithm: {learner.name}",
+            "learned no numbers from the training rows: its raw scores of them are not finite",
+            "lower its learning_rate, or bring inputs and labels into range",
+        )
+    return found

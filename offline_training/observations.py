@@ -144,13 +144,15 @@ def _require_told(where: str, spec: ModelSpec, at_us: np.ndarray, lake_end_us: i
 
 
 def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.ndarray:
-    """Outcomes as doubles: 0 and 1, numbers of classes (which SQL may name), or values; NaN is one that is unknown."""
-    if spec.task == "multiclass" and pa.types.is_string(column.type):
-        numbers: Any = pc.index_in(column, pa.array(spec.classes))
-        if numbers.null_count:
-            raise DomainError(f"{where}: {LABEL}", "names what is no class", f"the classes are {list(spec.classes)}")
-        return np.asarray(numbers.cast(pa.float64()).to_numpy())
+    """Outcomes as doubles: 0 and 1, numbers of classes (which SQL may name), or values; NaN is one that is unknown.
+
+    Where names of classes are whole numbers, a number is a name: a CSV file does not tell them apart.
+    """
     try:
+        if spec.task == "multiclass" and any(name.isdecimal() for name in spec.classes):
+            column = column if pa.types.is_string(column.type) else column.cast(pa.int64()).cast(pa.string())
+        if spec.task == "multiclass" and pa.types.is_string(column.type):
+            return _places(where, column, spec.classes)
         labels = np.asarray(column.cast(pa.float64()).to_numpy())
     except pa.ArrowException as error:
         raise DomainError(f"{where}: {LABEL}", f"is no number ({error})", "make it a number") from error
@@ -164,6 +166,13 @@ def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.nda
         numbered = f"0 to {spec.n_classes - 1}" if spec.task == "multiclass" else "0 and 1"
         raise DomainError(f"{where}: {LABEL}", f"holds values other than {numbered}", f"a {spec.task} label is these")
     return labels
+
+
+def _places(where: str, names: pa.ChunkedArray[Any], classes: Sequence[str]) -> np.ndarray:
+    numbers: Any = pc.index_in(names, pa.array(classes))
+    if numbers.null_count:
+        raise DomainError(f"{where}: {LABEL}", "names what is no class", f"the classes are {list(classes)}")
+    return np.asarray(numbers.cast(pa.float64()).to_numpy())
 
 
 def _request_column(

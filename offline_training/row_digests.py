@@ -19,7 +19,8 @@ _BYTES: Final = 8
 def row_digests(table: pa.Table, names: Sequence[str], seed: int = 0) -> npt.NDArray[np.uint64]:
     """A number of 64 bits for each row, which is that of its values in these columns; null is a value of its own.
 
-    Equal rows have equal numbers, on any machine and in whatever table.
+    Of a floating number null and NaN are one: a model is given the same. Equal rows have equal numbers, on any machine
+    and in whatever table.
     """
     parts = [_fixed(table[name]) for name in names if not is_text(table[name].type)]
     fixed = np.concatenate([np.empty((len(table), 0), np.uint8), *parts], axis=1)
@@ -43,7 +44,7 @@ def fingerprint_of(names: Sequence[str], digests: npt.NDArray[np.uint64]) -> str
 
 def _fixed(column: pa.ChunkedArray[Any]) -> npt.NDArray[np.uint8]:
     """``[n, 9]``: whether it is null, and its bits; an instant in microseconds, a bool as 0 or 1, -0 as 0."""
-    null = column.is_null().to_numpy().astype(np.uint8)
+    null = column.is_null(nan_is_null=True).to_numpy().astype(np.uint8)
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         values = np.asarray(column.cast(pa.float64()).to_numpy(), np.float64) + 0.0  # null as NaN

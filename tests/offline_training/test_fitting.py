@@ -138,6 +138,18 @@ def test_all_allowed_params_are_lightgbms() -> None:
     assert {name for name in ALLOWED - own_loop if f"\n[{name}: " not in known} == set()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numpy, on its way to NaN
+def test_a_fit_that_went_astray_is_refused() -> None:
+    """Its NaN would be equal to ONNX Runtime's."""
+    data = _dataset(n_days=8)
+    data = data._replace(labels=data.labels * 1e200)
+    spec = _spec(task="regression", algorithm="mlp", params={"epochs": 2}, decision=None)
+    with pytest.raises(
+        DomainError, match=r"algorithm: mlp: learned no numbers from the training rows.*labels into range"
+    ):
+        fit(data, spec, _quiet)
+
+
 def test_an_unknown_baseline_feature_is_refused() -> None:
     """The feature to beat must be an input of the model."""
     with pytest.raises(DomainError, match="v:absent is no input"):

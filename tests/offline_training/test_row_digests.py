@@ -34,6 +34,12 @@ def test_rows_have_one_digest_just_if_they_are_equal(rows: list[tuple[Any, ...]]
     assert row_digests(table(rows[::-1]), SCHEMA.names).tolist() == digests[::-1]
 
 
+def test_a_number_that_is_none_is_like_one_that_is_absent() -> None:
+    """A model is given the same of both, so no split may part them."""
+    one, other = row_digests(pa.table({"x": [None, float("nan")]}), ["x"]).tolist()
+    assert one == other
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [(["ab", "c"], ["a", "bc"]), (["a", None], [None, "a"]), (["", None], [None, ""]), (["ÿ", ""], [None, ""])],

@@ -126,6 +126,21 @@ def test_classes_may_be_numbered(tmp_path: Path) -> None:
     assert named.labels.tolist() == numbered.labels.tolist()
 
 
+def test_names_that_are_numbers_are_names(tmp_path: Path) -> None:
+    """Not places, whether SQL has them as text or, as a CSV file, as numbers of either kind."""
+    turned = MULTICLASS | {"classes": ["2", "1", "0"]}
+    found = []
+    for kind in ("BIGINT", "DOUBLE", "VARCHAR"):
+        (tmp_path / kind).mkdir()
+        found.append(_data(tmp_path / kind, f"({NUMBERED})::{kind}", **turned)[1].labels.tolist())
+    (tmp_path / "named").mkdir()
+    (tmp_path / "none").mkdir()
+    places = _data(tmp_path / "named", NAMED, **MULTICLASS)[1].labels
+    assert found == [(2.0 - places).tolist()] * 3
+    with pytest.raises(DomainError, match="names what is no class"):
+        _data(tmp_path / "none", "3", **turned)
+
+
 @pytest.mark.parametrize(
     ("label", "model", "says"),
     [
