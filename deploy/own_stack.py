@@ -27,7 +27,7 @@ def require_own(settings: Settings, state_dir: Path, project: str, parts: Sequen
         return
     for part in parts:
         if getattr(settings, part).model_fields_set.isdisjoint(ADDRESSES[part]):
-            name = f"{PREFIX}{part}__{ADDRESSES[part][-1]}".upper()
+            name = f"{PREFIX}{part}__{ADDRESSES[part][0]}".upper()
             raise NotServingError(
                 part, f"the stack of {project} is down: run `millstream up`, or say by {name} where the {part} is"
             )

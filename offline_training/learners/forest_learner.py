@@ -12,7 +12,7 @@ from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.forest_trees import read_forest
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known, shares
+from offline_training.learners.params import require_known, require_whole, shares
 
 ALLOWED: frozenset[str] = frozenset(
     {
@@ -54,6 +54,7 @@ class Forest:
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not scikit-learn's, or that the engine sets itself."""
         require_known(self.name, params, ALLOWED)
+        require_whole(params, {"n_estimators": 1})
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
         """How many rows a leaf has, and how many features a split looks at."""

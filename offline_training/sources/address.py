@@ -17,7 +17,7 @@ from features.errors import DomainError
 from features.settings.tree import SECRETS
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_PARAMETER: Final = re.compile(r"[?&]([^=&]*(?:password|secret|token)[^=&]*)=([^&]+)", re.IGNORECASE)
+_SECRET_PARAMETER: Final = re.compile(r"[?&]([^=&]*(?:password|secret|token|api_?key)[^=&]*)=([^&]+)", re.IGNORECASE)
 _REMEDY: Final = "write ${NAME} there, and set NAME in the environment"
 
 
@@ -51,6 +51,8 @@ def address_of(where: str, url: str, environment: Mapping[str, str] = os.environ
 
     ``where`` is the place of the URL in ``model.yaml``.
     """
+    if not url:
+        raise DomainError(where, "is empty", "name a file, a folder or a database")
     _refuse_secrets(where, url)
     secrets: list[str] = []
     _, _, rest = url.rpartition("://")

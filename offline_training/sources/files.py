@@ -74,12 +74,17 @@ def _open(
     if len(formats) != 1 or not formats.issubset(_FORMATS):
         found = f"holds {' and '.join(sorted(formats))} files" if formats else "is not there, or holds no file"
         raise DomainError(where, f"{address.shown} {found}", f"name files of one kind: {', '.join(_FORMATS)}")
-    if formats == {".parquet"}:
-        return pads.dataset(files, filesystem=filesystem, format="parquet")
     options = pacsv.ConvertOptions(
         column_types=dict(types), null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
     )
-    return pads.dataset(files, filesystem=filesystem, format=pads.CsvFileFormat(convert_options=options))
+    kind = pads.ParquetFileFormat() if formats == {".parquet"} else pads.CsvFileFormat(convert_options=options)
+    rows = pads.dataset(files, filesystem=filesystem, format=kind)
+    for fragment in rows.get_fragments():  # pyarrow reads null where a file lacks a column of the first
+        for name in sorted(set(rows.schema.names) ^ set(fragment.physical_schema.names)):
+            raise DomainError(
+                where, f"{fragment.path} and {files[0]} do not both have a column {name}", "name files of equal columns"
+            )
+    return rows
 
 
 def _ask(where: str, rows: pads.Dataset, query: str) -> pa.Table:

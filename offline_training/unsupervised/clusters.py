@@ -28,6 +28,10 @@ def evaluate_clusters(
 
     So much is found in any rows: what ties their columns together is gone then, and the columns are what they were.
     """
+    if rows.shape[1] == 1:
+        raise DomainError(
+            "model.yaml: task", "clusters a single feature, of which shuffling changes nothing", "give it another"
+        )
     some = spread(len(later))
     own = tested.raw(later).max(axis=1)
     found = cluster_of(tested, later)

@@ -46,6 +46,7 @@ def test_a_mounted_secret_is_read(tmp_path: Path) -> None:
         ("postgresql://reader:ses/ame@db/shop", "holds a password"),
         ("s3://KEY:sesame@bucket/a.parquet", "holds a password"),
         ("postgresql://db/shop?user=me&password=sesame", "holds a secret, password"),
+        ("clickhouse://db/shop?api_key=sesame", "holds a secret, api_key"),
         ("postgresql://reader:${NOBODY_SET_THIS}@db/shop", "names \\${NOBODY_SET_THIS}, which is not set"),
     ],
 )

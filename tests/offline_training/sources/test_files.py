@@ -56,6 +56,8 @@ def test_sql_chooses_rows_and_names(tmp_path: Path) -> None:
         ("empty", None, "empty is not there, or holds no file"),
         ("rows.txt", None, "holds .txt files"),
         ("mixed", None, "holds .csv and .parquet files"),
+        ("unlike", None, "b.csv and .*a.csv do not both have a column size"),
+        ("", None, "is empty"),
         ("false.parquet", None, "is no table"),
         ("wrong.csv", None, "is no table, or no address .*CSV conversion error to double"),
         ("rows.csv", "SELECT * FROM elsewhere", "query: does not run .*elsewhere"),
@@ -79,6 +81,9 @@ def test_what_is_no_table_is_refused(tmp_path: Path, url: str, query: str | None
     (tmp_path / "false.parquet").write_text("PAR1")
     (tmp_path / "empty").mkdir()
     (tmp_path / "mixed").mkdir()
+    (tmp_path / "unlike").mkdir()
+    (tmp_path / "unlike" / "a.csv").write_text("day,size\n1,2\n")
+    (tmp_path / "unlike" / "b.csv").write_text("day\n1\n")
     for name in ("a.csv", "b.parquet"):
         (tmp_path / "mixed" / name).write_text(CSV)
     with pytest.raises(DomainError, match=problem) as caught:

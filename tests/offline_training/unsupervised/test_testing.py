@@ -88,6 +88,13 @@ def test_noise_has_no_clusters() -> None:
     assert min(gates) < 0.0
 
 
+def test_a_single_column_has_no_gate() -> None:
+    """Shuffling it changes nothing, so what passed would pass by chance."""
+    rows = np.random.default_rng(0).normal(size=(300, 1))
+    with pytest.raises(DomainError, match="clusters a single feature"):
+        held(CLUSTERS, rows[:200], rows[200:], np.full(100, np.nan))
+
+
 def test_what_was_put_apart_is_found() -> None:
     """Thirty rows far from all others, of which no label tells the model; an unlabelled row counts as unknown."""
     rng = np.random.default_rng(2)
@@ -171,6 +178,7 @@ def test_more_clusters_than_rows_are_refused() -> None:
         ("kmeans", "n_clusters", 2.5),
         ("kmeans", "n_init", 0),
         ("isolation_forest", "n_estimators", 0),
+        ("random_forest", "n_estimators", 0),
         ("isolation_forest", "max_samples", 1),
         ("isolation_forest", "max_samples", 0.5),
         ("isolation_forest", "bootstrap", "yes"),
