@@ -63,11 +63,20 @@ def test_what_it_may_not_hold_stays_on_the_workers(
         assert tables["covers"][0] == len(whole.labels)
 
 
-def test_a_column_that_knows_the_future_is_found_by_dask_too(tmp_path: Path, dask_cluster: Client) -> None:
+def test_a_column_that_knows_the_future_is_found_by_dask_too(
+    tmp_path: Path, dask_cluster: Client, mlflow_server: MlflowServer
+) -> None:
     """The labels are asked again of the events that workers have written."""
     small = small_domain(tmp_path, labels=LABELS.replace(SHIFT, JOBS_SOON))
     with pytest.raises(DomainError, match="leakage_future: shift knows the future"):
-        train(on_cluster(small, dask_cluster, HERE), small.plan, small.domain, engine="dask", quick=True)
+        train(
+            on_cluster(small, dask_cluster, HERE),
+            small.plan,
+            small.domain,
+            engine="dask",
+            quick=True,
+            registry_uri=mlflow_server.uri,
+        )
 
 
 def test_the_sample_has_all_test_rows_and_is_the_seeds(tmp_path: Path, dask_cluster: Client) -> None:
