@@ -45,6 +45,7 @@ def open_cluster(settings: DaskSettings) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(logging.WARNING)  # each connection would be a line on the user's screen
     if settings.address is None:
         with (
+            _nannies_alone(),
             LocalCluster(n_workers=settings.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
@@ -107,6 +108,17 @@ def hold(client: Client, value: Any) -> Any:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _nannies_alone() -> Any:
+    """Leave dead workers to their nannies, which replace them at once.
+
+    A local cluster looks for each dead worker again some seconds later; where it finds none, because the one that has
+    taken its place has just died, too, it closes the nanny, and nobody takes the place any more (Dask 2026.8).
+    """
+    import dask
+
+    return dask.config.set({"distributed.deploy.lost-worker-timeout": "365d"})
 
 
 def _large_graphs() -> Any:

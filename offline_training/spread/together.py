@@ -6,9 +6,6 @@ connection has made of them. So the workers are watched, those that are left are
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
@@ -97,23 +94,9 @@ def _settle(outcome: Future[T], work: Callable[[], T]) -> None:
 
 
 def _restart(client: Client, addresses: Sequence[str]) -> None:
-    """Have new processes in the place of those that are left: LightGBM 4.7 keeps a connection that broke.
-
-    They end themselves, and their nannies see to the rest. A nanny that is asked for a restart (Dask 2026.8) sees the
-    old process end as well, starts two at once, and may take neither for started.
-    """
-    known = client.scheduler_info(n_workers=-1)["workers"]
-    left = [address for address in addresses if address in known]
-    if unwatched := [address for address in left if not known[address]["nanny"]]:
-        raise UnavailableError("dask", f"{', '.join(unwatched)} wait for a worker that died: restart them")
-    client.run(_end, workers=left, on_error="ignore")
-    alive, deadline_s = set(left), time.monotonic() + _BACK_WITHIN_S
-    while alive := alive & set(client.ncores()):
-        if time.monotonic() > deadline_s:
-            raise UnavailableError("dask", f"{', '.join(sorted(alive))} did not end: restart them")
-        time.sleep(_LOOK_EVERY_S / 10)
-
-
-def _end() -> None:
-    """End this process at once, whatever it is at."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    """Have new processes in the place of those that are left: LightGBM 4.7 keeps a connection that broke."""
+    left = [address for address in client.ncores() if address in addresses]
+    try:
+        client.restart_workers(left, timeout=_BACK_WITHIN_S, raise_for_error=False)
+    except ValueError as error:  # nobody watches over them
+        raise UnavailableError("dask", f"{', '.join(left)} wait for a worker that died: restart them") from error
