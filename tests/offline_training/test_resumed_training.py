@@ -13,6 +13,7 @@ import pytest
 
 from deploy.servers import MlflowServer
 from features.bundle import read_bundle
+from features.clock import FrozenClock
 from grpc_api.mlflow_registry import MlflowRegistry
 from offline_training.report import TrainingReport
 from offline_training.search.journal import Journal
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 SEARCH: dict[str, Any] = {"algorithms": ["lightgbm"], "trials": 10, "folds": 2, "in_flight": 2}
 DEADLINE_S = 90.0
+AT_US = 1_782_864_000_000_000
 
 
 def domain_in(folder: Path, **model: Any) -> SmallDomain:
@@ -33,8 +35,8 @@ def domain_in(folder: Path, **model: Any) -> SmallDomain:
 
 
 def trained(small: SmallDomain, uri: str, **options: Any) -> TrainingReport:
-    """A training to its end, in this process."""
-    return train(small.settings, small.plan, small.domain, registry_uri=uri, **options)
+    """A training to its end, in this process, at one time: the card says when."""
+    return train(small.settings, small.plan, small.domain, registry_uri=uri, clock=FrozenClock(AT_US), **options)
 
 
 def files_of(report: TrainingReport, uri: str, folder: Path) -> dict[str, str]:
