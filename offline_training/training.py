@@ -41,7 +41,7 @@ from offline_training.evaluation import (
 from offline_training.exploration import explore
 from offline_training.fitting import Fitted, Say, fit
 from offline_training.laps import Laps
-from offline_training.learners import LEARNERS, Keep, Learner
+from offline_training.learners import LEARNERS, Keep, Learner, learner_of
 from offline_training.lineage import Lineage, trace
 from offline_training.notification import open_notify
 from offline_training.publishing import publish
@@ -112,6 +112,8 @@ def train(
         spec = with_later_outcomes(spec)
     rules, who = rules_of(domain, name), identity(settings.approval.key, domain.people)
     _require_signature(rules, who)
+    if learner is None:
+        learner_of(spec.algorithm, spec.task).check(spec.params)  # before a row is read
     job = _Job(settings, plan, domain, name, spec, knowledge, engine, quick, say, progress, Laps())
     registry = Registry(registry_uri or settings.registry.uri)
     audit = open_audit_log(settings.state_dir(plan.project), registry, plan.project)

@@ -7,27 +7,37 @@ from typing import Any, Final, Literal
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
+from features.errors import DomainError
 from features.head import Task
 from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.forest_trees import read_forest
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known, require_whole, shares
-
-ALLOWED: frozenset[str] = frozenset(
-    {
-        "bootstrap",
-        "ccp_alpha",
-        "max_depth",
-        "max_features",
-        "max_leaf_nodes",
-        "max_samples",
-        "min_impurity_decrease",
-        "min_samples_leaf",
-        "min_samples_split",
-        "n_estimators",
-    }
+from offline_training.learners.params import (
+    NOT_NEGATIVE,
+    SHARE,
+    Accepted,
+    Choice,
+    Either,
+    Flag,
+    Number,
+    Whole,
+    require_accepted,
+    shares,
 )
+
+ACCEPTED: Final[Accepted] = {
+    "bootstrap": Flag(),
+    "ccp_alpha": NOT_NEGATIVE,
+    "max_depth": Whole(1),
+    "max_features": Either((Whole(1), SHARE, Choice(("sqrt", "log2")))),
+    "max_leaf_nodes": Whole(2),
+    "max_samples": Either((Whole(1), SHARE)),
+    "min_impurity_decrease": NOT_NEGATIVE,
+    "min_samples_leaf": Either((Whole(1), Number(0.0, 1.0, least_open=True, most_open=True))),
+    "min_samples_split": Either((Whole(2), SHARE)),
+    "n_estimators": Whole(1),
+}
 """What ``params`` may set: all of it is proven to convert bit for bit."""
 
 ForestName = Literal["random_forest", "extra_trees"]
@@ -53,8 +63,9 @@ class Forest:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not scikit-learn's, or that the engine sets itself."""
-        require_known(self.name, params, ALLOWED)
-        require_whole(params, {"n_estimators": 1})
+        require_accepted(self.name, params, ACCEPTED)
+        if "max_samples" in params and not params.get("bootstrap", self.name == "random_forest"):
+            raise DomainError("model.yaml: params.max_samples", "does nothing alone", "set bootstrap to true as well")
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
         """How many rows a leaf has, and how many features a split looks at."""
@@ -76,7 +87,10 @@ class Forest:
         """A forest of exactly the trees asked for; one thread, for its sums."""
         chosen = {**_DEFAULTS, **params}
         kinds = _REGRESSORS if sample.task == "regression" else _CLASSIFIERS
-        forest = kinds[self._name](**chosen, random_state=seed, n_jobs=1)
+        told = {
+            name: min(value, len(sample.rows)) if name == "max_samples" else value for name, value in chosen.items()
+        }
+        forest = kinds[self._name](**told, random_state=seed, n_jobs=1)
         forest.fit(within_float32(sample.rows), sample.labels, sample_weight=sample.weights)
         columns = _columns(sample.task, sample.n_classes)
 

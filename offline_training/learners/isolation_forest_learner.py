@@ -7,17 +7,16 @@ from typing import Any, Final
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from features.errors import DomainError
 from features.head import Task
 from offline_training.conversion.ensemble import Ensemble
 from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.isolation_trees import average_path_length, leaf_depths, read_isolation_forest
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known, require_whole, shares
+from offline_training.learners.params import Accepted, Flag, Whole, require_accepted, shares
 
 _DEFAULTS: Params = {"n_estimators": 100, "max_samples": 256}
-_LEAST = {"n_estimators": 1, "max_samples": 2}
+ACCEPTED: Final[Accepted] = {"n_estimators": Whole(1), "max_samples": Whole(2), "bootstrap": Flag()}
 """A tree of one row has no depth."""
 
 
@@ -30,10 +29,7 @@ class Isolation:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken."""
-        require_known(self.name, params, {*_DEFAULTS, "bootstrap"})
-        require_whole(params, _LEAST)
-        if not isinstance(params.get("bootstrap", False), bool):
-            raise DomainError("model.yaml: params.bootstrap", f"is {params['bootstrap']}", "say true or false")
+        require_accepted(self.name, params, ACCEPTED)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - it has one task
         """How many trees, and of how many rows each."""

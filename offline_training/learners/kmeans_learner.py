@@ -13,10 +13,10 @@ from features.head import Task
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_clusters import LearnedClusters
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known, require_whole
+from offline_training.learners.params import Accepted, Whole, require_accepted
 
 _DEFAULTS: Params = {"n_clusters": 8, "n_init": 10, "max_iter": 300}
-_LEAST = {"n_clusters": 2, "n_init": 1, "max_iter": 1}
+ACCEPTED: Final[Accepted] = {"n_clusters": Whole(2), "n_init": Whole(1), "max_iter": Whole(1)}
 """One cluster tells nothing apart."""
 
 
@@ -29,8 +29,7 @@ class KMeansClustering:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken, and for clusters that tell nothing apart."""
-        require_known(self.name, params, _DEFAULTS)
-        require_whole(params, _LEAST)
+        require_accepted(self.name, params, ACCEPTED)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - it has one task
         """How many clusters."""

@@ -13,31 +13,38 @@ from features.head import Link, Task
 from offline_training.conversion.lightgbm_trees import read_trees
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known, shares
-
-ALLOWED: frozenset[str] = frozenset(
-    {
-        "bagging_fraction",
-        "bagging_freq",
-        "early_stopping_round",
-        "extra_trees",
-        "feature_fraction",
-        "feature_fraction_bynode",
-        "lambda_l1",
-        "lambda_l2",
-        "learning_rate",
-        "max_bin",
-        "max_delta_step",
-        "max_depth",
-        "min_data_in_bin",
-        "min_data_in_leaf",
-        "min_gain_to_split",
-        "min_sum_hessian_in_leaf",
-        "num_iterations",
-        "num_leaves",
-        "path_smooth",
-    }
+from offline_training.learners.params import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Accepted,
+    Flag,
+    Whole,
+    require_accepted,
+    shares,
 )
+
+ACCEPTED: Final[Accepted] = {
+    "bagging_fraction": SHARE,
+    "bagging_freq": Whole(0),
+    "early_stopping_round": Whole(1),
+    "extra_trees": Flag(),
+    "feature_fraction": SHARE,
+    "feature_fraction_bynode": SHARE,
+    "lambda_l1": NOT_NEGATIVE,
+    "lambda_l2": NOT_NEGATIVE,
+    "learning_rate": POSITIVE,
+    "max_bin": Whole(2),
+    "max_delta_step": NOT_NEGATIVE,
+    "max_depth": Whole(-1),
+    "min_data_in_bin": Whole(1),
+    "min_data_in_leaf": Whole(0),
+    "min_gain_to_split": NOT_NEGATIVE,
+    "min_sum_hessian_in_leaf": NOT_NEGATIVE,
+    "num_iterations": Whole(1),
+    "num_leaves": Whole(2, 131_072),
+    "path_smooth": NOT_NEGATIVE,
+}
 """What ``params`` may set: all of it is proven to convert bit for bit."""
 
 _FIXED: dict[str, Any] = {
@@ -74,7 +81,7 @@ class LightGbm:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that the engine sets itself, or that is not proven to convert."""
-        require_known(self.name, params, ALLOWED)
+        require_accepted(self.name, params, ACCEPTED)
         if float(params.get("bagging_fraction", 1.0)) < 1.0 and not params.get("bagging_freq"):
             raise DomainError("model.yaml: params.bagging_fraction", "does nothing alone", "set bagging_freq as well")
 

@@ -13,9 +13,13 @@ from offline_training.conversion.layers import Layer
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_linear import LearnedLinear
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known
+from offline_training.learners.params import NOT_NEGATIVE, POSITIVE, Accepted, require_accepted
 
 _MAX_ITERATIONS = 1_000
+
+OF_LOGISTIC: Final[Accepted] = {"C": POSITIVE}
+OF_RIDGE: Final[Accepted] = {"alpha": NOT_NEGATIVE}
+"""What ``params`` of each may set."""
 
 
 class Logistic:
@@ -27,7 +31,7 @@ class Logistic:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken."""
-        require_known(self.name, params, {"C"})
+        require_accepted(self.name, params, OF_LOGISTIC)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
         """How strongly it is held small."""
@@ -64,7 +68,7 @@ class RidgeRegression:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken."""
-        require_known(self.name, params, {"alpha"})
+        require_accepted(self.name, params, OF_RIDGE)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - it has one task
         """How strongly it is held small."""

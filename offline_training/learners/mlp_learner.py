@@ -13,7 +13,7 @@ from offline_training.conversion.layers import Layer
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_layers import LearnedLayers
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known
+from offline_training.learners.params import NOT_NEGATIVE, POSITIVE, Accepted, Whole, require_accepted
 from offline_training.loss import mean_loss
 
 _LINKS: dict[Task, Link] = {"binary": "sigmoid", "multiclass": "softmax", "regression": "identity"}
@@ -21,6 +21,17 @@ _DEFAULTS: Params = {"hidden_layers": 1, "hidden_units": 32, "learning_rate": 1e
 _DEFAULT_EPOCHS = 50
 _DEFAULT_PATIENCE = 5
 _OWN_LOOP: Final = {"epochs", "early_stopping_epochs"}
+
+ACCEPTED: Final[Accepted] = {
+    "hidden_layers": Whole(0, 16),
+    "hidden_units": Whole(1, 4096),
+    "learning_rate": POSITIVE,
+    "alpha": NOT_NEGATIVE,
+    "batch_size": Whole(1),
+    "epochs": Whole(1),
+    "early_stopping_epochs": Whole(1),
+}
+"""What ``params`` may set."""
 
 
 class Mlp:
@@ -32,7 +43,7 @@ class Mlp:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken."""
-        require_known(self.name, params, {*_DEFAULTS, *_OWN_LOOP})
+        require_accepted(self.name, params, ACCEPTED)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
         """Size of the network, and how fast it learns."""

@@ -12,29 +12,36 @@ from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.xgboost_trees import on_grid, read_xgboost
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Report, Sample, Trial, Validation
-from offline_training.learners.params import require_known, shares
+from offline_training.learners.params import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Accepted,
+    Choice,
+    Whole,
+    require_accepted,
+    shares,
+)
 from offline_training.learners.prior import prior_raws
 
-ALLOWED: frozenset[str] = frozenset(
-    {
-        "colsample_bylevel",
-        "colsample_bynode",
-        "colsample_bytree",
-        "early_stopping_rounds",
-        "gamma",
-        "grow_policy",
-        "learning_rate",
-        "max_bin",
-        "max_delta_step",
-        "max_depth",
-        "max_leaves",
-        "min_child_weight",
-        "n_estimators",
-        "reg_alpha",
-        "reg_lambda",
-        "subsample",
-    }
-)
+ACCEPTED: Final[Accepted] = {
+    "colsample_bylevel": SHARE,
+    "colsample_bynode": SHARE,
+    "colsample_bytree": SHARE,
+    "early_stopping_rounds": Whole(1),
+    "gamma": NOT_NEGATIVE,
+    "grow_policy": Choice(("depthwise", "lossguide")),
+    "learning_rate": POSITIVE,
+    "max_bin": Whole(2),
+    "max_delta_step": NOT_NEGATIVE,
+    "max_depth": Whole(0),
+    "max_leaves": Whole(0),
+    "min_child_weight": NOT_NEGATIVE,
+    "n_estimators": Whole(1),
+    "reg_alpha": NOT_NEGATIVE,
+    "reg_lambda": NOT_NEGATIVE,
+    "subsample": SHARE,
+}
 """What ``params`` may set: all of it is proven to convert bit for bit."""
 
 _FIXED: dict[str, Any] = {"booster": "gbtree", "tree_method": "hist", "nthread": 1, "verbosity": 0}
@@ -59,7 +66,7 @@ class XgBoost:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that the engine sets itself, or that is not proven to convert."""
-        require_known(self.name, params, ALLOWED)
+        require_accepted(self.name, params, ACCEPTED)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
         """Size of the trees, how fast and how carefully they learn."""

@@ -13,7 +13,7 @@ import numpy as np
 from features.head import Task
 from offline_training.bundle_writer import code_version
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known
+from offline_training.learners.params import NOT_NEGATIVE, POSITIVE, require_accepted
 from offline_training.online.checkpoints import EVERY, Checkpoint, Checkpoints
 from offline_training.online.learned import LearnedOnline
 from offline_training.online.river_model import RiverModel
@@ -44,7 +44,7 @@ class OnlineLearner:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken."""
-        require_known(self.name, params, {"learning_rate", "l2"})
+        require_accepted(self.name, params, {"learning_rate": POSITIVE, "l2": NOT_NEGATIVE})
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
         """How fast it learns."""

@@ -82,7 +82,6 @@ def problem_of(data: Dataset, spec: ModelSpec, wanted: SearchSpec) -> Problem:
     algorithms = wanted.algorithms or algorithms_of(spec.task)
     for algorithm in algorithms:
         learner_of(algorithm, spec.task)
-    learner_of(spec.algorithm, spec.task).check(spec.params)
     earlier = split_by_time(data.at_us, gap_us=spec.gap_us, span_us=spec.test_span_us).earlier
     labels = data.labels[earlier]
     folds = expanding_folds(data.at_us[earlier], wanted.folds, gap_us=spec.gap_us, span_us=spec.test_span_us)

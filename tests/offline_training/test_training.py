@@ -294,6 +294,14 @@ def test_a_registry_that_is_down_is_told_before_the_training(tmp_path: Path) -> 
     assert said == []
 
 
+def test_parameters_that_cannot_be_meant_are_told_before_the_training(tmp_path: Path) -> None:
+    """No row is read for them."""
+    small, said = small_domain(tmp_path, params={"num_leaves": 1}), list[str]()
+    with pytest.raises(DomainError, match=r"params\.num_leaves: is 1; write a whole number from 2 to 131072"):
+        _train(small, "http://127.0.0.1:9", say=said.append)
+    assert said == []
+
+
 def test_a_training_set_that_knows_the_label_ends_the_training(mlflow_server: MlflowServer, tmp_path: Path) -> None:
     """Nothing is registered; the page that tells why is there."""
     honest = LABELS.replace("1.0 * (day % 3) AS shift,", "")

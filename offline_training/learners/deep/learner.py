@@ -17,14 +17,16 @@ from offline_training.learners.deep.architecture import Architecture
 from offline_training.learners.deep.params import (
     IMAGES,
     NETWORK,
+    OF_IMAGES,
+    OF_NETWORKS,
     image_shape,
     rate_drops,
-    require_in_range,
     require_pools,
+    require_readable,
 )
 from offline_training.learners.deep.runtime import jax_in_double, require_extra
 from offline_training.learners.learner import Keep, Params, Sample, Trial, Validation
-from offline_training.learners.params import require_known
+from offline_training.learners.params import Accepted, require_accepted
 from offline_training.loss import mean_loss
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class DeepMlp:
     library: ClassVar[str] = "jax"
     tasks: ClassVar[frozenset[Task]] = frozenset(_LINKS)
     defaults: ClassVar[Params] = NETWORK
+    accepted: ClassVar[Accepted] = OF_NETWORKS
 
     def kept(self, keep: Keep) -> DeepMlp:
         """The same, which leaves what it has done, and goes on from there."""
@@ -55,8 +58,8 @@ class DeepMlp:
 
     def check(self, params: Params) -> None:
         """DomainError for a parameter that is not taken, and where the extra is not installed."""
-        require_known(self.name, params, self.defaults.keys())
-        require_in_range(params)
+        require_accepted(self.name, params, self.accepted)
+        require_readable(params)
         require_extra(self.name)
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks
@@ -132,6 +135,7 @@ class Cnn(DeepMlp):
 
     name: ClassVar[str] = "cnn"
     defaults: ClassVar[Params] = IMAGES
+    accepted: ClassVar[Accepted] = OF_IMAGES
     of_inputs: ClassVar[frozenset[str]] = frozenset({"image_shape", "blocks"})
 
     def space(self, trial: Trial, task: Task) -> Params:  # noqa: ARG002 - one space for all tasks

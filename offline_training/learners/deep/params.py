@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from features.errors import DomainError
 from offline_training.conversion.convolution import POOLED, ImageShape
 from offline_training.learners.learner import Params
+from offline_training.learners.params import Accepted, Flag, Number, Text, Whole
 
 NETWORK: Final[Params] = {
     "hidden_layers": 2,
@@ -33,40 +33,32 @@ _IMAGE_SHAPE: Final = "model.yaml: params.image_shape"
 _SHAPE_HINT: Final = 'write height x width x channels: "28x28x1"'
 
 
-class _Range(NamedTuple):
-    kind: type
-    least: float
-    below: float = math.inf
-
-
-_RANGES: Final[Mapping[str, _Range]] = {
-    "hidden_layers": _Range(int, 0, 17),
-    "hidden_units": _Range(int, 1, 4097),
-    "dropout": _Range(float, 0.0, 1.0),
-    "learning_rate": _Range(float, 1e-12, 10.0),
-    "weight_decay": _Range(float, 0.0, 10.0),
-    "batch_size": _Range(int, 2),
-    "epochs": _Range(int, 1),
-    "early_stopping_epochs": _Range(int, 1),
-    "plateau_epochs": _Range(int, 1),
-    "filters": _Range(int, 1, 1025),
-    "blocks": _Range(int, 1, 9),
+OF_NETWORKS: Final[Accepted] = {
+    "hidden_layers": Whole(0, 16),
+    "hidden_units": Whole(1, 4096),
+    "batch_norm": Flag(),
+    "dropout": Number(0.0, 1.0, most_open=True),
+    "learning_rate": Number(1e-12, 10.0, most_open=True),
+    "weight_decay": Number(0.0, 10.0, most_open=True),
+    "batch_size": Whole(2),
+    "epochs": Whole(1),
+    "early_stopping_epochs": Whole(1),
+    "plateau_epochs": Whole(1),
+    "rate_drops": Text(),
 }
+"""What ``params`` of every network may set."""
+
+OF_IMAGES: Final[Accepted] = {
+    **OF_NETWORKS,
+    "image_shape": Text(),
+    "filters": Whole(1, 1024),
+    "blocks": Whole(1, 8),
+}
+"""What those of images may set."""
 
 
-def require_in_range(params: Params) -> None:
-    """DomainError for a value that cannot be meant."""
-    for name, value in params.items():
-        where = f"model.yaml: params.{name}"
-        if name in _RANGES:
-            kind, least, below = _RANGES[name]
-            is_kind = isinstance(value, int | float if kind is float else int) and not isinstance(value, bool)
-            if not is_kind or not least <= float(value) < below:
-                number = "a whole number" if kind is int else "a number"
-                limit = "" if below == math.inf else f", below {below:g}"
-                raise DomainError(where, f"is {value!r}", f"write {number} from {least:g} on{limit}")
-        elif name == "batch_norm" and not isinstance(value, bool):
-            raise DomainError(where, f"is {value!r}", "write true or false")
+def require_readable(params: Params) -> None:
+    """DomainError for a text that says nothing."""
     rate_drops(params)
     stated_shape(params)
 

@@ -7,7 +7,21 @@ from typing import Any, Final
 import numpy as np
 
 from features.head import UNSUPERVISED, Task
-from offline_training.learners import LEARNERS, Learned, Params, Sample
+from offline_training.learners import (
+    LEARNERS,
+    Learned,
+    Params,
+    Sample,
+    forest_learner,
+    isolation_forest_learner,
+    kmeans_learner,
+    lightgbm_learner,
+    linear_learner,
+    mlp_learner,
+    xgboost_learner,
+)
+from offline_training.learners.deep.params import OF_IMAGES, OF_NETWORKS
+from offline_training.learners.params import Accepted, Choice, Either, Flag, Number, Text, Whole
 
 N_CLASSES: Final[dict[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0, "clustering": 0, "anomaly": 0}
 SMALL: Final[dict[str, Params]] = {
@@ -20,6 +34,19 @@ SMALL: Final[dict[str, Params]] = {
     "mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
     "deep_mlp": {"epochs": 4, "hidden_layers": 2, "hidden_units": 7, "learning_rate": 0.01},
     "cnn": {"epochs": 6, "image_shape": "2x3x1", "blocks": 1, "filters": 8, "hidden_units": 9, "learning_rate": 0.03},
+}
+ACCEPTED: Final[dict[str, Accepted]] = {
+    "lightgbm": lightgbm_learner.ACCEPTED,
+    "xgboost": xgboost_learner.ACCEPTED,
+    "random_forest": forest_learner.ACCEPTED,
+    "extra_trees": forest_learner.ACCEPTED,
+    "logistic_regression": linear_learner.OF_LOGISTIC,
+    "ridge": linear_learner.OF_RIDGE,
+    "mlp": mlp_learner.ACCEPTED,
+    "kmeans": kmeans_learner.ACCEPTED,
+    "isolation_forest": isolation_forest_learner.ACCEPTED,
+    "deep_mlp": OF_NETWORKS,
+    "cnn": OF_IMAGES,
 }
 PAIRS: Final[list[tuple[str, Task]]] = [(name, task) for name in LEARNERS for task in sorted(LEARNERS[name].tasks)]
 LABELLED: Final = [(name, task) for name, task in PAIRS if task not in UNSUPERVISED]
@@ -64,3 +91,20 @@ def learned(name: str, task: Task, **options: Any) -> Learned:
     rows, labels = rows_of(name)
     told: dict[str, Any] = {"params": SMALL.get(name, {}), "seed": 3, **options}
     return LEARNERS[name].fit(Sample(rows, labels[task], task, N_CLASSES[task]), **told)
+
+
+def edges(kind: Whole | Number | Choice | Flag | Text | Either) -> list[bool | int | float | str]:
+    """Values of a kind at its bounds, and a little inside those that are open; of no bound, a large one."""
+    match kind:
+        case Whole(least, most):
+            return [least, min(int(min(most, 10_000)), 64)]
+        case Number(least, most, least_open, most_open):
+            low = least + 0.1 if least_open else least
+            return [low, 1e6 if most == np.inf else most - 0.1 if most_open else most]
+        case Choice(words):
+            return list(words)
+        case Flag():
+            return [False, True]
+        case Either(kinds):
+            return [value for each in kinds for value in edges(each)]
+    return []

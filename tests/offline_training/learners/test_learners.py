@@ -11,16 +11,18 @@ from features.errors import DomainError
 from features.golden import first_difference
 from features.head import Task, to_scores
 from features.shapley import explainer_of, open_explainer, write_explanation
-from offline_training.learners import LEARNERS, Sample, Validation, learner_of
+from offline_training.learners import LEARNERS, Params, Sample, Validation, learner_of
 from offline_training.loss import mean_loss
 from offline_training.proof import MIN_ROWS, open_session, prove, raw_scores
 from tests.offline_training.learners.tasks import (
+    ACCEPTED,
     EXACT,
     EXPLAINED,
     LABELLED,
     N_CLASSES,
     PAIRS,
     SMALL,
+    edges,
     learned,
     rows_of,
     task_rows,
@@ -155,6 +157,66 @@ def test_a_parameter_that_it_does_not_take_is_refused(name: str) -> None:
     with pytest.raises(DomainError, match=r"params\.n_jobs.*it takes"):
         LEARNERS[name].check({"n_jobs": 4})
     LEARNERS[name].check(SMALL.get(name, {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "says"),
+    [
+        ("lightgbm", {"learning_rate": "fast"}, "learning_rate: is 'fast'; write a number above 0"),
+        ("lightgbm", {"learning_rate": "1e-3"}, "write a number above 0 (YAML takes 1e-3 for a text, and 1.0e-3 for"),
+        ("lightgbm", {"num_leaves": 1}, "num_leaves: is 1; write a whole number from 2 to 131072"),
+        ("lightgbm", {"feature_fraction": 0.0}, "feature_fraction: is 0.0; write a number above 0, up to 1"),
+        ("lightgbm", {"extra_trees": 1}, "extra_trees: is 1; write true or false"),
+        ("xgboost", {"learning_rate": float("inf")}, "learning_rate: is inf"),
+        ("xgboost", {"subsample": 1.5}, "subsample: is 1.5; write a number above 0, up to 1"),
+        ("xgboost", {"grow_policy": "leafwise"}, "grow_policy: is 'leafwise'; write depthwise or lossguide"),
+        ("xgboost", {"n_estimators": 10.0}, "n_estimators: is 10.0; write a whole number from 1 on"),
+        (
+            "random_forest",
+            {"max_features": "all"},
+            "max_features: is 'all'; write a whole number from 1 on or a number",
+        ),
+        (
+            "random_forest",
+            {"min_samples_leaf": 1.0},
+            "is 1.0; write a whole number from 1 on or a number above 0, below 1",
+        ),
+        ("random_forest", {"bootstrap": False, "max_samples": 10}, "max_samples: does nothing alone; set bootstrap"),
+        ("extra_trees", {"max_samples": 0.5}, "max_samples: does nothing alone; set bootstrap"),
+        ("logistic_regression", {"C": 0}, "C: is 0; write a number above 0"),
+        ("ridge", {"alpha": True}, "alpha: is True; write a number from 0 on"),
+        ("mlp", {"epochs": 0}, "epochs: is 0; write a whole number from 1 on"),
+        ("kmeans", {"n_clusters": 1}, "n_clusters: is 1; write a whole number from 2 on"),
+        ("isolation_forest", {"max_samples": 1}, "max_samples: is 1; write a whole number from 2 on"),
+    ],
+)
+def test_what_a_parameter_cannot_be_is_refused(name: str, params: Params, says: str) -> None:
+    """By name, with what to write."""
+    with pytest.raises(DomainError) as refused:
+        LEARNERS[name].check(params)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "param", "value"),
+    [
+        (name, param, value)
+        for name in LEARNERS
+        for param, kind in ACCEPTED[name].items()
+        for value in edges(kind)
+        if (param, value) != ("blocks", 8)  # for which pictures of six pixels are too small
+    ],
+)
+def test_what_is_accepted_can_be_fitted(name: str, param: str, value: bool | float | str) -> None:
+    """At each bound of a parameter, with what it needs beside it; nothing that a library refuses comes that far."""
+    beside: dict[str, Params] = {"bagging_fraction": {"bagging_freq": 1}, "max_samples": {"bootstrap": True}}
+    params = {**SMALL.get(name, {}), **beside.get(param, {}), param: value}
+    LEARNERS[name].check(params)
+    rows, labels = rows_of(name, 300)
+    task = min(LEARNERS[name].tasks)
+    validation = Validation(rows, labels[task]) if param.startswith("early_stopping") else None
+    sample = Sample(rows, labels[task], task, N_CLASSES[task])
+    assert len(LEARNERS[name].fit(sample, params, seed=3, validation=validation).raw(rows)) == len(rows)
 
 
 def test_an_algorithm_that_cannot_do_the_task_is_refused() -> None:

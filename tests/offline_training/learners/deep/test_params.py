@@ -15,7 +15,7 @@ from offline_training.learners.deep.params import IMAGES, NETWORK, image_shape, 
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ({"hidden_layers": -1}, "hidden_layers: is -1; write a whole number from 0 on"),
+        ({"hidden_layers": -1}, "hidden_layers: is -1; write a whole number from 0 to 16"),
         ({"hidden_units": 1.5}, "hidden_units: is 1.5; write a whole number"),
         ({"hidden_units": True}, "hidden_units: is True"),
         ({"dropout": 1.0}, "dropout: is 1.0; write a number from 0 on, below 1"),
