@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from features.compiled import WhereBuilt
 from features.kernel import ViewKernel
 from features.plan import SourcePlan, ViewPlan
 
 KERNELS: dict[str, type[ViewKernel]] = {"python": ViewKernel}
 """Every kernel that there is here, by name, the fastest last; all of them are under the same laws."""
 
-try:
+with WhereBuilt():
     from features.compiled_kernel import CompiledKernel
-except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
-    if not str(error.name).startswith("features.compiled"):
-        raise
-else:
+
     KERNELS["compiled"] = CompiledKernel
 
 KERNEL = next(reversed(KERNELS))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from features.compiled import WhereBuilt
+
 SECOND_US: Final = 1_000_000
 
 
@@ -54,12 +56,9 @@ delimited: Callable[[int, bytes], bytes] = delimited_in_python
 seconds_and_nanos: Callable[[int], bytes] = seconds_and_nanos_in_python
 duration: Callable[[int], bytes] = duration_in_python
 
-try:
+with WhereBuilt():
     import features.compiled.wire_bytes as compiled
-except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
-    if not str(error.name).startswith("features.compiled"):
-        raise
-else:
+
     varint, delimited = compiled.varint, compiled.delimited
     seconds_and_nanos, duration = compiled.seconds_and_nanos, compiled.duration
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from features.compiled import WhereBuilt
+
 _LENGTHS = tuple(b"$%d\r\n" % length for length in range(4_096))
 
 
@@ -27,10 +29,7 @@ def around_key(command: bytes, words: tuple[bytes, ...]) -> tuple[bytes, bytes]:
 pack: Callable[[Sequence[bytes]], bytes] = pack_in_python
 """One command of these words."""
 
-try:
+with WhereBuilt():
     from features.compiled.packing import pack_words
-except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
-    if not str(error.name).startswith("features.compiled"):
-        raise
-else:
+
     pack = pack_words

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from features.compiled import WhereBuilt
 from features.kernel import ViewKernel
 from features.vector import Assembler
 
@@ -22,16 +23,13 @@ def open_fresh_vectors(assembler: Assembler, kernels: Sequence[ViewKernel]) -> T
     """The short way of a feature service; None where it has none."""
     if not assembler.places:
         return None
-    try:
+    with WhereBuilt():
         from features.compiled.fresh_vectors import FreshVectors
         from features.compiled_kernel import CompiledKernel
-    except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
-        if not str(error.name).startswith("features.compiled"):
-            raise
-        return None
-    finishers = [each.finisher for each in kernels if isinstance(each, CompiledKernel) and each.finisher.is_plain]
-    if len(finishers) < len(kernels):
-        return None
-    return FreshVectors(
-        finishers=finishers, ttls_us=[view.ttl_us for view in assembler.views], places=assembler.places
-    ).take
+
+        finishers = [each.finisher for each in kernels if isinstance(each, CompiledKernel) and each.finisher.is_plain]
+        if len(finishers) == len(kernels):
+            return FreshVectors(
+                finishers=finishers, ttls_us=[view.ttl_us for view in assembler.views], places=assembler.places
+            ).take
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from features.compiled import WhereBuilt
 from features.nouns import KeyValue
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.entity import KIND, EntityKeys
@@ -34,22 +35,20 @@ def open_plain_rows(keys: EntityKeys, n_values: int) -> Callable[[bytes], TakeRo
     ((name, kind),) = keys.types.items()
     if kind not in FAR_KEYS:
         return none_plain
-    try:
+    with WhereBuilt():
         from features.compiled.plain_rows import RowReader, RowShape
-    except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
-        if not str(error.name).startswith("features.compiled"):
-            raise
-        return none_plain
-    row = {field.name: field.number for field in pb.BatchRow.DESCRIPTOR.fields}
-    shape = RowShape(
-        rows=pb.ScoreBatchRequest.DESCRIPTOR.fields_by_name["rows"].number,
-        entity=row["entity"],
-        request_id=row["request_id"],
-        vector=row["vector"],
-        kind=pb.Value.DESCRIPTOR.fields_by_name[KIND[kind]].number,
-        is_text=kind == "string",
-        values=pb.Vector.DESCRIPTOR.fields_by_name["values"].number,
-        name=name.encode(),
-        n_values=n_values,
-    )
-    return lambda data: RowReader(shape, data).take
+
+        row = {field.name: field.number for field in pb.BatchRow.DESCRIPTOR.fields}
+        shape = RowShape(
+            rows=pb.ScoreBatchRequest.DESCRIPTOR.fields_by_name["rows"].number,
+            entity=row["entity"],
+            request_id=row["request_id"],
+            vector=row["vector"],
+            kind=pb.Value.DESCRIPTOR.fields_by_name[KIND[kind]].number,
+            is_text=kind == "string",
+            values=pb.Vector.DESCRIPTOR.fields_by_name["values"].number,
+            name=name.encode(),
+            n_values=n_values,
+        )
+        return lambda data: RowReader(shape, data).take
+    return none_plain

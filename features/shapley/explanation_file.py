@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from features.compiled import WhereBuilt
 from features.errors import BundleCorruptError
 from features.shapley.column_shap import Columns, ColumnShap, Explainer, column_shares
 from features.shapley.linear_shap import LinearShap, LinearTables, linear_tables
@@ -17,12 +18,9 @@ from features.shapley.tree_tables import Doubles, TreeTables, tree_tables
 TREE_SHAPS: dict[str, type[TreeShap]] = {"python": TreeShap}
 """Every implementation of TreeSHAP that there is here, by name, the fastest last; all are under the same laws."""
 
-try:
+with WhereBuilt():
     from features.shapley.compiled_tree_shap import CompiledTreeShap
-except ModuleNotFoundError as error:  # installed without a C compiler; one that does not load is told
-    if not str(error.name).startswith("features.compiled"):
-        raise
-else:
+
     TREE_SHAPS["compiled"] = CompiledTreeShap
 
 _SHARES: Final = "shares"
