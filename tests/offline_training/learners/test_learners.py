@@ -187,7 +187,12 @@ def test_a_parameter_that_it_does_not_take_is_refused(name: str) -> None:
         ("ridge", {"alpha": True}, "alpha: is True; write a number from 0 on"),
         ("mlp", {"epochs": 0}, "epochs: is 0; write a whole number from 1 on"),
         ("kmeans", {"n_clusters": 1}, "n_clusters: is 1; write a whole number from 2 on"),
+        ("kmeans", {"n_clusters": 2.5}, "n_clusters: is 2.5; write a whole number from 2 on"),
+        ("kmeans", {"n_init": "many"}, "n_init: is 'many'; write a whole number from 1 on"),
         ("isolation_forest", {"max_samples": 1}, "max_samples: is 1; write a whole number from 2 on"),
+        ("isolation_forest", {"max_samples": 0.5}, "max_samples: is 0.5; write a whole number from 2 on"),
+        ("isolation_forest", {"n_estimators": 0}, "n_estimators: is 0; write a whole number from 1 on"),
+        ("isolation_forest", {"bootstrap": "yes"}, "bootstrap: is 'yes'; write true or false"),
     ],
 )
 def test_what_a_parameter_cannot_be_is_refused(name: str, params: Params, says: str) -> None:

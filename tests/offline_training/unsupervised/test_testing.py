@@ -168,23 +168,3 @@ def test_more_clusters_than_rows_are_refused() -> None:
     """There are no such clusters."""
     with pytest.raises(DomainError, match=r"n_clusters: is 3, of 2 distinct rows"):
         fitting(CLUSTERS)(np.repeat([[0.0], [1.0]], 5, axis=0))
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "name", "value"),
-    [
-        ("kmeans", "n_clusters", 1),
-        ("kmeans", "n_clusters", "many"),
-        ("kmeans", "n_clusters", 2.5),
-        ("kmeans", "n_init", 0),
-        ("isolation_forest", "n_estimators", 0),
-        ("random_forest", "n_estimators", 0),
-        ("isolation_forest", "max_samples", 1),
-        ("isolation_forest", "max_samples", 0.5),
-        ("isolation_forest", "bootstrap", "yes"),
-    ],
-)
-def test_a_parameter_that_cannot_be_meant_is_refused(algorithm: str, name: str, value: float | str) -> None:
-    """Before a row is read, with its place in the file."""
-    with pytest.raises(DomainError, match=f"params.{name}: is {value}; say "):
-        LEARNERS[algorithm].check({name: value})
