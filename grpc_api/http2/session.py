@@ -215,6 +215,7 @@ class Session:
         stream = self.streams.get(stream_id)
         if stream is None:
             if self._closed.is_cut(stream_id):
+                self._conduct.bear_noise(self.heard_s)
                 self._blocks.skip(block)
                 return
             code = ErrorCode.STREAM_CLOSED if stream_id in self._closed else ErrorCode.PROTOCOL_ERROR
@@ -234,6 +235,9 @@ class Session:
         if 2 * self._receive_window < whole:
             self.outbox.write(window_update(0, whole - self._receive_window))
             self._receive_window = whole
+        is_last = bool(each.flags & END_STREAM)
+        if not each.payload and not is_last:
+            self._conduct.bear_noise(self.heard_s)
         stream = self.streams.get(each.stream_id)
         if stream is None:
             self._check_not_idle(each.stream_id)
@@ -242,9 +246,6 @@ class Session:
             raise StreamFault(each.stream_id, ErrorCode.STREAM_CLOSED, "data for a stream that is closed")
         if stream.ended_by_peer:
             raise StreamFault(each.stream_id, ErrorCode.STREAM_CLOSED, "data after the request's end")
-        is_last = bool(each.flags & END_STREAM)
-        if not each.payload and not is_last:
-            self._conduct.bear_noise(self.heard_s)
         stream.receive(each.payload, each.flow_bytes, is_last=is_last)
 
     def _on_rst_stream(self, each: Frame) -> None:

@@ -114,6 +114,18 @@ def test_headers_that_are_too_long_are_refused_and_the_connection_goes_on(peer: 
 
 
 @pytest.mark.parametrize(
+    "noise", [DataFrame(1, data=b""), HeadersFrame(1, data=b"", flags=["END_HEADERS"])], ids=["data", "headers"]
+)
+def test_frames_for_a_call_that_is_over_are_no_freer(peer: RawPeer, noise: Frame) -> None:
+    """Its request may have been on its way still, but not thousands of frames that hold nothing of it."""
+    peer.send(peer.headers(1, path="NoSuchMethod"))
+    assert peer.answer(1)[0]["grpc-status"] == "12"
+    flood(peer, noise)
+
+    assert ended_with(peer) == CALM
+
+
+@pytest.mark.parametrize(
     "noise",
     [
         PING_OF_ONES,
