@@ -226,6 +226,9 @@ class Gate:
         self._end(method, call, call.told or Status(code, "nobody waits for the answer"), begin_s)
 
     def _failed(self, method: Method, call: Call, error: Exception, begin_s: float) -> CallFailedError:
+        if isinstance(error, CallFailedError):  # the transport could not read a message, and says why
+            self._end(method, call, error.status, begin_s)
+            return error
         status = status_of(error)
         if isinstance(error, ExhaustedError):
             self._note(Shed(error.shedding))

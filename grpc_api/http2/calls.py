@@ -111,8 +111,9 @@ class UnaryStream(OneMessageStream):
         self._task.run()
 
     async def _inflate_and_call(self, message: Received) -> bytes:
-        data = await self._inflated(message)
-        return await self.host.gate.unary(self.method, data, self.call)
+        gate = self.host.gate
+        with gate.opened(self.method, self.call):  # who may not call has nothing inflated
+            return await gate.answer(self.method, await self._inflated(message), self.call)
 
     def _answered(self, answer: bytes | None, error: BaseException | None) -> None:
         if self.is_over:
@@ -242,10 +243,7 @@ class BidirectionalStream(StreamingStream):
                 self._inbox_bytes -= len(message.data) + MESSAGE_COST
                 if not self.ended_by_peer:
                     self.replenish()
-                try:
-                    yield await self._inflated(message) if message.is_compressed else message.data
-                except MessageError as error:  # within the handler: the gate is to know what it is
-                    raise CallFailedError(error.status) from None
+                yield await self._inflated(message) if message.is_compressed else message.data
             if self.ended_by_peer:
                 return
             self._news = self.host.loop.create_future()

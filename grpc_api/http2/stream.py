@@ -11,7 +11,7 @@ from abc import abstractmethod
 from typing import Any, Final, Protocol
 
 from grpc_api.call import Call
-from grpc_api.gate import Gate
+from grpc_api.gate import CallFailedError, Gate
 from grpc_api.http2.answer_half import AnswerHalf
 from grpc_api.http2.faults import ErrorCode, StreamFault
 from grpc_api.http2.frames import rst_stream, window_update
@@ -23,6 +23,8 @@ from grpc_api.methods import Method
 from grpc_api.status import Code, DeadlinePassedError, Status, status_of
 
 LONGEST_TIMER_S: Final = 1e7
+OPEN_BYTES: Final = 64 * 1_024
+"""Longest message to a method of group `open`, whose caller may be anybody: health asks for a name."""
 NO_ROOM: Final = Status(Code.RESOURCE_EXHAUSTED, "the server buffers as much as it may; try again later")
 LATE: Final = status_of(DeadlinePassedError())
 
@@ -148,7 +150,7 @@ class Stream(AnswerHalf):
         """The messages that these bytes complete. MessageError where they are none, or cannot be kept."""
         reader = self._reader
         if reader is None:
-            reader = self._reader = MessageReader(self.host.limits.message_bytes)
+            reader = self._reader = MessageReader(self._most_bytes)
         if not reader.is_within_message:
             self.message_since_s = time.monotonic()
         messages = reader.feed(data)
@@ -160,12 +162,21 @@ class Stream(AnswerHalf):
             self._reserve(min(reader.announced_bytes, most))
         return messages
 
+    @property
+    def _most_bytes(self) -> int:
+        """Longest message that is taken."""
+        most: int = self.host.limits.message_bytes
+        return min(most, OPEN_BYTES) if self.method is not None and self.method.group == "open" else most
+
     async def _inflated(self, message: Received) -> bytes:
-        """A compressed message as it was before; MessageError as `inflated` raises it."""
-        limits, held = self.host.limits, self._held_bytes() + len(message.data)
-        return await inflated(
-            message.data, self.head.encoding, limits.message_bytes, lambda size: self._reserve(held + size)
-        )
+        """A compressed message as it was before; CallFailedError where `inflated` refuses it."""
+        held = self._held_bytes() + len(message.data)
+        try:
+            return await inflated(
+                message.data, self.head.encoding, self._most_bytes, lambda size: self._reserve(held + size)
+            )
+        except MessageError as error:  # the gate is to know what it is
+            raise CallFailedError(error.status) from None
 
     @property
     def announced_bytes(self) -> int | None:

@@ -110,6 +110,7 @@ class Things:
         return by_path(
             [
                 UnaryMethod(f"{SERVICE}Echo", "score", self.echo),
+                UnaryMethod(f"{SERVICE}Alive", "open", self.echo),
                 UnaryMethod(f"{SERVICE}Wait", "score", self.wait),
                 UnaryMethod(f"{SERVICE}Large", "score", self.large),
                 UnaryMethod(f"{SERVICE}Fail", "score", self.fail),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import structlog
 from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
@@ -18,6 +20,9 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from features.settings import AuthSettings
+from grpc_api.access.api_keys import new_key
+from grpc_api.access.authenticator import Authenticator
 from grpc_api.http2.faults import ErrorCode
 from grpc_api.http2.frames import frame
 from tests.grpc_api.http2.serving import RawPeer, Serving, message
@@ -37,6 +42,11 @@ def peer(serving: Serving) -> Iterator[RawPeer]:
         assert other.answer(1)[1][5:] == b"still here?"
     wait_until(lambda: serving.things.running == 0)
     wait_until(lambda: serving.server.free_bytes == serving.limits.buffered_bytes)
+
+
+def compressed(data: bytes) -> bytes:
+    """The bytes of a message that says it is compressed, by data that may be no gzip."""
+    return b"\1" + len(data).to_bytes(4, "big") + data
 
 
 def flood(peer: RawPeer, *frames: Frame | bytes, times: int = 3_000) -> None:
@@ -196,8 +206,7 @@ def test_a_peer_that_does_not_read_is_hung_up_on() -> None:
 
 def test_bombs_hold_no_more_than_there_is_room_for() -> None:
     """Small when they come, together far more than the server may buffer."""
-    bomb = gzip.compress(bytes(900_000))
-    sent = b"\1" + len(bomb).to_bytes(4, "big") + bomb
+    sent = compressed(gzip.compress(bytes(900_000)))
     with Serving(buffered_bytes=3_000_000, message_bytes=1_000_000) as server, RawPeer(server.port) as peer:
         for stream in range(1, 41, 2):
             peer.send(peer.headers(stream, ("grpc-encoding", "gzip")))
@@ -327,9 +336,50 @@ def test_an_inflating_bomb_is_stopped_and_others_go_on(peer: RawPeer) -> None:
     """100 kB that stand for 100 MB."""
     bomb = gzip.compress(bytes(100 * 2**20), 9)
     assert len(bomb) < 110_000
-    data = b"\1" + len(bomb).to_bytes(4, "big") + bomb
+    data = compressed(bomb)
     frames = [DataFrame(1, data=data[at : at + 16_384]) for at in range(0, len(data), 16_384)]
     frames[-1].flags.add("END_STREAM")
     peer.send(peer.headers(1, ("grpc-encoding", "gzip")), *frames, peer.call(3, b"meanwhile"))
     assert peer.answer(3)[1][5:] == b"meanwhile"
     assert peer.answer(1)[0]["grpc-status"] == "8"
+
+
+@pytest.mark.parametrize("path", ["Echo", "EchoAll", "Count"])
+@pytest.mark.parametrize(("data", "code"), [(gzip.compress(bytes(200_000)), "8"), (b"no gzip", "13")])
+def test_what_does_not_inflate_is_its_callers_fault(path: str, data: bytes, code: str) -> None:
+    """The caller is told what is wrong with the message, of a stream too; nothing of it is a failure of ours."""
+    with (
+        Serving(message_bytes=100_000) as server,
+        RawPeer(server.port) as peer,
+        structlog.testing.capture_logs() as lines,
+    ):
+        peer.send(peer.headers(1, ("grpc-encoding", "gzip"), path=path))
+        peer.send(DataFrame(1, data=compressed(data), flags=["END_STREAM"]))
+        told = peer.answer(1)[0]
+        assert told["grpc-status"] == code
+        assert ("100000 bytes" if code == "8" else "gzip") in told["grpc-message"]
+        assert lines == []
+
+
+def test_a_stranger_has_nothing_inflated(tmp_path: Path) -> None:
+    """Who calls is looked at before."""
+    (tmp_path / "keys").write_text(new_key("till", ["score"])[1])
+    settings = AuthSettings(api_keys=tmp_path / "keys")
+    with Serving(authenticator=Authenticator(settings)) as server, RawPeer(server.port) as peer:
+        peer.send(peer.headers(1, ("grpc-encoding", "gzip")))
+        peer.send(DataFrame(1, data=compressed(b"no gzip"), flags=["END_STREAM"]))
+        assert peer.answer(1)[0]["grpc-status"] == "16"
+        wait_until(lambda: server.answered("Echo", "UNAUTHENTICATED") == 1)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_what_everybody_may_call_takes_short_messages(peer: RawPeer, encoding: str) -> None:
+    """However few bytes they were sent in."""
+    for stream, n_bytes, code in ((1, 60_000, "0"), (3, 70_000, "8")):
+        data = bytes(n_bytes)
+        sent = compressed(gzip.compress(data)) if encoding == "gzip" else b"\0" + n_bytes.to_bytes(4, "big") + data
+        peer.send(peer.headers(stream, ("grpc-encoding", encoding), path="Alive"))
+        frames = [DataFrame(stream, data=sent[at : at + 16_384]) for at in range(0, len(sent), 16_384)]
+        frames[-1].flags.add("END_STREAM")
+        peer.send(*frames)
+        assert peer.answer(stream)[0]["grpc-status"] == code
