@@ -34,6 +34,9 @@ SHORT_S: Final = 0.001
 
 LEAST_RETRY_S: Final = 0.05
 
+STREAM_RETRY_S: Final = 1.0
+"""When to come again where there are as many streams as may be, which end when they like."""
+
 
 class Load:
     """Calls in hand. Of the loop's own thread."""
@@ -45,12 +48,17 @@ class Load:
         self._monotonic = monotonic
         self._turns = turns
         self._max_in_flight = max_in_flight
+        self._max_streams = max(1, max_in_flight // 2)
 
     def enter(self, remaining_s: float | None, *, streams: bool = False) -> None:
         """Let a call in that has so much time left; OverloadedError where it would not be answered in time.
 
-        One that streams may be idle, so it counts to those ahead of others while one of its messages waits.
+        One that streams may be idle, so it counts to those ahead of others while one of its messages waits. It may be
+        so for ever, so half of the places are left to the others.
         """
+        n_streams = self.n_in_flight - self._n_unary
+        if streams and n_streams >= self._max_streams:
+            raise OverloadedError(f"has {n_streams} streams in hand", STREAM_RETRY_S, "in_flight")
         self.check(remaining_s)
         self.n_in_flight += 1
         if not streams:

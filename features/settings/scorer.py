@@ -64,7 +64,9 @@ class ScorerSettings(Part):
     score_cache_s: float = Field(default=300.0, gt=0, description="For how long such a score answers.")
     score_cache_rows: int = Field(default=10_000, ge=1, description="How many such scores are kept.")
     max_in_flight: int = Field(
-        default=1_000, ge=1, description="Calls that one process has in hand at most; more are refused at once."
+        default=1_000,
+        ge=1,
+        description="Calls that one process has in hand at most, half of them streams; more are refused at once.",
     )
     rate_limit_per_s: float | None = Field(
         default=None,

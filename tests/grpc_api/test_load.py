@@ -65,12 +65,27 @@ def test_who_is_busy_without_a_break_keeps_the_queue_short(remaining_s: float, n
 def test_streams_that_are_idle_stand_in_nobodys_way() -> None:
     """They count to the limit, and not to those who wait."""
     load = Load(turns_of(0.01), max_in_flight=100, monotonic=lambda: 0.0)
-    for _ in range(90):
+    for _ in range(50):
         load.enter(None, streams=True)
-    assert let_in(load, 1.0) == 10
-    for _ in range(90):
+    assert let_in(load, 1.0) == 50
+    for _ in range(50):
         load.leave(streams=True)
-    assert load.n_in_flight == 10
+    assert load.n_in_flight == 50
+
+
+@pytest.mark.parametrize(("max_in_flight", "most"), [(1_000, 500), (7, 3), (1, 1)])
+def test_streams_leave_room_for_single_calls(max_in_flight: int, most: int) -> None:
+    """Nothing ends a stream of which nothing comes: a client that opens as many as it can keeps nobody else out."""
+    load = Load(Turns(), max_in_flight=max_in_flight)
+    for _ in range(most):
+        load.enter(None, streams=True)
+    with pytest.raises(OverloadedError, match=f"has {most} streams in hand"):
+        load.enter(None, streams=True)
+    assert load.n_in_flight == most
+    if max_in_flight > 1:
+        load.enter(0.1)
+    load.leave(streams=True)
+    load.enter(None, streams=True)
 
 
 async def test_an_idle_server_refuses_nobody() -> None:
