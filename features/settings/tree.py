@@ -13,6 +13,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from features.errors import SettingsError
 from features.settings.approval import ApprovalSettings
 from features.settings.dask import DaskSettings
 from features.settings.kafka import KafkaSettings
@@ -28,6 +29,26 @@ from features.settings.worker import WorkerSettings
 
 PREFIX = "MILLSTREAM_"
 SECRETS = f"{PREFIX}SECRETS"
+
+
+class SecretFiles(NestedSecretsSettingsSource):
+    """The files that are named like settings; those beside them are of other programs, and links lead where they do."""
+
+    @classmethod
+    def load_secrets(cls, path: Path) -> dict[str, str]:
+        """What each holds; SettingsError where that cannot be read."""
+        return {file.name: _read(file) for file in path.glob(f"{PREFIX}*")}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            file.name, f"{file} cannot be read ({error.strerror})", "let this process read it"
+        ) from None
+    except UnicodeDecodeError:  # its text shows what stands there
+        raise SettingsError(file.name, f"{file} holds no UTF-8", "write the value as text") from None
 
 
 class Settings(BaseSettings):
@@ -69,7 +90,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment, then secret files, before the stack's addresses, which are passed as init values."""
-        files = NestedSecretsSettingsSource(
+        files = SecretFiles(
             file_secret_settings,
             secrets_dir=os.environ.get(SECRETS),
             secrets_dir_missing="error",

@@ -50,6 +50,33 @@ def test_secrets_come_from_files(mounted: Path, monkeypatch: pytest.MonkeyPatch)
     assert settings.lake.erasure_key == SecretStr("sesame LAKE__ERASURE_KEY")
 
 
+def test_files_of_others_are_none_of_our_business(mounted: Path) -> None:
+    """Keys and key stores, in whichever bytes, in the same folder and below it."""
+    (mounted / "keystore.jks").write_bytes(b"\xfe\xed\xfe\xed")
+    (mounted / "kafka").mkdir()
+    (mounted / "kafka" / "MILLSTREAM_STORE__PASSWORD").write_text("another's")
+    assert load_settings().store.password == SecretStr("sesame STORE__PASSWORD")
+
+
+def test_a_secret_may_be_a_link_to_elsewhere(mounted: Path, tmp_path: Path) -> None:
+    """As an agent writes them; it is never passed over in silence."""
+    (tmp_path / "agent").write_text("of the agent\n")
+    (mounted / "MILLSTREAM_SCHEMA_REGISTRY__PASSWORD").unlink()
+    (mounted / "MILLSTREAM_SCHEMA_REGISTRY__PASSWORD").symlink_to(tmp_path / "agent")
+    assert load_settings().schema_registry.password == SecretStr("of the agent")
+
+
+@pytest.mark.parametrize("content", [b"ses\x80me", None], ids=["no text", "a link to nothing"])
+def test_a_secret_that_cannot_be_read_is_told(mounted: Path, content: bytes | None) -> None:
+    """By its name, without what it holds."""
+    file = mounted / "MILLSTREAM_STORE__PASSWORD"
+    file.unlink()
+    file.symlink_to("nowhere") if content is None else file.write_bytes(content)
+    with pytest.raises(SettingsError, match="MILLSTREAM_STORE__PASSWORD") as refused:
+        load_settings()
+    assert "x80" not in str(refused.value)
+
+
 def test_a_secret_that_sets_nothing_is_refused(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Like a variable of that name; and so is a folder that there is not."""
     (mounted / "MILLSTREAM_STORE__PASWORD").write_text("sesame")
