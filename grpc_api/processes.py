@@ -21,7 +21,7 @@ import structlog
 
 from features.errors import MillstreamError, NotServingError, SettingsError
 from features.settings import ScorerSettings
-from grpc_api.http2.listener import PORT, REST_PORT, claim_port, port_of
+from grpc_api.http2.listener import METRICS_PORT, PORT, REST_PORT, claim_port, port_of
 
 logger: Final = structlog.get_logger(__name__)
 
@@ -178,9 +178,7 @@ def run_processes(settings: ScorerSettings, serve: Serve, *, start_s: float = ST
     if sys.platform != "linux":  # elsewhere a port is not shared evenly, nor claimed as `claim_port` does it
         raise SettingsError("MILLSTREAM_SCORER__PROCESSES", "this system cannot share a port", "set it to 1")
     if settings.metrics_port + METRICS_PORT_STEP * (settings.processes - 1) > LAST_PORT:
-        raise SettingsError(
-            "MILLSTREAM_SCORER__METRICS_PORT", "leaves none for each process", "choose a lower one, or 0"
-        )
+        raise SettingsError(METRICS_PORT, "leaves none for each process", "choose a lower one, or 0")
     stop = threading.Event()
 
     def request_stop(_number: int, _frame: FrameType | None) -> None:

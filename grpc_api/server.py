@@ -16,7 +16,9 @@ from features.clock import SystemClock
 from features.plan import Plan
 from features.redis_store import RedisStore
 from features.settings import ScorerSettings, Settings
+from features.taken_port import listening_as
 from features.tracing import open_tracer
+from grpc_api.http2.listener import METRICS_PORT
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
@@ -77,7 +79,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _number, _frame: loop.call_soon_threadsafe(stopping.set))
-    start_http_server(settings.scorer.metrics_port, settings.scorer.host, metrics.registry)
+    serve_metrics(settings.scorer, metrics)
     await scorer.start()
     plans.start()
     # What start-up made lives as long as the process: a full collection need not walk it while a caller waits.
@@ -100,6 +102,12 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
     await asyncio.to_thread(records.close)
     if tracer is not None:
         await asyncio.to_thread(tracer.close)
+
+
+def serve_metrics(settings: ScorerSettings, metrics: ScorerMetrics) -> None:
+    """Answer Prometheus, from a thread; SettingsError when the port is taken."""
+    with listening_as(METRICS_PORT, settings.host, settings.metrics_port):
+        start_http_server(settings.metrics_port, settings.host, metrics.registry)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from features.taken_port import listening_as
+
+SETTING: Final = "MILLSTREAM_MONITOR__METRICS_PORT"
 Check = Callable[[], bool]
 
 PLAIN = "text/plain; charset=utf-8"
@@ -32,6 +36,11 @@ def serve_health(port: int, *, registry: CollectorRegistry, alive: Check, ready:
     ------
     int
         The port that it listens on.
+
+    Raises
+    ------
+    SettingsError
+        It is taken.
 
     """
 
@@ -57,7 +66,9 @@ def serve_health(port: int, *, registry: CollectorRegistry, alive: Check, ready:
         def log_message(self, *_: object) -> None:
             """A scrape each few seconds is no news."""
 
-    with ThreadingHTTPServer(("", port), Handler) as server:
+    with listening_as(SETTING, "", port):
+        listener = ThreadingHTTPServer(("", port), Handler)
+    with listener as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
         thread.start()

@@ -6,15 +6,17 @@ import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from features.taken_port import listening_as
 from streams.assignment import Assignment, Lane
 from streams.metrics import WorkerMetrics
 from streams.watermarks import Watermark, Watermarks
 
+SETTING: Final = "MILLSTREAM_WORKER__METRICS_PORT"
 JSON = "application/json"
 
 
@@ -27,7 +29,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class HealthServer:
-    """Serves pages by path until stopped; ``port`` is the one found when 0 was asked for."""
+    """Serves pages by path until stopped; ``port`` is the one found when 0 was asked for.
+
+    Making one raises SettingsError when the port is taken.
+    """
 
     def __init__(self, pages: Mapping[str, Callable[[], Answer]], *, port: int, host: str = "127.0.0.1") -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -43,7 +48,8 @@ class HealthServer:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
                 """Probes are not logged."""
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
+        with listening_as(SETTING, host, port):
+            self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 

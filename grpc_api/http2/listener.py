@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-from features.errors import SettingsError
+from features.taken_port import cannot_listen
 
 BACKLOG: Final = 1_024
 PORT: Final = "MILLSTREAM_SCORER__PORT"
 REST_PORT: Final = "MILLSTREAM_SCORER__REST_PORT"
+METRICS_PORT: Final = "MILLSTREAM_SCORER__METRICS_PORT"
 """Settings that name a port, for who is told that it is taken."""
 
 
@@ -47,7 +48,7 @@ def _bound(host: str, port: int, setting: str, *, shared: bool) -> socket.socket
         )[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise _taken(setting, host, port, error) from error
+        raise cannot_listen(setting, host, port, error) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
@@ -55,7 +56,7 @@ def _bound(host: str, port: int, setting: str, *, shared: bool) -> socket.socket
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise _taken(setting, host, port, error) from error
+        raise cannot_listen(setting, host, port, error) from error
     listener.setblocking(False)
     return listener
 
@@ -65,9 +66,5 @@ def _listening(listener: socket.socket, host: str, port: int, setting: str) -> s
         listener.listen(BACKLOG)
     except OSError as error:  # two were bound at one moment: the first to listen has it
         listener.close()
-        raise _taken(setting, host, port, error) from error
+        raise cannot_listen(setting, host, port, error) from error
     return listener
-
-
-def _taken(setting: str, host: str, port: int, error: OSError) -> SettingsError:
-    return SettingsError(setting, f"cannot listen on {host}:{port} ({error})", "choose a free port, or 0")

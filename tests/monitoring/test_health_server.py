@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import socket
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from features.errors import SettingsError
 from monitoring.health_server import serve_health
 
 
@@ -33,3 +35,13 @@ def test_it_answers_what_is_asked(alive: bool, ready: bool) -> None:
         assert get(port, "/")[0] == 404
     with pytest.raises(ConnectionRefusedError):
         get(port, "/healthz")
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """By the name of its setting."""
+    with (
+        socket.create_server(("", 0)) as taken,
+        pytest.raises(SettingsError, match="MILLSTREAM_MONITOR__METRICS_PORT"),
+        serve_health(taken.getsockname()[1], registry=CollectorRegistry(), alive=bool, ready=bool),
+    ):
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from features.decode import Decoder
+from features.errors import SettingsError
 from streams.assignment import Assignment
 from streams.batch import to_batch
 from streams.health import HealthServer, worker_pages
@@ -131,3 +133,12 @@ def test_an_idle_partition_does_not_look_stuck(address: str, lanes: Assignment, 
 def test_there_are_no_other_pages(address: str) -> None:
     """404, as JSON."""
     assert get(f"{address}/nothing")[0] == 404
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """By the name of its setting."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(SettingsError, match="MILLSTREAM_WORKER__METRICS_PORT"),
+    ):
+        HealthServer({}, port=taken.getsockname()[1])
