@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
+from features.errors import RegistryUnavailableError, SettingsError
+
+SETTING: Final = "MILLSTREAM_REGISTRY__URI"
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -27,13 +31,78 @@ def open_client(uri: str) -> Any:
     mlflow.MlflowClient
         Nothing was asked of the server yet.
 
+    Raises
+    ------
+    SettingsError
+        The address is none that MLflow can use.
+
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient  # takes seconds: only who needs a registry pays them
 
     _leave_feast_out()
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    try:
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except Exception as error:  # of many kinds: unknown schemes, drivers that are not there, databases that are none
+        problem = f"{without_credentials(uri, uri)} cannot be used ({without_credentials(uri, _first_line(error))})"
+        raise SettingsError(SETTING, problem, "name an MLflow server, such as http://127.0.0.1:5000") from None
+
+
+def registry_unavailable(uri: str, error: Exception) -> RegistryUnavailableError:
+    """What a call that failed means.
+
+    Parameters
+    ----------
+    uri
+        Address of the registry.
+    error
+        What MLflow or the network says, which may repeat the address.
+
+    Returns
+    -------
+    RegistryUnavailableError
+        To be raised; without the credentials of the address, for it is logged.
+
+    """
+    return RegistryUnavailableError(
+        f"registry {without_credentials(uri, uri)}", without_credentials(uri, _first_line(error))
+    )
+
+
+def without_credentials(uri: str, text: str) -> str:
+    """A text that may repeat an address, without user and password of that.
+
+    Parameters
+    ----------
+    uri
+        The address.
+    text
+        For people.
+
+    Returns
+    -------
+    str
+        The text with three stars in their place.
+
+    Examples
+    --------
+    >>> without_credentials("http://me:sesame@host:5000", "no answer of http://me:sesame@host:5000/api")
+    'no answer of http://***@host:5000/api'
+    >>> without_credentials("http://host:5000", "no answer of http://host:5000/api")
+    'no answer of http://host:5000/api'
+
+    """
+    credentials, _, _ = uri.partition("://")[2].rpartition("@")
+    password = credentials.partition(":")[2]
+    text = text.replace(f"{credentials}@", "***@") if credentials else text
+    for secret in filter(None, (password, unquote(password))):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _leave_feast_out() -> None:

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from features.approval import tags
 from features.approval.rules import Papers
-from features.errors import RegistryUnavailableError
-from features.mlflow_client import open_client
+from features.mlflow_client import open_client, registry_unavailable
 from features.routing import ARMS, ROUTING_TAG, Arm
 
 _ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
@@ -85,4 +84,4 @@ class MlflowRegistry:
         try:
             yield
         except (MlflowException, OSError) as error:
-            raise RegistryUnavailableError(f"registry {self._uri}", (str(error).splitlines() or ["?"])[0]) from error
+            raise registry_unavailable(self._uri, error) from None  # whose text may hold credentials

@@ -12,8 +12,8 @@ import msgspec
 
 from features.approval.stages import FIRST
 from features.bundle import Bundle, read_bundle
-from features.errors import CorruptError, RegistryUnavailableError, RequestError
-from features.mlflow_client import open_client
+from features.errors import CorruptError, RequestError
+from features.mlflow_client import open_client, registry_unavailable
 from features.routing import CHAMPION, ROUTING_TAG, Arm, Routing
 from offline_training.audit import Head
 from offline_training.model_version import ModelVersion, tags_of, version_of
@@ -209,7 +209,7 @@ class Registry:
         try:
             yield client
         except (MlflowException, OSError) as error:
-            raise RegistryUnavailableError(f"registry {self.uri}", str(error).splitlines()[0]) from error
+            raise registry_unavailable(self.uri, error) from None  # whose text may hold credentials
 
     @staticmethod
     def _remember(client: Any, model: str, champions: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from deploy.servers import MlflowServer
 from features.approval.rules import Rules
-from features.errors import RegistryUnavailableError
+from features.errors import RegistryUnavailableError, SettingsError
 from features.plan import Plan
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
 from grpc_api.file_intake import RETRY_S
@@ -334,8 +335,17 @@ def test_the_champion_is_found_in_mlflow(mlflow_server: MlflowServer, tmp_path: 
 
 @pytest.mark.slow
 def test_a_registry_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    """In seconds, not minutes."""
-    registry = MlflowRegistry("http://127.0.0.1:1")
+    """In seconds, not minutes; the log names it without its credentials."""
+    registry = MlflowRegistry("http://me:sesame%21@127.0.0.1:1")
 
-    with pytest.raises(RegistryUnavailableError, match="registry http"):
+    with pytest.raises(RegistryUnavailableError, match=r"registry http://\*\*\*@127.0.0.1:1: ") as unavailable:
         registry.look("buys")
+    assert "sesame" not in "".join(traceback.format_exception(unavailable.value))
+
+
+@pytest.mark.parametrize("uri", ["localhost:5000", "redis://me:sesame@localhost", "http://[::1"])
+def test_an_address_that_is_none_of_a_registry_is_a_wrong_setting(uri: str) -> None:
+    """Told by its name, without credentials."""
+    with pytest.raises(SettingsError, match="MILLSTREAM_REGISTRY__URI") as refused:
+        MlflowRegistry(uri).look("buys")
+    assert "sesame" not in str(refused.value)
