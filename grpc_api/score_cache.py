@@ -21,7 +21,7 @@ from grpc_api.scoring import Asked, Scored, score_rows
 from grpc_api.served_model import ServedModel
 
 Key: TypeAlias = tuple[object, ...]
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class _Kept(NamedTuple):
@@ -95,6 +95,6 @@ class ScoreCache:
 
 
 def _key(model: ServedModel, asked: Asked, states: Sequence[bytes | None]) -> Key:
-    """All that a score is computed from. Request fields in JSON, which tells 1 from 1.0 and from true."""
+    """All that a score is computed from. Request fields in MessagePack, which tells 1 from 1.0, true and infinity."""
     request = _encode(asked.request) if asked.request else b""
     return (model.digest, model.plan_hash, asked.as_of_us, request, *states)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.call import Call
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.score_cache import ScoreCache
-from millstream import BatchRow, Client, ScoreResult
+from millstream import BatchRow, CallRefusedError, Client, ScoreResult
 from tests.grpc_api.shop import HOUR_US, NOON_US, SPEND, Shop, open_shop, publish, put_events
 from tests.waiting import wait_until
 
@@ -63,6 +64,15 @@ def test_another_question_is_another_score(
     client.score({"buyer": "ann"}, request={"basket": 30.0}, as_of=client.score({"buyer": "bob"}).as_of)
 
     assert hits(shop) == 0
+
+
+def test_what_is_refused_is_refused_beside_scores_of_before(running: tuple[Shop, Client]) -> None:
+    """An infinite field is no null, though JSON writes both alike."""
+    _, client = running
+    client.score({"buyer": "ann"}, request={"basket": None})
+    for infinite in (math.inf, -math.inf):
+        with pytest.raises(CallRefusedError, match="infinite"):
+            client.score({"buyer": "ann"}, request={"basket": infinite})
 
 
 def test_an_event_makes_another_score(running: tuple[Shop, Client]) -> None:
