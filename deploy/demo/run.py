@@ -18,6 +18,7 @@ from deploy.instants import to_us
 from deploy.invocation import Invocation
 from deploy.letters import read_letters
 from deploy.logs import configure_logs
+from deploy.own_client import open_client
 from deploy.replay import PRODUCER, History, Replayer, load_history, recorded_topics
 from deploy.rescoring import rescoring
 from deploy.scorer_processes import read_scorer
@@ -36,7 +37,6 @@ from features.score_records import read_records
 from features.settings import Settings, load_settings
 from features.tracing import open_tracer
 from features.verify import verify
-from millstream import Client
 from monitoring.watch import run_monitor
 from offline_training.report import TrainingReport
 from offline_training.training import train
@@ -180,10 +180,12 @@ class Demo:
 
     def _ask(self, as_of: datetime, *, single: bool) -> Round:
         rows = rows_at(self._lake, self._plan, self._domain, as_of)
-        address = f"{self._settings.scorer.host}:{self._settings.scorer.port}"
         ask = ask_one_by_one if single else ask_in_batches
         how = "one by one" if single else "in batches"
-        with Client(address) as client, progress_bar(f"scoring {as_of:%Y-%m-%d} {how}", len(rows)) as advance:
+        with (
+            open_client(self._settings) as client,
+            progress_bar(f"scoring {as_of:%Y-%m-%d} {how}", len(rows)) as advance,
+        ):
             return ask(client, self._domain.demo.model, as_of, rows, advance)
 
     def _await_records(self, expected: int) -> int:

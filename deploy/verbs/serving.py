@@ -32,14 +32,14 @@ def score(
 ) -> Outcome:
     """Score one entity, named by its keys: millstream score --<key> <value>."""
     from deploy.instants import parse_instant
+    from deploy.own_client import open_client
     from deploy.question import read_question
-    from grpc_api.client import Client
 
     name, spec = call.domain.model(model)
     question = read_question(context.args, call.serving_plan, spec.service)
     instant = None if as_of is None else parse_instant("--as-of", as_of)
     explained = None
-    with Client(scorer_address(call)) as client:
+    with open_client(call.reaching("scorer")) as client:
         if explain:
             explained = client.explain(question.entity, model=name, as_of=instant, request=question.request, top=top)
             found = explained.answer
@@ -77,13 +77,13 @@ def score(
 def features(call: Invocation, context: typer.Context, service: SERVICE = None, as_of: AS_OF = None) -> Outcome:
     """Show the features of one entity, finished as of an instant."""
     from deploy.instants import parse_instant
+    from deploy.own_client import open_client
     from deploy.question import read_question
-    from grpc_api.client import Client
 
     service = service or call.domain.model(None)[1].service
     question = read_question(context.args, call.serving_plan, service)
     instant = None if as_of is None else parse_instant("--as-of", as_of)
-    with Client(scorer_address(call)) as client:
+    with open_client(call.reaching("scorer")) as client:
         found = client.get_features(question.entity, service=service, as_of=instant, request=question.request)
     data = {
         "service": found.service,
@@ -117,12 +117,6 @@ def explanation_lines(explained: Explanation) -> list[str]:
         f"  raw score {explained.raw_score:.4f} = {explained.base:.4f} on average, and by its features",
         *(f"  {name:<{width}}  {contribution:>+9.4f}  {value}".rstrip() for name, contribution, value in parts),
     ]
-
-
-def scorer_address(call: Invocation) -> str:
-    """Where the domain's scorer listens."""
-    scorer = call.reaching("scorer").scorer
-    return f"{scorer.host}:{scorer.port}"
 
 
 def notes_of(found: Any) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ Sources, strongest first: environment (``MILLSTREAM_`` with ``__`` between level
 
 from features.settings.approval import ApprovalSettings
 from features.settings.auth import AuthSettings
+from features.settings.caller import CallerSettings
 from features.settings.dask import DaskSettings
 from features.settings.kafka import KafkaSettings
 from features.settings.lake import LakeSettings
@@ -28,6 +29,7 @@ __all__ = [
     "PREFIX",
     "ApprovalSettings",
     "AuthSettings",
+    "CallerSettings",
     "DaskSettings",
     "KafkaSettings",
     "LakeSettings",

@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from features.errors import SettingsError
 from features.settings.approval import ApprovalSettings
+from features.settings.caller import CallerSettings
 from features.settings.dask import DaskSettings
 from features.settings.kafka import KafkaSettings
 from features.settings.lake import LakeSettings
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     worker: WorkerSettings = WorkerSettings()
     scorer: ScorerSettings = ScorerSettings()
+    caller: CallerSettings = CallerSettings()
     monitor: MonitorSettings = MonitorSettings()
     dask: DaskSettings = DaskSettings()
     tracing: TracingSettings = TracingSettings()

@@ -14,7 +14,13 @@ from deploy.worker_process import environment
 from features.errors import SettingsError
 from features.settings import LogSettings, load_settings, refuse_unknown_names
 
-SECRETS = ("STORE__PASSWORD", "STORE__SENTINEL_PASSWORD", "SCHEMA_REGISTRY__PASSWORD", "LAKE__ERASURE_KEY")
+SECRETS = (
+    "STORE__PASSWORD",
+    "STORE__SENTINEL_PASSWORD",
+    "SCHEMA_REGISTRY__PASSWORD",
+    "LAKE__ERASURE_KEY",
+    "CALLER__API_KEY",
+)
 
 
 @pytest.mark.parametrize("name", ["MILLSTREAM_STORE__PROT", "millstream_store__prot", "MILLSTREAM_KAFKA"])
