@@ -18,8 +18,8 @@ class Limits:
         peer that takes no answer. A call that would need more is refused.
     stream_window, connection_window
         Bytes that a peer may send ahead, of one call and of all of a connection's.
-    max_streams
-        Calls of one connection at a time.
+    max_streams, max_calls
+        Calls of one connection at a time, and of all together.
     header_list_bytes, header_block_bytes, header_frames
         Size of a request's headers as HTTP/2 counts it, of the encoded block, and frames that a block may come in.
     noise, noise_per_s
@@ -48,6 +48,7 @@ class Limits:
     stream_window: int = 512 * 1_024
     connection_window: int = 8 * 2**20
     max_streams: int = 1_000
+    max_calls: int = 65_536
     header_list_bytes: int = 16 * 1_024
     header_block_bytes: int = 32 * 1_024
     header_frames: int = 32

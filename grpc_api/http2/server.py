@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from grpc_api.gate import Gate
 from grpc_api.http2.connection import Connection, written
+from grpc_api.http2.crowd import crowding
 from grpc_api.http2.door import Door, Places, Turned
+from grpc_api.http2.faults import ErrorCode
 from grpc_api.http2.limits import Limits, Room
 from grpc_api.http2.listener import port_of
 from grpc_api.http2.patience import Patience
@@ -191,6 +193,8 @@ class Http2Server:
 
     def _look(self) -> None:
         now_s = time.monotonic()
+        for connection in tuple(crowding(self._connections, self._limits.max_calls)):
+            connection.end(ErrorCode.ENHANCE_YOUR_CALM, "the server has more calls in hand than it may")
         for connection in list(self._connections):
             self._patience.look_at(connection, now_s)
         if self._tls is not None and now_s - self._files_seen_s > LOOK_AT_FILES_S:

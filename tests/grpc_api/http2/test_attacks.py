@@ -323,6 +323,22 @@ def test_more_streams_than_allowed_are_refused() -> None:
         assert server.things.cancelled == 0
 
 
+def test_who_crowds_the_server_goes_first() -> None:
+    """Calls take memory from their heads on. The address with most of them loses its fullest connection, no other."""
+    with (
+        Serving(max_calls=50, look_s=0.1) as server,
+        RawPeer(server.port) as full,
+        RawPeer(server.port) as fuller,
+        RawPeer(server.port, address="127.0.0.2") as other,
+    ):
+        for peer, n_calls in ((full, 20), (fuller, 25), (other, 22)):
+            peer.send(*(peer.headers(stream) for stream in range(1, 2 * n_calls, 2)))
+        assert ended_with(fuller) == CALM
+        for peer in (full, other):
+            peer.send(message(1, b"still here"))
+            assert peer.answer(1)[1][5:] == b"still here"
+
+
 def test_more_data_than_a_window_takes_is_refused(serving: Serving, peer: RawPeer) -> None:
     """Of a stream whose handler takes nothing, which alone ends."""
     peer.send(peer.headers(1, path="EchoAll"), message(1, b"stop taking", is_last=False))
