@@ -142,7 +142,7 @@ class Front:
             registry=self._metrics.registry,
             max_batch_rows=settings.max_batch_rows,
             max_message_bytes=settings.max_message_bytes,
-            shows_models=not settings.auth.required,
+            shows_models=settings.everybody_may_call,
         )
         return RestServer(
             app,

@@ -91,6 +91,11 @@ class ScorerSettings(Part):
     )
 
     @property
+    def everybody_may_call(self) -> bool:
+        """Whether callers need neither a key, nor a token, nor a certificate."""
+        return not self.auth.required and self.tls.client_ca is None
+
+    @property
     def serves_admin(self) -> bool:
         """Whether methods of group `admin` are served."""
-        return not self.auth.required if self.admin is None else self.admin
+        return self.everybody_may_call if self.admin is None else self.admin

@@ -21,6 +21,8 @@ from features.errors import (
     StateCorruptError,
     StoreUnavailableError,
 )
+from features.settings import AuthSettings, ScorerSettings, TlsSettings
+from grpc_api.access.api_keys import new_key
 from grpc_api.call import Call
 from grpc_api.gate import CallFailedError, Gate
 from grpc_api.meter import Meter
@@ -107,6 +109,60 @@ def test_reflection_lists_the_services(running: tuple[Shop, Client]) -> None:
     assert {"millstream.scoring.v1.Scoring", "grpc.health.v1.Health"} <= services
     served = {name_of(method) for method in running[0].scorer.core.methods()}
     assert {method.name for method in described.service[0].method} == served > {"Score", "ScoreBatch", "GetFeatures"}
+
+
+ADMIN = (
+    "/grpc.channelz.v1.Channelz/GetServers",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    "/inference.GRPCInferenceService/RepositoryModelLoad",
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "admin", "client", "codes"),
+    [
+        (False, None, None, {"OK", "UNIMPLEMENTED: a model"}),
+        (False, False, None, {"UNIMPLEMENTED"}),
+        (True, None, "ops", {"UNIMPLEMENTED"}),
+        (True, True, "till", {"PERMISSION_DENIED"}),
+        (True, True, None, {"UNAUTHENTICATED"}),
+        (True, True, "ops", {"OK", "UNIMPLEMENTED: a model"}),
+    ],
+)
+def test_who_may_look_into_the_server(
+    tmp_path: Path, keys: bool, admin: bool | None, client: str | None, codes: set[str]
+) -> None:
+    """Everybody where everybody may call, else nobody, unless it is asked for, and then clients with that group."""
+    made = {name: new_key(name, [group]) for name, group in (("ops", "admin"), ("till", "score"))}
+    (tmp_path / "keys").write_text("\n".join(line for _, line in made.values()))
+    auth = AuthSettings(api_keys=tmp_path / "keys" if keys else None)
+    settings = ScorerSettings(port=0, rest=False, auth=auth, admin=admin)
+    metadata = (("x-api-key", made[client][0]),) if client else ()
+    with open_shop(tmp_path, settings=settings) as (shop, _), grpc.insecure_channel(shop.address) as channel:
+        assert {told_to(channel, path, metadata) for path in ADMIN} == codes
+
+
+def told_to(channel: grpc.Channel, path: str, metadata: tuple[tuple[str, str], ...]) -> str:
+    """The code of a call of an admin method with an empty message; loading a model is left to the registry."""
+    try:
+        if "Reflection" in path:
+            next(channel.stream_stream(path)(iter([b""]), metadata=metadata, timeout=20))
+        else:
+            channel.unary_unary(path)(b"", metadata=metadata, timeout=20)
+    except grpc.RpcError as error:
+        return error.code().name + (": a model" if "load of a model" in error.details() else "")
+    return "OK"
+
+
+def test_who_shows_a_certificate_is_not_everybody(tmp_path: Path) -> None:
+    """So nobody looks into a server that asks for one, unless that is asked for."""
+    files = {name: tmp_path / name for name in ("certificate", "key", "client_ca")}
+    asking = ScorerSettings(tls=TlsSettings(**files))
+    assert not asking.serves_admin
+    assert asking.model_copy(update={"admin": True}).serves_admin
+    del files["client_ca"]
+    assert ScorerSettings(tls=TlsSettings(**files)).serves_admin
 
 
 def test_a_defect_tells_the_caller_nothing_but_that_it_is_ours(tmp_path: Path) -> None:
