@@ -21,15 +21,20 @@ GROUP = Annotated[
 
 def key(call: Invocation, client: CLIENT, group: GROUP = None) -> Outcome:
     """Make an API key: shown here once, its hash added to the file of MILLSTREAM_SCORER__AUTH__API_KEYS."""
-    from grpc_api.access.api_keys import new_key
+    from features.errors import SettingsError
+    from grpc_api.access.api_keys import SETTING, new_key
 
     made, line = new_key(client, group or ["score"])
     file = call.base_settings.scorer.auth.api_keys
     if file is None:
-        call.note("MILLSTREAM_SCORER__AUTH__API_KEYS names no file; add this line to the scorers':")
+        call.note(f"{SETTING} names no file; add this line to the scorers':")
         call.note(line)
     else:
-        append(file, line)
+        try:
+            append(file, line)
+        except OSError as error:
+            problem = f"{file} cannot be written ({error.strerror})"
+            raise SettingsError(SETTING, problem, "name a file in a folder that there is") from error
         call.note(f"added to {file}; scorers that follow it take it up within a second or two")
     return Outcome({"key": made, "line": line}, made)
 

@@ -30,6 +30,16 @@ def test_keys_are_added_to_the_file_that_scorers_read(tmp_path: Path, monkeypatc
     assert not any(one.partition(".")[2] in file.read_text() for one in made)
 
 
+@pytest.mark.parametrize("place", ["", "none/keys"], ids=["a folder", "in a folder that there is not"])
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """By the setting that names it, and no key is shown that nobody would know."""
+    monkeypatch.setenv(FILE, str(tmp_path / place))
+    result = CliRunner().invoke(make_app(), ["key", "till"])
+    assert result.exit_code == 2
+    assert f"setting {FILE}: {tmp_path / place} cannot be written" in result.stderr
+    assert "till." not in result.output
+
+
 def test_a_group_that_there_is_not_is_refused() -> None:
     """As any wrong option."""
     assert CliRunner().invoke(make_app(), ["key", "till", "--group", "all"]).exit_code == 2
