@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,9 +13,11 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from features.nouns import KeyValue
+from grpc_api._generated.inference import open_inference_pb2 as inference
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 
 SCORING = "/millstream.scoring.v1.Scoring"
+INFERENCE = "/inference.GRPCInferenceService"
 
 
 def seeds_of(key: str, value: KeyValue, model: str) -> Mapping[str, Sequence[bytes]]:
@@ -36,6 +39,9 @@ def seeds_of(key: str, value: KeyValue, model: str) -> Mapping[str, Sequence[byt
             pb.GetFeaturesRequest(entity=entity, model=model),
             pb.GetFeaturesRequest(entity=entity, model=model, as_of=as_of),
         ],
+        f"{INFERENCE}/ModelInfer": list(inferences(key, value, model)),
+        f"{INFERENCE}/ModelMetadata": [inference.ModelMetadataRequest(name=model)],
+        f"{INFERENCE}/ModelReady": [inference.ModelReadyRequest(name=model)],
         "/grpc.health.v1.Health/Check": [health_pb2.HealthCheckRequest(), health_pb2.HealthCheckRequest(service=model)],
         "/grpc.health.v1.Health/Watch": [health_pb2.HealthCheckRequest(service=model)],
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": [
@@ -43,6 +49,39 @@ def seeds_of(key: str, value: KeyValue, model: str) -> Mapping[str, Sequence[byt
         ],
     }
     return {path: [one.SerializeToString() for one in ones] for path, ones in messages.items()}
+
+
+def inferences(key: str, value: KeyValue, model: str) -> Iterator[inference.ModelInferRequest]:
+    """Two rows about the entity by the Open Inference Protocol, typed and raw."""
+    as_of_us = 1_700_000_000_000_000
+    if isinstance(value, int):
+        datatype, typed, raw = (
+            "INT64",
+            inference.InferTensorContents(int64_contents=[value] * 2),
+            struct.pack("<q", value),
+        )
+    else:
+        text = value.encode()
+        datatype, typed = "BYTES", inference.InferTensorContents(bytes_contents=[text] * 2)
+        raw = struct.pack("<I", len(text)) + text
+    instants = inference.InferTensorContents(int64_contents=[as_of_us] * 2)
+    yield inference.ModelInferRequest(
+        model_name=model,
+        id="fuzz",
+        inputs=[_tensor(f"entity.{key}", datatype, typed), _tensor("as_of", "INT64", instants)],
+        outputs=[inference.ModelInferRequest.InferRequestedOutputTensor(name="score")],
+    )
+    yield inference.ModelInferRequest(
+        model_name=model,
+        inputs=[_tensor(f"entity.{key}", datatype), _tensor("as_of", "INT64")],
+        raw_input_contents=[raw * 2, struct.pack("<2q", as_of_us, as_of_us)],
+    )
+
+
+def _tensor(
+    name: str, datatype: str, contents: inference.InferTensorContents | None = None
+) -> inference.ModelInferRequest.InferInputTensor:
+    return inference.ModelInferRequest.InferInputTensor(name=name, datatype=datatype, shape=[2], contents=contents)
 
 
 def rest_seeds_of(key: str, value: KeyValue) -> Mapping[str, Sequence[bytes]]:

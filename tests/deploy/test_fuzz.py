@@ -101,7 +101,7 @@ def test_every_method_is_found_by_reflection(tmp_path: Path) -> None:
     with open_shop(tmp_path) as (shop, _):
         targets = targets_of(shop.address)
     paths = {target.path for target in targets}
-    assert SEEDS.keys() & paths >= {f"{SCORING}/Score", f"{SCORING}/ScoreBatch", "/grpc.health.v1.Health/Watch"}
+    assert SEEDS.keys() <= paths
     one, other = (Cases(targets, SEEDS, RAW_WORDS, random.Random(3)) for _ in range(2))
     cases = [one.case() for _ in range(300)]
     assert cases == [other.case() for _ in range(300)]
