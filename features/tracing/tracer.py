@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from features.settings import TracingSettings
@@ -25,6 +25,7 @@ Kind = Literal["internal", "server", "producer", "consumer"]
 MOST_LINKS: Final = 128
 """As many as OpenTelemetry keeps of one span by default."""
 SCOPE: Final = "millstream"
+CLOSE_S: Final = 5.0
 
 
 class Span(NamedTuple):
@@ -111,9 +112,11 @@ class Tracer:
             told.set_status(Status(StatusCode.ERROR, span.error))
         told.end(span.ended_ns)
 
-    def close(self) -> None:
-        """Export what is left."""
-        self._provider.shutdown()
+    def close(self, patience_s: float = CLOSE_S) -> None:
+        """Export what is left, as far as the collector takes it in that time."""
+        closing = Thread(target=self._provider.shutdown, name="tracer-close", daemon=True)
+        closing.start()
+        closing.join(patience_s)  # OpenTelemetry's own is half a minute, longer than processes have to end
 
 
 def open_tracer(settings: TracingSettings, service: str) -> Tracer | None:

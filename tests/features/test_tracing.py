@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from threading import Event
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from features.settings import TracingSettings
-from features.tracing import Span, TraceParent, new_trace, open_tracer, parse_traceparent, trace_of_position
+from features.tracing import Span, TraceParent, Tracer, new_trace, open_tracer, parse_traceparent, trace_of_position
 from tests.collector import Collector
 
 IDS = st.integers(1, 2**64 - 1)
@@ -94,3 +99,27 @@ def test_a_sample_of_what_begins_here_is_recorded() -> None:
             assert tracer is not None
             assert {tracer.begins() for _ in range(100)} == {sample == 1.0}
             tracer.close()
+
+
+class Stuck(SpanExporter):
+    """One whose collector takes nothing, until it is let go."""
+
+    def __init__(self) -> None:
+        self.freed = Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.freed.wait()
+        return SpanExportResult.FAILURE
+
+
+def test_a_collector_that_takes_nothing_holds_up_no_end() -> None:
+    """What it has not taken within seconds is given up: a process has other things to end in its time."""
+    exporter = Stuck()
+    tracer = Tracer(exporter, service="tests", sample=1.0)
+    tracer.tell(Span("lost", new_trace(), 1, 2))
+    begin_s = time.monotonic()
+    try:
+        tracer.close(0.1)
+        assert time.monotonic() - begin_s < 15.0
+    finally:
+        exporter.freed.set()
