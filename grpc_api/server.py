@@ -99,9 +99,8 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
     await stopping.wait()
     await asyncio.to_thread(plans.stop)
     await scorer.stop()
-    await asyncio.to_thread(records.close)
-    if tracer is not None:
-        await asyncio.to_thread(tracer.close)
+    ends = [records.close] if tracer is None else [records.close, tracer.close]
+    await asyncio.gather(*map(asyncio.to_thread, ends))  # each may wait for a neighbour that is away
 
 
 def serve_metrics(settings: ScorerSettings, metrics: ScorerMetrics) -> None:
