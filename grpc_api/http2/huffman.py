@@ -1,4 +1,4 @@
-"""The Huffman code of header strings, decoded by a table of four bits a step.
+"""The Huffman code of header strings, decoded by a table of a byte a step: whoever is not known yet may send them.
 
 References
 ----------
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 EOS: Final = 256
+MAY_END: Final = 256
 _LENGTHS: Final = (
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28,
     28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12,
@@ -28,16 +29,20 @@ _LENGTHS: Final = (
 _LONGEST_PADDING: Final = 7
 
 
-class Step(NamedTuple):
-    """Where four bits lead: the next state, the symbol that they complete, and whether a string may end there."""
+Row: TypeAlias = "list[tuple[Row, bytes] | bool | None]"
+"""What each byte leads to from some place within a code: the next row, and the symbols that it completes.
 
-    state: int
-    symbol: bytes
-    may_end: bool
+None where the end of the string comes out, which none may hold. The last entry tells whether a string may end here.
+"""
 
 
 class HuffmanError(ValueError):
     """A string that this code does not make."""
+
+
+def prepare() -> None:
+    """Make the table, which takes some 30 ms that the first caller need not wait for."""
+    _rows()
 
 
 def decode(data: bytes) -> bytes:
@@ -46,21 +51,15 @@ def decode(data: bytes) -> bytes:
     >>> decode(bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff"))
     b'www.example.com'
     """
-    table = _table()
-    found, state, may_end = [], 0, True
-    for byte in data:
-        step = table[state << 4 | byte >> 4]
-        if step is None:
-            raise HuffmanError("the string's end occurs in it")
-        if step.symbol:
-            found.append(step.symbol)
-        step = table[step.state << 4 | byte & 15]
-        if step is None:
-            raise HuffmanError("the string's end occurs in it")
-        if step.symbol:
-            found.append(step.symbol)
-        state, may_end = step.state, step.may_end
-    if not may_end:
+    row, found = _rows()[0], []
+    try:
+        for byte in data:
+            row, symbols = row[byte]  # type: ignore[misc]  # only the last entry is none of these
+            if symbols:
+                found.append(symbols)
+    except TypeError:
+        raise HuffmanError("the string's end occurs in it") from None
+    if not row[MAY_END]:
         raise HuffmanError("the padding is longer than seven bits, or not of ones")
     return b"".join(found)
 
@@ -76,20 +75,28 @@ def codes() -> Iterator[tuple[int, int, int]]:
 
 
 @cache
-def _table() -> list[Step | None]:
-    """The step of each state (an inner node of the code's tree, by the bits that lead to it) and four bits."""
+def _rows() -> list[Row]:
+    """The row of each inner node of the code's tree, the root's first."""
     leaves = {(bits, code): symbol for symbol, code, bits in codes()}
     nodes = {(0, 0): 0}
     for bits, code in leaves:
         for n in range(1, bits):
             nodes.setdefault((n, code >> (bits - n)), len(nodes))
-    return [_step(leaves, nodes, *node, nibble) for node in nodes for nibble in range(16)]
+    steps = [[_step(leaves, nodes, *node, nibble) for nibble in range(16)] for node in nodes]
+    rows: list[Row] = [[] for _ in nodes]
+    for row, by_nibble, (bits, code) in zip(rows, steps, nodes, strict=True):
+        for first in by_nibble:
+            for second in range(16):
+                last = None if first is None else steps[first[0]][second]
+                row.append(None if first is None or last is None else (rows[last[0]], first[1] + last[1]))
+        row.append(bits <= _LONGEST_PADDING and code == (1 << bits) - 1)
+    return rows
 
 
 def _step(
     leaves: dict[tuple[int, int], int], nodes: dict[tuple[int, int], int], bits: int, code: int, nibble: int
-) -> Step | None:
-    """None where the end of a string comes out, which no string may hold."""
+) -> tuple[int, bytes] | None:
+    """Where four bits lead, and the symbol that they complete; None where the end of a string comes out."""
     symbol = b""
     for shift in (3, 2, 1, 0):
         bits, code = bits + 1, code << 1 | nibble >> shift & 1
@@ -98,4 +105,4 @@ def _step(
             return None
         if leaf is not None:
             symbol, bits, code = bytes((leaf,)), 0, 0
-    return Step(nodes[bits, code], symbol, bits <= _LONGEST_PADDING and code == (1 << bits) - 1)
+    return nodes[bits, code], symbol

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from grpc_api.gate import Gate
+from grpc_api.http2 import huffman
 from grpc_api.http2.connection import Connection, written
 from grpc_api.http2.crowd import crowding
 from grpc_api.http2.door import Door, Places, Turned
@@ -109,6 +110,7 @@ class Http2Server:
     async def start(self) -> None:
         """Listen and answer; SettingsError when the port is taken."""
         self._loop = asyncio.get_running_loop()
+        huffman.prepare()
         listener = self._listen()
         self.port = port_of(listener)
         self._address = written(listener.getsockname()).partition(":")[2]
