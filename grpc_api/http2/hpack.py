@@ -36,6 +36,8 @@ STATIC: Final[tuple[Header, ...]] = (
 ENTRY_BYTES: Final = 32
 """What an entry counts beside its name and value, in the table and in a list."""
 TABLE_BYTES: Final = 4_096
+MOST_RESIZED: Final = 2
+"""Changes of the table's size before a block: the least that it was set to since the last one, and what it is now."""
 _CONTINUATION_BYTES: Final = 4
 """More bytes than these after a prefix would make an integer of more than 28 bits, which nothing here may be."""
 
@@ -83,15 +85,16 @@ class HpackDecoder:
 
     def _decode(self, block: bytes) -> list[Header]:
         found: list[Header] = []
-        size, at, end = 0, 0, len(block)
+        size, at, end, n_resized = 0, 0, len(block), 0
         while at < end:
             byte = block[at]
             if byte & 0x80:
                 index, at = read_integer(block, at, 7)
                 header = self._entry(index)
             elif byte & 0xE0 == 0x20:
-                if found or size:
-                    raise _broken("the table's size changes within a block")
+                n_resized += 1
+                if size or n_resized > MOST_RESIZED:
+                    raise _broken("the table's size changes within a block, or more than twice before it")
                 new_size, at = read_integer(block, at, 5)
                 self._resize(new_size)
                 continue

@@ -106,6 +106,13 @@ def test_a_list_that_is_too_long_is_not_kept_and_the_table_is_right_all_the_same
     assert decoder.decode(encoder.encode([(b"x-known", b"b")])) == [(b"x-known", b"b")]
 
 
+def test_the_tables_size_may_be_told_twice_before_a_block() -> None:
+    """The least that it was, and what it is: no more, for a byte each is soon a long time."""
+    assert HpackDecoder(ENOUGH).decode(bytes.fromhex("203f1183")) == [(b":method", b"POST")]
+    with pytest.raises(ConnectionFault, match="more than twice"):
+        HpackDecoder(ENOUGH).decode(b"\x20" * 32_000)
+
+
 def test_a_bomb_ends_the_connection_before_it_is_large() -> None:
     """An entry of 4 kB, named again by a single byte each time."""
     decoder = HpackDecoder(16_384)
@@ -117,7 +124,8 @@ def test_a_bomb_ends_the_connection_before_it_is_large() -> None:
 
 
 @pytest.mark.parametrize(
-    "block", ["80", "be", "ff80808080808001", "3fe21f", "8720", "0003", "4001", "000178ff", "000178017fffffffff"]
+    "block",
+    ["80", "be", "20202083", "ff80808080808001", "3fe21f", "8720", "0003", "4001", "000178ff", "000178017fffffffff"],
 )
 def test_blocks_that_are_none_are_refused(block: str) -> None:
     """Index 0, an entry that is not there, integers and strings without end, a table larger than was allowed."""
