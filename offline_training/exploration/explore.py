@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from features.model_file import ModelSpec
+from features.whole_file import replace_file
 from offline_training.dataset import Dataset
 from offline_training.exploration.charts.label import draw_target
 from offline_training.exploration.charts.ranking import draw_importance
@@ -37,8 +38,8 @@ def explore(model: str, spec: ModelSpec, data: Dataset, reports: Path, say: Say 
     Where the facts are there already, they are of an earlier start of the same training, and nothing is drawn again.
     """
     facts = reports / FACTS
-    if facts.is_file():
-        return msgspec.json.decode(facts.read_bytes(), type=Explored)
+    if (before := _explored_before(facts)) is not None:
+        return before
     began_s = time.perf_counter()
     data = data._replace(rows=_drawable(data.rows))
     reports.mkdir(parents=True, exist_ok=True)
@@ -91,8 +92,16 @@ def explore(model: str, spec: ModelSpec, data: Dataset, reports: Path, say: Say 
     say("exploring: drawing the report")
     (reports / PAGE).write_text(eda_page(looked, spec), encoding="utf-8")
     explored = msgspec.structs.replace(explored, seconds=round(time.perf_counter() - began_s, 3))
-    facts.write_bytes(msgspec.json.format(msgspec.json.encode(explored), indent=2))
+    replace_file(facts, msgspec.json.format(msgspec.json.encode(explored), indent=2))
     return explored
+
+
+def _explored_before(facts: Path) -> Explored | None:
+    """What an earlier start found; None where there was none, or what it found is no number."""
+    try:
+        return msgspec.json.decode(facts.read_bytes(), type=Explored)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
 
 
 def _drawable(rows: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from offline_training.exploration.bins import binned, contingency, edges_of
 from offline_training.exploration.gains import Quick, mean_contributions
 from offline_training.exploration.target import Target
+from offline_training.loss import mean_loss
 
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -136,10 +137,18 @@ def _forest(rows: Rows, seed: int) -> Any:
 
 def _permutation(forest: Any, rows: Rows, seed: int) -> Doubles:
     target = rows.later_target
-    scoring = "r2" if target.is_value else "roc_auc"
+    scoring: Any = "r2" if target.is_value else "roc_auc"
     if target.task == "multiclass":
-        scoring = "neg_log_loss"
+        scoring = _minus_log_loss
     found = permutation_importance(
         forest, rows.later, target.labels, scoring=scoring, n_repeats=_SHUFFLES, random_state=seed, n_jobs=1
     )
     return np.asarray(found.importances_mean)
+
+
+def _minus_log_loss(forest: Any, rows: Doubles, labels: Doubles) -> float:
+    """Of a forest that need not know the same classes as the rows."""
+    known = forest.classes_.astype(np.intp)
+    scores = np.zeros((len(rows), max(int(known.max()), int(labels.max())) + 1))
+    scores[:, known] = forest.predict_proba(rows)
+    return -mean_loss("multiclass", labels, scores)

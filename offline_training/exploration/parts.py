@@ -26,13 +26,38 @@ class Parts(NamedTuple):
 
 
 def parts_of(target: Target, at_us: npt.NDArray[np.int64], allowed: Codes, seed: int) -> Parts:
-    """Of the allowed rows, the last quarter is later; where that has not every group, rows are dealt at random."""
+    """Of the allowed rows, the last quarter is later; where that has not every class, rows are dealt at random.
+
+    A class of two rows or more is in both parts, however rare it is; of values, what is said of classes is so of thirds.
+    """
+    classes = target.group_of if target.is_value else target.labels.astype(np.intp)
     at = at_us[allowed]
     border = np.quantile(at, 1.0 - _LATER_SHARE, method="higher")
     is_later = at >= border
-    if not _whole(target, allowed[~is_later]) or not _whole(target, allowed[is_later]):
-        is_later = np.random.default_rng(seed).random(len(allowed)) < _LATER_SHARE
-    return Parts(sample(allowed[~is_later], MOST_FIT_ROWS, seed), sample(allowed[is_later], MOST_LATER_ROWS, seed + 1))
+    if not _whole(classes, allowed[~is_later]) or not _whole(classes, allowed[is_later]):
+        is_later = _dealt(classes[allowed], seed)
+    return Parts(
+        _sample_of_all(classes, allowed[~is_later], MOST_FIT_ROWS, seed),
+        _sample_of_all(classes, allowed[is_later], MOST_LATER_ROWS, seed + 1),
+    )
+
+
+def _dealt(classes: Codes, seed: int) -> npt.NDArray[np.bool_]:
+    """Which rows are later, by lot; of each class that has two rows one at least, and not all."""
+    is_later = np.random.default_rng(seed).random(len(classes)) < _LATER_SHARE
+    for each in np.unique(classes):
+        rows = np.flatnonzero(classes == each)
+        if len(rows) > 1 and is_later[rows].all() == is_later[rows].any():
+            is_later[rows[0]] = not is_later[rows[0]]
+    return is_later
+
+
+def _sample_of_all(classes: Codes, rows: Codes, most: int, seed: int) -> Codes:
+    """A sample that has every class of the rows, were it by a row more."""
+    some = sample(rows, most, seed)
+    _, first = np.unique(classes[rows], return_index=True)
+    lacking = [row for row in rows[first].tolist() if classes[row] not in classes[some]]
+    return np.union1d(some, np.array(lacking, np.intp))
 
 
 def sample(rows: Codes, most: int, seed: int) -> Codes:
@@ -42,7 +67,5 @@ def sample(rows: Codes, most: int, seed: int) -> Codes:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def _whole(target: Target, rows: Codes) -> bool:
-    counts = np.bincount(target.group_of[rows], minlength=len(target.groups))
-    present = np.bincount(target.group_of, minlength=len(target.groups)) > 0
-    return bool(len(rows)) and bool((counts[present] > 0).all())
+def _whole(classes: Codes, rows: Codes) -> bool:
+    return bool(np.isin(classes, classes[rows]).all())

@@ -10,11 +10,12 @@ from offline_training.exploration.bins import binned, contingency, edges_of
 from offline_training.exploration.charts.canvas import clipped
 from offline_training.exploration.correlation import alike_together, close_pairs, rank_correlations
 from offline_training.exploration.importance import Importance
+from offline_training.exploration.parts import MOST_FIT_ROWS, MOST_LATER_ROWS, parts_of
 from offline_training.exploration.periods import LEAST_ROWS, periods_of, stability
 from offline_training.exploration.profile import duplicates, profiles
 from offline_training.exploration.recommendation import recommended
 from offline_training.exploration.reduction import components
-from offline_training.exploration.target import short_names
+from offline_training.exploration.target import Target, short_names
 
 DAY_US = 86_400_000_000
 RANDOM = np.random.default_rng(4)
@@ -124,3 +125,16 @@ def test_names_are_short_where_that_tells_them_apart() -> None:
     assert short_names(["a:x", "b:x"]) == ("a:x", "b:x")
     assert clipped("purchases_of_the_last_year", 11) == "purch…_year"
     assert len(clipped("purchases_of_the_last_year", 12)) == 12
+
+
+@pytest.mark.parametrize("at", ["at the beginning", "throughout"])
+def test_the_rarest_class_is_in_both_parts(at: str) -> None:
+    """However few of so many rows it has: what is fitted without it could not be tried on it."""
+    labels = np.zeros(4 * (MOST_FIT_ROWS + MOST_LATER_ROWS))
+    labels[[0, 1] if at == "at the beginning" else [0, -1]] = 1.0
+    target = Target("binary", 2, labels, ("no", "yes"), labels.astype(np.intp))
+    for seed in range(3):
+        parts = parts_of(target, np.arange(len(labels)), np.arange(len(labels)), seed)
+        assert labels[parts.fit].sum() == labels[parts.later].sum() == 1.0
+        assert len(parts.fit) <= MOST_FIT_ROWS + 1
+        assert (np.diff(parts.later) > 0).all()
