@@ -35,6 +35,7 @@ _STYLE: Final = {
     "grid.color": "#E9ECEF",
     "legend.frameon": False,
     "text.color": INK,
+    "text.parse_math": False,  # a class may be called $10 to $20
     "xtick.color": INK,
     "ytick.color": INK,
 }

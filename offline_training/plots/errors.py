@@ -25,7 +25,7 @@ def draw_confusion(path: Path, outcomes: Outcomes, classes: Sequence[str]) -> Pa
 
     def plot(axes: Any) -> None:
         axes.grid(visible=False)
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")  # long names would push the axis out
         names = [shorten(name, 18) for name in classes]
         axes.set(title="Confusion", xlabel="decided", ylabel="happened", xticks=range(n), yticks=range(n))
         axes.set_xticklabels(names, rotation=0 if n <= 4 else 45)

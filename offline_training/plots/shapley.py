@@ -14,6 +14,7 @@ from offline_training.plots.canvas import BLUE, COLOURS, GREY, ORANGE, draw, sho
 _MOST: Final = 15
 _MOST_STEPS: Final = 10
 _ROW_WIDTH: Final = 0.36
+_BINS: Final = 80
 
 
 def draw_shap_summary(
@@ -109,7 +110,8 @@ def _quantiles(values: np.ndarray) -> np.ndarray:
 
 def _beeswarm(values: np.ndarray) -> np.ndarray:
     """Heights that keep dots of about the same value apart."""
-    bins = np.digitize(values, np.histogram_bin_edges(values, 80)) if len(values) else values.astype(int)
+    low, span = (float(values.min()), float(np.ptp(values))) if len(values) else (0.0, 0.0)
+    bins = ((values - low) / (span or 1.0) * _BINS).astype(np.int64)  # of a span of rounding errors, too
     heights = np.zeros(len(values))
     most = max(np.bincount(bins)) if len(values) else 1
     for of_bin in np.unique(bins):

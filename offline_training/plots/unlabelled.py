@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.ticker import LogFormatter
 
 from offline_training.evaluation import Outcomes
 from offline_training.plots.canvas import BLUE, INK, ORANGE, draw, shorten, tall
@@ -49,6 +50,8 @@ def draw_anomaly_scores(path: Path, outcomes: Outcomes) -> Path:
             outcomes.threshold, color=INK, linestyle="--", linewidth=1.2, label=f"threshold {outcomes.threshold:.4g}"
         )
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogFormatter())
+        axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
         axes.set(title="Scores of the tested rows", xlabel="anomaly score", ylabel="rows")
         axes.legend(loc="upper right")
 

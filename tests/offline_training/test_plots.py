@@ -1,4 +1,4 @@
-"""Pictures: under the names that are promised, for every task."""
+"""Pictures: under the names that are promised, for every task; names are words, whatever is in them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from offline_training.evaluation import Judgement, Outcomes
 from offline_training.evaluation.fairness import fairness_of
 from offline_training.evaluation.intervals import intervals
 from offline_training.evaluation.robustness import Disturbance
+from offline_training.explanations import Contributions
 from offline_training.plots import draw_explanations, draw_figures
 from offline_training.plots.gallery import Explained
+from offline_training.plots.shapley import draw_shap_summary
 from tests.offline_training.evaluation.made_up import outcomes_of
 
 NAMES = ("v:one", "v:two", "purchase_history:the_seconds_since_the_last_of_all_purchases")
 CLASSES: dict[Task, tuple[str, ...]] = {
-    "binary": ("stays", "churns"),
-    "multiclass": ("red", "green", "blue"),
+    "binary": ("stays", "churns $^$"),
+    "multiclass": ("red", "green $^$", "blue"),
     "regression": (),
 }
 ALWAYS = {"feature_importance_model", "predicted_vs_actual", "residual_plot", "robustness", "fairness_site_1"}
@@ -37,7 +39,7 @@ def _has_a_margin(picture: Path) -> bool:
 
 
 def _judgement(outcomes: Outcomes) -> Judgement:
-    column = np.array(["a", "b"] * (len(outcomes.labels) // 2), dtype=object)
+    column = np.array(["a $^$", "b"] * (len(outcomes.labels) // 2), dtype=object)
     return Judgement(
         task=outcomes.task,
         rows=len(outcomes.labels),
@@ -96,3 +98,11 @@ def test_explanations_are_numbered_from_nought(task: Task, tmp_path: Path) -> No
     assert all(_has_a_margin(tmp_path / name) for name in drawn)
     inexact = draw_explanations(tmp_path, outcomes, CLASSES[task], model._replace(explainer=None), seed=0)
     assert {path.name for path in inexact} == {f"lime_explanation_sample_{n}.png" for n in range(samples)}
+
+
+def test_contributions_that_differ_by_rounding_are_drawn(tmp_path: Path) -> None:
+    """A feature that is one value in all explained rows has such, in sums of another order."""
+    values = np.full((50, 1), 0.05)
+    values[::2] = np.nextafter(0.05, 1.0)
+    drawn = draw_shap_summary(tmp_path / "shap.png", ["v:one"], [Contributions(0.0, values, np.ones((50, 1)))], ())
+    assert _has_a_margin(drawn)

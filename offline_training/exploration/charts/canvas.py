@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 Doubles = npt.NDArray[np.float64]
@@ -56,6 +57,8 @@ def legend(axes: Any, **options: Any) -> None:
 
 def to_png(made: Figure) -> bytes:
     """The bytes of a PNG, the same for the same picture."""
+    for text in made.findobj(Text):
+        text.set_parse_math(False)  # type: ignore[attr-defined]  # a class may be called $10 to $20
     held = BytesIO()
     made.savefig(held, format="png", dpi=_DPI, metadata={"Software": None})
     return held.getvalue()

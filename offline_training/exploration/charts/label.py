@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.ticker import NullFormatter
 
 from offline_training.exploration.charts.canvas import (
     BLUE,
@@ -105,6 +106,7 @@ def _counts(axes: Any, target: Target, counts: Any, title: str, *, log: bool = F
     axes.bar(places, counts, width=0.62, color=COLOURS[: len(counts)])
     if log:
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(0.7, counts.max() * 3)
     else:
         axes.set_ylim(0, counts.max() * 1.15)
@@ -120,8 +122,7 @@ def _counts(axes: Any, target: Target, counts: Any, title: str, *, log: bool = F
             color=INK,
         )
     dress(axes, title=title, ylabel="rows", grid="y")
-    if not log:
-        short_ticks(axes.yaxis)
+    short_ticks(axes.yaxis)
 
 
 def _rows_over_time(axes: Any, periods: Periods) -> None:

@@ -23,7 +23,7 @@ SPEC = ModelSpec(
     service="s",
     horizon="1d",
     baseline_feature="v:strong",
-    decision=DecisionSpec(positive="goes <b>", negative="stays"),
+    decision=DecisionSpec(positive="goes <b> $^$", negative="stays"),
     seed=3,
 )
 
@@ -32,7 +32,7 @@ def spec_of(task: Task) -> Any:
     """A model of a task."""
     if task == "binary":
         return SPEC
-    classes = ("low", "middle <b>", "high") if task == "multiclass" else ()
+    classes = ("low", "middle <b> $^$", "high") if task == "multiclass" else ()
     return msgspec.structs.replace(SPEC, task=task, classes=classes, decision=None)
 
 
@@ -116,3 +116,23 @@ def test_a_small_history_with_one_feature_is_explored_too(tmp_path: Path) -> Non
     page = (tmp_path / "reports" / PAGE).read_text()
     assert "There is one feature only." in page
     assert "The history is too short to be cut into periods." in page
+
+
+def test_a_rare_class_that_ended_early_is_explored_too(tmp_path: Path) -> None:
+    """Among more classes than have a colour each, it is in none of the later rows."""
+    data, names = honest_set("multiclass"), tuple("abcdefgh")
+    labels = np.arange(len(data.at_us)) % 7.0
+    labels[:2] = 7.0
+    spec = msgspec.structs.replace(SPEC, task="multiclass", classes=names, decision=None)
+    found = explore("churn", spec, data._replace(labels=labels), tmp_path / "reports")
+    assert np.isfinite([ranked.mean_rank for ranked in found.ranking]).all()
+    assert np.isfinite(found.score_of_all)
+
+
+def test_facts_that_were_not_written_to_their_end_are_found_anew(tmp_path: Path) -> None:
+    """By a process that was killed."""
+    whole = honest_set()
+    data = whole._replace(names=whole.names[:2], rows=whole.rows[:, :2])
+    first = explore("churn", SPEC, data, tmp_path)
+    (tmp_path / FACTS).write_bytes((tmp_path / FACTS).read_bytes()[:-20])
+    assert explore("churn", SPEC, data, tmp_path).ranking == first.ranking
