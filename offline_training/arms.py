@@ -140,9 +140,9 @@ class Arms:
         version = standing.arms.get(arm)
         if version is None:
             raise RequestError("--arm", f"{model} has no {arm}", "see `millstream models`")
+        self._log("retire", model, self._registry.version(model, version), arm=arm)
         if arm == CHALLENGER and standing.routing.challenger:
             self._registry.route(model, msgspec.structs.replace(standing.routing, challenger=0.0))
-        self._log("retire", model, self._registry.version(model, version), arm=arm)
         self._registry.retire(model, arm)
         return self._registry.standing(model)
 

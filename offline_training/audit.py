@@ -6,19 +6,21 @@ too (`Anchor`), so that a log that was cut at its end, or made anew as a whole, 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
 
 from features.approval.statements import Statement
-from features.errors import CorruptError
+from features.errors import CorruptError, UnavailableError
 
 AUDIT_FILE = "audit.jsonl"
 """Its name in the state folder."""
@@ -100,12 +102,13 @@ class AuditLog:
         """Add an event at the end, durably; CorruptError where the log so far does not hold together.
 
         ``sign`` is given the hash of the entry before, which the statement names; None: this needs no signature.
+        UnavailableError where the disk takes no entry.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as file:
+        with self.path.open("ab+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            entries = self._checked(file.read())
+            entries = self._checked(file.readall())
             previous = entries[-1].hash if entries else FIRST
             entry = AuditEntry(
                 at=at,
@@ -119,9 +122,7 @@ class AuditLog:
                 statement=sign(previous),
                 previous=previous,
             ).sealed()
-            file.write(msgspec.json.encode(entry) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            _write_whole(file, msgspec.json.encode(entry) + b"\n")
             if self._anchor is not None:
                 self._anchor.write(self._head([*entries, entry]))
             return entry
@@ -145,6 +146,18 @@ class AuditLog:
 
     def _kept(self) -> str:
         return f"{socket.gethostname()}:{self.path.resolve()}"
+
+
+def _write_whole(file: FileIO, line: bytes) -> None:
+    """Write a line at the end, durably or not at all: a part of one would be a log that does not hold."""
+    before = os.fstat(file.fileno()).st_size
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError as error:
+        file.truncate(before)
+        raise UnavailableError(str(file.name), f"takes no entry ({error.strerror})") from error
 
 
 def _chained(path: Path, data: bytes) -> list[AuditEntry]:

@@ -96,9 +96,9 @@ class Replay:
                 yield from self._move(found, "pending_review" if passed else "failed_validation")
             case "approve":
                 found.approved_by = entry.by
-                yield from self._move(found, "approved")
+                yield from self._decide(found, "approved")
             case "reject":
-                yield from self._move(found, "rejected")
+                yield from self._decide(found, "rejected")
             case "retire":
                 self.arms.get(entry.model, {}).pop(arm_of(entry.detail["arm"]), None)
             case "promote" | "rollback":
@@ -113,6 +113,11 @@ class Replay:
                 yield from self._move(other, "archived")
         if found.stage != "production":
             yield from self._move(found, "production")
+
+    def _decide(self, found: Recorded, then: Stage) -> Iterator[str]:
+        """The same decision again is that of a tool which ended between log and registry, and was called again."""
+        if found.stage != then:
+            yield from self._move(found, then)
 
     @staticmethod
     def _move(found: Recorded, then: Stage) -> Iterator[str]:

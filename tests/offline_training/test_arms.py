@@ -11,7 +11,7 @@ import pytest
 
 from deploy.servers import MlflowServer
 from features.approval.rules import Rules
-from features.errors import RequestError
+from features.errors import CorruptError, RequestError
 from features.routing import ARMS, CHALLENGER, CHAMPION, SHADOW, Routing
 from offline_training.arms import Arms
 from offline_training.audit import AuditLog
@@ -132,10 +132,16 @@ def test_routing_keeps_its_salt_until_it_is_to_be_dealt_anew(desk: Desk) -> None
 
 
 def test_an_arm_is_retired(desk: Desk) -> None:
-    """All but the champion; the next challenger begins with no share."""
+    """All but the champion; the next challenger begins with no share. A log that takes no entry changes nothing."""
     desk.arms.promote(desk.model, "1", CHAMPION)
     desk.arms.promote(desk.model, "2", CHALLENGER)
     desk.arms.route(desk.model, challenger=0.3)
+    whole = desk.audit.path.read_bytes()
+    desk.audit.path.write_bytes(whole[:-20])
+    with pytest.raises(CorruptError, match=r"audit\.jsonl"):
+        desk.arms.retire(desk.model, CHALLENGER)
+    assert desk.registry.standing(desk.model).routing.challenger == 0.3
+    desk.audit.path.write_bytes(whole)
     standing = desk.arms.retire(desk.model, CHALLENGER)
     assert (standing.arms, standing.routing.challenger) == ({CHAMPION: "1"}, 0.0)
     with pytest.raises(RequestError, match="has no challenger"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from features.errors import CorruptError
+from features.errors import CorruptError, UnavailableError
 from offline_training.audit import FIRST, AuditLog, Head
 
 
@@ -60,6 +61,21 @@ def test_a_changed_history_is_found(tmp_path: Path, accident: str) -> None:
         log.read()
     with pytest.raises(CorruptError):
         _filled(tmp_path, n=1)
+
+
+def test_a_disk_that_is_full_leaves_the_log_whole(tmp_path: Path) -> None:
+    """What part of an entry was written is taken back, so that the next one follows."""
+    log = _filled(tmp_path)
+    before, limits = log.path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        with pytest.raises(UnavailableError, match="takes no entry"):
+            _append(log, ["4"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert log.path.read_bytes() == before
+    _append(log, ["4"])
+    assert [entry.version for entry in log.read()] == ["1", "2", "3", "4"]
 
 
 class ListedHeads:

@@ -83,6 +83,17 @@ def test_a_signature_is_held_against_its_entry() -> None:
     assert "ann is not among people" in Replay(signed(), {}).findings[0]
 
 
+def test_a_decision_that_was_made_again_is_no_finding() -> None:
+    """The log is written first: who was cut off before the registry was told has to decide once more."""
+    waits = way(*APPROVED[:2])
+    approved = [*waits, *signed()[2:], *signed()[2:]]
+    assert Replay(approved, PEOPLE).findings == []
+    rejected = entry("reject", "ann", statement=said("ann", "rejected"))
+    assert Replay([*waits, rejected, rejected], PEOPLE).findings == []
+    (found,) = Replay([*approved, rejected], PEOPLE).findings
+    assert "that is approved cannot become rejected" in found
+
+
 def listed(**changed: Any) -> ModelVersion:
     """The registry's word for version 3."""
     fields: dict[str, Any] = {
