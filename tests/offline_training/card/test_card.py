@@ -99,16 +99,19 @@ def test_what_is_missing_is_said(bare: CardFacts) -> None:
 
 
 def test_the_page_loads_nothing_and_runs_nothing(full: CardFacts, tmp_path: Path) -> None:
-    """Pictures are in it; HTML in the model file's words is text."""
+    """Pictures are in it; HTML in the model file's words is text, and a picture of elsewhere is but a link."""
     picture = tmp_path / "roc_curve.png"
     picture.write_bytes(b"\x89PNG picture")
-    words = CardSpec(description="<script>alert(1)</script> & <img src=x onerror=alert(2)>")
+    words = CardSpec(
+        description="<script>alert(1)</script> & <img src=x onerror=alert(2)> ![x](https://example.com/x.png)"
+    )
     spiked = full._replace(spec=msgspec.structs.replace(full.spec, card=words))
     page = write_page("standstill", write_card(spiked), [picture])
     assert "<script" not in page
     assert "<img src=x" not in page
     assert "&lt;script&gt;" in page
-    assert re.findall(r'(?:src|href)="(?!data:image/png;base64,)', page) == []
+    assert re.findall(r'src="(?!data:image/png;base64,)', page) == []
+    assert re.findall(r'href="([^"]*)"', page) == ["https://example.com/x.png"]
     assert page.count("<table>") == page.count('<div class="wide">') >= 8
 
 
