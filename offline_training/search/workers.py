@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing.connection import wait
@@ -16,6 +17,7 @@ from typing import TypeAlias
 import optuna
 from optuna.trial import FrozenTrial
 
+from features.errors import UnavailableError
 from offline_training.search.problem import Problem
 from offline_training.search.trial import run_trial
 
@@ -29,7 +31,7 @@ OpenWorkers: TypeAlias = Callable[[Problem, int, float], AbstractContextManager[
 
 @contextmanager
 def open_processes(problem: Problem, n: int, until_s: float) -> Iterator[Submit]:
-    """``n`` processes, or with 1 this one; see `OpenWorkers`."""
+    """``n`` processes, or with 1 this one; see `OpenWorkers`. UnavailableError where one of them is killed."""
     if n == 1:
         yield partial(_run_here, problem, until_s)
         return
@@ -41,6 +43,11 @@ def open_processes(problem: Problem, n: int, until_s: float) -> Iterator[Submit]
 
         try:
             yield submit
+        except BrokenProcessPool as error:
+            problem = (
+                "a process of it was killed, most often for memory: lower in_flight or max_rows, or start it again"
+            )
+            raise UnavailableError("search", f"{problem}, and it goes on behind the trials that had ended") from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from optuna.trial import TrialState
 
-from features.errors import CorruptError
+from features.errors import CorruptError, UnavailableError
 from offline_training.search.journal import Journal
 from offline_training.search.problem import Candidate, Problem
 from offline_training.search.report import report_search
@@ -89,6 +89,23 @@ def test_processes_end_with_their_search(tmp_path: Path) -> None:
         search.kill()
         search.join(DEADLINE_S)
     wait_until(lambda: not any(alive(child) for child in children), DEADLINE_S, "the end of the children")
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_search_which_goes_on_when_started_again(tmp_path: Path) -> None:
+    """The system takes the largest process first where memory ends; it is told as what it is."""
+    path, problem, me = tmp_path / "journal", real_problem(in_flight=2), psutil.Process()
+    others = set(me.children())
+
+    def kill(n: int) -> None:
+        for child in set(me.children()) - others if n else ():
+            child.kill()
+
+    with pytest.raises(UnavailableError, match="search: a process of it was killed"):
+        run_search(problem, Budget(10**6, math.inf, 2), Journal(path), advance=kill)
+    before = times(Journal(path))
+    assert before
+    assert before.items() <= times(search_in(path, problem, len(before) + 2)).items()
 
 
 def search_for_ever(path: Path) -> None:
