@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +24,9 @@ from features.model_file.spec import LABELS_FILE, DemoSpec, ModelFile, ModelSpec
 from features.model_file.validation import check_validation
 
 MODEL_FILE = "model.yaml"
+
+_NAME: Final = re.compile(r"\w[\w .-]{0,127}")
+"""Of a model: folders are called by it, and the registry takes it."""
 
 _DECIDED: Final[frozenset[Task]] = frozenset({"binary", "anomaly"})
 """Tasks whose score lies between 0 and 1, and is decided on by a threshold."""
@@ -82,6 +86,10 @@ def _check(path: Path, file: ModelFile) -> None:
         raise DomainError(f"{path}: models", "is empty", "name at least one model")
     check_people(f"{path}: people", file.people)
     for name, model in file.models.items():
+        if not _NAME.fullmatch(name):
+            raise DomainError(
+                f"{path}: models.{name}", "is no name for a model", "use letters, digits, blanks, dots, - and _"
+            )
         _check_model(f"{path}: models.{name}", model)
         check_approval(f"{path}: models.{name}", model.approval, model.approvers, model.checks, file.people)
         check_bounds(f"{path}: models.{name}.checks", model.task, model.checks)

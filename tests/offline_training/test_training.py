@@ -243,18 +243,19 @@ def test_a_missed_target_is_told_and_stops_nothing(mlflow_server: MlflowServer, 
 
 
 def test_groups_that_are_treated_differently_fail_the_gate(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    """A protected column travels beside the inputs: it is in no bundle, and its gap decides."""
-    fairness = {"columns": ["hall"], "max_gap": 0.0}
-    small = small_domain(tmp_path, labels=GROUPED, fairness=fairness, evaluation={"segments": ["hall", "shift"]})
+    """A protected column travels beside the inputs: it is in no bundle, and its gap decides; SQL may call it anything."""
+    hall = "hall (n/s)"
+    labels, fairness = GROUPED.replace("AS hall", f'AS "{hall}"'), {"columns": [hall], "max_gap": 0.0}
+    small = small_domain(tmp_path, labels=labels, fairness=fairness, evaluation={"segments": [hall, "shift"]})
     report = _train(small, mlflow_server.uri, quick=True)
-    (gate,) = [gate for gate in report.gates if gate.name == "alike_across_hall"]
+    (gate,) = [gate for gate in report.gates if gate.name == f"alike_across_{hall}"]
     assert not gate.passed
     assert not report.promoted
     assert report.exit_code == 1
     path = MlflowRegistry(mlflow_server.uri).download(report.model, report.version, tmp_path)
     bundle = read_bundle(path)
     assert not any("hall" in feature for feature in bundle.manifest.features)
-    assert bundle.manifest.metrics["bias.hall"] == pytest.approx(1 - gate.value)
+    assert bundle.manifest.metrics[f"bias.{hall}"] == pytest.approx(1 - gate.value)
 
 
 def test_a_champion_whose_bundle_is_lost_stops_no_training(mlflow_server: MlflowServer, tmp_path: Path) -> None:
