@@ -14,7 +14,7 @@ _STYLE: Final = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def write_page(title: str, markdown: str, pictures: Sequence[Path]) -> str:
-    """HTML of a card, with its pictures after the text. HTML in the text stands as it was written, and no other image."""
+    """HTML of a card, with its pictures after the text. HTML in the text stands as written; it has no image."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(markdown)
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
     gallery = "".join(_figure(picture) for picture in pictures)

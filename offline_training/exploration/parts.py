@@ -28,7 +28,7 @@ class Parts(NamedTuple):
 def parts_of(target: Target, at_us: npt.NDArray[np.int64], allowed: Codes, seed: int) -> Parts:
     """Of the allowed rows, the last quarter is later; where that has not every class, rows are dealt at random.
 
-    A class of two rows or more is in both parts, however rare it is; of values, what is said of classes is so of thirds.
+    A class of two rows or more is in both parts, however rare it is; of values, a third stands for a class.
     """
     classes = target.group_of if target.is_value else target.labels.astype(np.intp)
     at = at_us[allowed]

@@ -44,10 +44,8 @@ def open_processes(problem: Problem, n: int, until_s: float) -> Iterator[Submit]
         try:
             yield submit
         except BrokenProcessPool as error:
-            problem = (
-                "a process of it was killed, most often for memory: lower in_flight or max_rows, or start it again"
-            )
-            raise UnavailableError("search", f"{problem}, and it goes on behind the trials that had ended") from error
+            remedy = "lower in_flight or max_rows, or start it again: it goes on behind the trials that had ended"
+            raise UnavailableError("search", f"a process of it was killed, most often for memory; {remedy}") from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -243,7 +243,7 @@ def test_a_missed_target_is_told_and_stops_nothing(mlflow_server: MlflowServer, 
 
 
 def test_groups_that_are_treated_differently_fail_the_gate(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    """A protected column travels beside the inputs: it is in no bundle, and its gap decides; SQL may call it anything."""
+    """A protected column travels beside the inputs: it is in no bundle, its gap decides; SQL may call it anything."""
     hall = "hall (n/s)"
     labels, fairness = GROUPED.replace("AS hall", f'AS "{hall}"'), {"columns": [hall], "max_gap": 0.0}
     small = small_domain(tmp_path, labels=labels, fairness=fairness, evaluation={"segments": [hall, "shift"]})

@@ -58,7 +58,7 @@ def legend(axes: Any, **options: Any) -> None:
 def to_png(made: Figure) -> bytes:
     """The bytes of a PNG, the same for the same picture."""
     for text in made.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]  # a class may be called $10 to $20
+        text.set_parse_math(False)  # a class may be called $10 to $20
     held = BytesIO()
     made.savefig(held, format="png", dpi=_DPI, metadata={"Software": None})
     return held.getvalue()
