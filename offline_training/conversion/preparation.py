@@ -6,6 +6,7 @@ same bits on any machine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -50,7 +51,8 @@ class Preparation(NamedTuple):
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
         """Inputs ``[n, k + absents]`` of rows ``[n, k]``."""
-        return np.asarray((self._drawn(rows) - self.means) / self.scales)
+        with np.errstate(all="ignore"):  # as ONNX Runtime, which warns of nothing
+            return np.asarray((self._drawn(rows) - self.means) / self.scales)
 
     def _drawn(self, rows: np.ndarray) -> np.ndarray:
         """Inputs before they are scaled."""
@@ -103,7 +105,7 @@ def probes_of_ranges(ranges: Sequence[tuple[int, float, float]], rows: np.ndarra
     """Rows with one feature absent, infinite, enormous, tiny, and at and next to each end of its range."""
     probes: list[np.ndarray] = []
     for feature, low, high in ranges:
-        around = [np.nextafter(end, way) for end in (low, high) for way in (-np.inf, np.inf)]
+        around = [math.nextafter(end, way) for end in (low, high) for way in (-math.inf, math.inf)]
         for value in (np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, 1e308, -1e308, low, high, *around):
             probe = rows[len(probes) % len(rows)].copy()
             probe[feature] = value
@@ -136,10 +138,12 @@ def prepare(rows: np.ndarray, *, draw: bool = True) -> Preparation:
     least = np.array([column.min(initial=fill) for column, fill in zip(known, fills, strict=True)])
     most = np.array([column.max(initial=fill) for column, fill in zip(known, fills, strict=True)])
     reach = most / 2 - least / 2  # halved first, so that no range overflows
-    lows, highs = least - reach, most + reach
+    with np.errstate(over="ignore"):
+        lows, highs = np.maximum(least - reach, -_LARGEST), np.minimum(most + reach, _LARGEST)
     absents = np.flatnonzero(np.isnan(rows).any(axis=0))
     n_inputs = len(fills) + len(absents)
     unscaled = Preparation(fills, lows, highs, absents, np.zeros(n_inputs), np.ones(n_inputs), draw)
     drawn = unscaled.apply(rows)
     differs = drawn.min(axis=0) < drawn.max(axis=0)  # the deviation of equal values is not nought, but their rounding
-    return unscaled._replace(means=drawn.mean(axis=0), scales=np.where(differs, drawn.std(axis=0), 1.0))
+    with np.errstate(all="ignore"):  # what overflows is for the learner to refuse
+        return unscaled._replace(means=drawn.mean(axis=0), scales=np.where(differs, drawn.std(axis=0), 1.0))

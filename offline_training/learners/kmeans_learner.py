@@ -47,6 +47,8 @@ class KMeansClustering:
         chosen = {**_DEFAULTS, **params}
         preparation = prepare(sample.rows, draw=False)
         inputs = preparation.apply(sample.rows)
+        if not np.isfinite(inputs).all():
+            raise DomainError("algorithm: kmeans", "has inputs too large or tiny to be scaled", "bring them into range")
         n_distinct, n_clusters = len(np.unique(inputs, axis=0)), int(chosen["n_clusters"])
         if n_distinct < n_clusters:
             raise DomainError(

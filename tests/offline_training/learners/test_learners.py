@@ -230,3 +230,19 @@ def test_an_algorithm_that_cannot_do_the_task_is_refused() -> None:
         learner_of("ridge", "binary")
     with pytest.raises(DomainError, match="svm cannot learn"):
         learner_of("svm", "regression")
+
+
+@pytest.mark.parametrize("name", ["kmeans", "mlp", "logistic_regression"])
+def test_a_number_that_stands_for_none_makes_no_model_of_nothing(name: str) -> None:
+    """The largest double there is, as some databases have it for no value: it is scaled, or refused in words."""
+    rows, labels = task_rows(400)
+    rows[::9, 0] = np.finfo(np.float64).max
+    task: Task = "clustering" if name == "kmeans" else "binary"
+    sample = Sample(rows, labels.get(task, np.full(len(rows), np.nan)), task, N_CLASSES[task])
+    if name == "kmeans":
+        with pytest.raises(DomainError, match="too large or tiny to be scaled"):
+            LEARNERS[name].fit(sample, SMALL[name], seed=0)
+        return
+    model = LEARNERS[name].fit(sample, SMALL.get(name, {}), seed=0)
+    proof = prove(model.export(), model.raw, rows)
+    assert np.isfinite(proof.golden.raw_scores).all()
