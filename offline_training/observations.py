@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,9 @@ from offline_training.dataset_table import ObservedTable, Origin, dataset_table
 from offline_training.declared_columns import INSTANT, declared_column, require_known
 from offline_training.label_query import label_query
 from offline_training.training_table import LABEL, TIME
+
+_LARGEST: Final = 1e100
+"""Of values to be learned: sums of their squares are still numbers."""
 
 
 class EventTables(Protocol):
@@ -162,6 +165,10 @@ def _labels(where: str, column: pa.ChunkedArray[Any], spec: ModelSpec) -> np.nda
     elif spec.task == "regression":
         if not np.isfinite(labels).all():
             raise DomainError(f"{where}: {LABEL}", "holds NaN or infinity", "leave those rows out")
+        if (np.abs(labels) > _LARGEST).any():
+            raise DomainError(
+                f"{where}: {LABEL}", f"is beyond {_LARGEST:g} somewhere, of which squares are no numbers", "scale it"
+            )
     elif not np.isin(labels, np.arange(spec.n_classes)).all():
         numbered = f"0 to {spec.n_classes - 1}" if spec.task == "multiclass" else "0 and 1"
         raise DomainError(f"{where}: {LABEL}", f"holds values other than {numbered}", f"a {spec.task} label is these")

@@ -150,6 +150,7 @@ def test_names_that_are_numbers_are_names(tmp_path: Path) -> None:
         ("2", {}, "values other than 0 and 1"),
         ("'yes'", {}, "is no number"),
         ("'Infinity'::DOUBLE", REGRESSION, "NaN or infinity"),
+        ("-1e200::DOUBLE", REGRESSION, "is beyond 1e+100"),
     ],
 )
 def test_labels_that_are_not_the_tasks_are_refused(
