@@ -65,6 +65,14 @@ def test_an_entry_that_no_version_can_have_come_by_is_found(entries: Sequence[Au
     assert any(finding in found for found in Replay(entries, PEOPLE).findings)
 
 
+def test_a_training_that_was_killed_in_its_validation_is_no_finding() -> None:
+    """The log has a validation once it has ended; a version that is in the middle of one serves nowhere."""
+    replay, found = Replay(way(APPROVED[0]), {}), listed(approval_status="validation", approved_by="", aliases=())
+    assert list(differences(replay, [found], {})) == []
+    ahead = msgspec.structs.replace(found, approval_status="pending_review")
+    assert len(list(differences(replay, [ahead], {}))) == 1
+
+
 def signed(**changed: Any) -> list[AuditEntry]:
     """A log with an approval of ann's, changed after she signed."""
     approval = entry("approve", "ann", statement=said("ann", "approved"))
