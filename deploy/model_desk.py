@@ -49,11 +49,12 @@ class ModelDesk:
 
     def audit(self) -> Mapping[str, Any]:
         """What the log holds, and what does not fit: in itself, with its signatures, with the registry."""
-        entries, project = self._audit.read(), self._domain.project
+        entries, domain = self._audit.read(), self._domain
+        by_people = [name for name, spec in domain.models.items() if spec.approval == "human"]
         return {
             "file": str(self._audit.path),
             "entries": len(entries),
             "signatures": sum(entry.statement is not None for entry in entries),
             "head": entries[-1].hash if entries else "",
-            "findings": examine(entries, self.registry, project, self._domain.people),
+            "findings": examine(entries, self.registry, domain.project, domain.people, by_people),
         }

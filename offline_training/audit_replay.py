@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ class Recorded(msgspec.Struct, kw_only=True):
     digest: str
     developer: str
     metrics: str
+    signed: bool
     stage: Stage = FIRST
     approved_by: str = ""
 
@@ -86,6 +87,7 @@ class Replay:
             digest=entry.digest,
             developer=entry.detail.get("developer", ""),
             metrics=entry.detail.get("performance_metrics", ""),
+            signed=entry.statement is not None,
         )
 
     def _change(self, entry: AuditEntry, found: Recorded) -> Iterator[str]:
@@ -139,12 +141,31 @@ class ExaminedRegistry(Protocol):
 
 
 def examine(
-    entries: Sequence[AuditEntry], registry: ExaminedRegistry, project: str, people: Mapping[str, str]
+    entries: Sequence[AuditEntry],
+    registry: ExaminedRegistry,
+    project: str,
+    people: Mapping[str, str],
+    by_people: Collection[str],
 ) -> list[str]:
-    """What does not fit: in the log itself, in its signatures, between log and registry; for people."""
+    """What does not fit: in the log itself, in its signatures, between log and registry; for people.
+
+    ``by_people`` are the models whose versions people approve.
+    """
     replay = Replay(entries, people)
     arms = {standing.model: standing.arms for standing in registry.standings(project)}
-    return [*replay.findings, *differences(replay, registry.list_models(project), arms)]
+    found = [*replay.findings, *unvouched(replay, people, by_people)]
+    return [*found, *differences(replay, registry.list_models(project), arms)]
+
+
+def unvouched(replay: Replay, people: Mapping[str, str], by_people: Collection[str]) -> Iterator[str]:
+    """Versions that serve, or may, for which nobody has signed who should have: model sync lets none of them in."""
+    for (model, version), recorded in replay.versions.items():
+        if recorded.stage not in {"approved", "production"}:
+            continue
+        if people and not recorded.signed:
+            yield f"nobody has signed that {model} {version} is published"
+        if model in by_people and recorded.approved_by == BY_POLICY:
+            yield f"{model} {version} was approved by {BY_POLICY}, where model.yaml asks people"
 
 
 def differences(

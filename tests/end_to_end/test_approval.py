@@ -109,7 +109,7 @@ class World:
     @property
     def findings(self) -> list[str]:
         """What `millstream models audit` tells."""
-        return examine(self.audit.read(), self.registry, PROJECT, self.rules.people)
+        return examine(self.audit.read(), self.registry, PROJECT, self.rules.people, [self.model])
 
     def stage(self) -> str:
         """Where the newest version is."""
@@ -420,6 +420,30 @@ def test_a_log_made_anew_with_its_head_in_the_registry_is_found_by_its_signature
     finally:
         world.audit.path.write_bytes(content)
         world.anchor.write(head)
+
+
+def test_a_log_by_which_policy_approved_what_people_should_have_is_found(world: World) -> None:
+    """Whoever may write to both enters a way that needs no signature; model sync does not take it."""
+    content, heads = world.audit.path.read_bytes(), world.anchor.read()
+    spec = msgspec.structs.replace(world.rules.spec, approval="policy", approvers=())
+    theirs, eve = world.rules._replace(spec=spec, people={}), Identity("ben")
+    bundle = write_bundle(world.folder / "by policy", model=world.model, bias=0.25)
+    world.newest = world.registry.publish(bundle, world.folder / "plots", params={}, developer="ben").version
+    try:
+        Review(world.registry, world.audit, theirs, eve, at=AT, notify=print).submit(world.newest, bundle, {})
+        arms = Arms(world.registry, world.audit, lambda _model: theirs, by="ops", at=AT, notify=print)
+        arms.promote(world.model, world.newest, CHAMPION)
+        assert world.served == world.champion
+        assert "nobody has signed that it is published" in world.refusal
+        version = f"{world.model} {world.newest}"
+        assert f"nobody has signed that {version} is published" in world.findings
+        assert f"{version} was approved by policy, where model.yaml asks people" in world.findings
+    finally:
+        world.audit.path.write_bytes(content)
+        for head in heads:
+            world.anchor.write(head)
+        world.tag(approval_status="staging")
+        world.registry.tag(world.model, world.champion, {"approval_status": "production"})
 
 
 # The honest way.
