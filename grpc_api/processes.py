@@ -28,6 +28,8 @@ logger: Final = structlog.get_logger(__name__)
 TICK_S: Final = 0.05
 START_S: Final = 60.0
 STOP_S: Final = 18.0
+"""More than draining and the last records take, less than the stack waits."""
+
 FIRST_DELAY_S: Final = 0.5
 LONGEST_DELAY_S: Final = 30.0
 STEADY_S: Final = 60.0

@@ -19,7 +19,9 @@ from grpc_api.scoring import Scored
 logger: Final = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.01
-FLUSH_S: Final = 10.0
+FLUSH_S: Final = 7.0
+"""With the time to drain less than a parent waits for a scorer to end."""
+
 COMPLAIN_S: Final = 60.0
 STALL_S: Final = 10.0
 """With records in its queue and none delivered for so long, a client is replaced."""

@@ -15,7 +15,7 @@ import pyarrow.fs as pafs
 
 from features.decode import Decoder
 from features.erasure import NO_ERASURES, Erasure, Erasures
-from features.errors import LakeCorruptError
+from features.errors import LakeCorruptError, SettingsError
 from features.formats.schemas import SchemaBook
 from features.lake.check import Finding, check_place, gaps_of
 from features.lake.compaction import Compactor
@@ -59,10 +59,20 @@ def open_lake(url: str, key: OpenKey = lambda: None) -> Lake:
     Lake
         Nothing has been read yet.
 
+    Raises
+    ------
+    SettingsError
+        No filesystem goes by such a URL.
+
     """
     if "://" not in url:
         return Lake(pafs.LocalFileSystem(), Path(url).absolute().as_posix(), key)
-    filesystem, root = pafs.FileSystem.from_uri(url)
+    try:
+        filesystem, root = pafs.FileSystem.from_uri(url)
+    except ValueError:  # its text may repeat keys that stand in the URL
+        raise SettingsError(
+            "MILLSTREAM_LAKE__URL", "is no place that a lake can be in", "name a folder, or an s3:// or gs:// URL"
+        ) from None
     return Lake(filesystem, root, key)
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.decode import Decoder
-from features.errors import LakeCorruptError, UnavailableError
+from features.errors import LakeCorruptError, SettingsError, UnavailableError
 from features.lake import Lake, LakeBatch, declared_name, open_lake
 from features.lake.compaction import FAN_IN
 from features.plan import ColumnPlan, SourcePlan
@@ -526,3 +526,11 @@ def test_pieces_make_up_the_topic(written: list[tuple[int, int]], rows: int) -> 
     whole = lake.read(SOURCE)
     read = [lake.read_piece(SOURCE, piece) for piece in pieces]
     assert (pa.concat_tables(read).to_pylist() if read else []) == whole.to_pylist()
+
+
+@pytest.mark.parametrize("url", ["ftpx://me:sesame@place/lake", "s3://bucket/lake?speed=high"])
+def test_a_url_that_is_no_place_is_refused(url: str) -> None:
+    """By the setting's name; what the URL holds is not repeated."""
+    with pytest.raises(SettingsError, match="MILLSTREAM_LAKE__URL: is no place") as refused:
+        open_lake(url)
+    assert "sesame" not in str(refused.value)
