@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
-import yaml
 
 from features.domain import Domain
 from features.errors import DomainError
 from features.model_file import ModelStruct
 from features.plan import Plan
+from features.text_file import read_yaml
 
 DESIGN_FILE: Final = Path("architecture") / "ml-system-design.yaml"
 
@@ -79,10 +79,10 @@ def read_design(repo: Path) -> Design:
     """The file of a domain; DomainError where it is missing or of another form."""
     path = repo / DESIGN_FILE
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Design)
+        return msgspec.convert(read_yaml(path), Design)
     except FileNotFoundError:
         raise DomainError(str(path), "is missing", "`millstream new` writes one") from None
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
         raise DomainError(str(path), f"is no design ({error})", "see docs/projects.md") from error
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-import yaml
-
 from features.errors import DomainError
 from features.model_file import MODEL_FILE, DemoSpec, ModelSpec, read_model_file
+from features.text_file import read_text, read_yaml
 
 STORE_FILE = "feature_store.yaml"
 LAKE_END = "$lake_end"
@@ -71,7 +70,7 @@ class Domain(NamedTuple):
         path = self.repo / self.model(model)[1].labels
         if not path.is_file():
             raise DomainError(str(path), "is missing", f"{MODEL_FILE} names it as the labels of {model}")
-        sql = path.read_text(encoding="utf-8")
+        sql = read_text(path)
         if LAKE_END not in sql:
             raise DomainError(
                 str(path), f"never names {LAKE_END}", "keep only rows whose label horizon ends at or before it"
@@ -104,13 +103,11 @@ def project_name(repo: Path) -> str:
     """
     path = repo / STORE_FILE
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise DomainError(
             str(path), "is missing", "name a domain folder with --repo, or make one with `millstream init DIR`"
         ) from None
-    except yaml.YAMLError as error:
-        raise DomainError(str(path), f"is not YAML ({error})", "correct it") from error
     project = content.get("project") if isinstance(content, Mapping) else None
     if not isinstance(project, str) or not _PROJECT.fullmatch(project):
         raise DomainError(

@@ -8,10 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from features.domain import STORE_FILE, project_name
 from features.errors import DomainError
+from features.text_file import read_yaml
 
 ROOMS = frozenset(
     {"deploy", "features", "grpc_api", "millstream", "monitoring", "offline_training", "streams", "tests"}
@@ -45,7 +44,7 @@ def read_store_config(repo: Path) -> Mapping[str, Any]:
     """Content of ``feature_store.yaml``, with the choices checked that the engine depends on."""
     path = repo / STORE_FILE
     project_name(repo)
-    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config: dict[str, Any] = read_yaml(path)
     if config.get("entity_key_serialization_version") != 3:
         raise DomainError(
             f"{path}: entity_key_serialization_version",

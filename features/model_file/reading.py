@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from features.durations import parse_duration_us
 from features.errors import DomainError
@@ -22,6 +21,7 @@ from features.model_file.search import check_calibration, check_class_weights, c
 from features.model_file.served import check_served
 from features.model_file.spec import LABELS_FILE, DemoSpec, ModelFile, ModelSpec, SplitSpec
 from features.model_file.validation import check_validation
+from features.text_file import read_yaml
 
 MODEL_FILE = "model.yaml"
 
@@ -52,13 +52,11 @@ def read_model_file(path: Path) -> ModelFile:
 
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except FileNotFoundError:
         raise DomainError(
             str(path), "is missing", "every domain has one; `millstream init` writes an example"
         ) from None
-    except yaml.YAMLError as error:
-        raise DomainError(str(path), f"is not YAML ({error})", "correct it") from error
     try:
         file = msgspec.convert(_with_utc(raw), ModelFile)
     except msgspec.ValidationError as error:

@@ -80,12 +80,15 @@ def test_what_is_promised_is_measured() -> None:
 
 
 def test_a_design_of_another_form_is_refused(tmp_path: Path) -> None:
-    """A missing file, and a misspelt key."""
+    """A missing file, a misspelt key, another encoding."""
     with pytest.raises(DomainError, match="is missing"):
         read_design(tmp_path)
     (tmp_path / "architecture").mkdir()
     (tmp_path / "architecture" / "ml-system-design.yaml").write_text("projekt: x\n")
     with pytest.raises(DomainError, match="is no design"):
+        read_design(tmp_path)
+    (tmp_path / "architecture" / "ml-system-design.yaml").write_bytes("project: café\n".encode("latin-1"))
+    with pytest.raises(DomainError, match="is not UTF-8"):
         read_design(tmp_path)
 
 

@@ -55,6 +55,7 @@ def test_a_domain_folder_tells_project_models_demo_and_labels(domain: SmallDomai
         ("  overflow:", "  ../overflow:", "models.../overflow: is no name for a model"),
         ("  overflow:", '  "it\'s":', "is no name for a model"),
         ("  overflow:", "  a/b:", "is no name for a model"),
+        ("train_at: 2024-03-01", "train_at: 2024-02-30", "is not YAML (day is out of range for month)"),
         ("horizon: 6h", "horizon: 6h\n    task: clustering", "clustering"),
         ("horizon: 6h", "horizon: 6h\n    task: multiclass", "classes: must be two names or more"),
         ("horizon: 6h", "horizon: 6h\n    task: multiclass\n    classes: [a, a]", "all different"),
@@ -125,6 +126,20 @@ def test_labels_that_never_look_at_the_lake_end_are_refused(domain: SmallDomain)
         load_domain(domain.repo).labels_sql("overflow")
     (domain.repo / "labels.sql").unlink()
     with pytest.raises(DomainError, match="is missing"):
+        load_domain(domain.repo).labels_sql("overflow")
+
+
+@pytest.mark.parametrize("name", ["feature_store.yaml", "model.yaml", "labels.sql"])
+def test_a_file_that_is_no_text_is_refused_with_its_name(domain: SmallDomain, name: str) -> None:
+    """Written by an editor that knows another encoding, or no file at all."""
+    path = domain.repo / name
+    text = path.read_text()
+    path.write_bytes(f"{text}\n# café".encode("latin-1"))
+    with pytest.raises(DomainError, match=rf"{name}: is not UTF-8 .*; save it as UTF-8"):
+        load_domain(domain.repo).labels_sql("overflow")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DomainError, match=rf"{name}: (cannot be read|is missing)"):
         load_domain(domain.repo).labels_sql("overflow")
 
 
