@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,9 @@ def mean_contributions(quick: Quick, rows: Doubles) -> Doubles:
 
 
 def score(quick: Quick, rows: Doubles, target: Target) -> float:
-    """R² of a regression, else ROC AUC (of several classes, the mean over them)."""
+    """R² of a regression, else ROC AUC (of several classes, the mean over them); NaN where rows have one label."""
+    if len(np.unique(target.labels)) < 2:
+        return math.nan
     raw = quick.learned.raw(rows)
     if target.is_value:
         return float(r2_score(target.labels, raw[:, 0]))

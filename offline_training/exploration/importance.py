@@ -12,12 +12,12 @@ from scipy.stats.contingency import association
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from offline_training.exploration.bins import binned, contingency, edges_of
 from offline_training.exploration.gains import Quick, mean_contributions
 from offline_training.exploration.target import Target
-from offline_training.loss import mean_loss
 
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -136,19 +136,20 @@ def _forest(rows: Rows, seed: int) -> Any:
 
 
 def _permutation(forest: Any, rows: Rows, seed: int) -> Doubles:
-    target = rows.later_target
+    """Of the later rows of classes that the forest knows; nought where these are of one."""
+    target, labels = rows.later_target, rows.later_target.labels
+    known = np.ones(len(labels), np.bool_) if target.is_value else np.isin(labels, forest.classes_)
+    if len(np.unique(labels[known])) < 2:
+        return np.zeros(rows.later.shape[1])
     scoring: Any = "r2" if target.is_value else "roc_auc"
     if target.task == "multiclass":
-        scoring = _minus_log_loss
+        scoring = _by_log_loss
     found = permutation_importance(
-        forest, rows.later, target.labels, scoring=scoring, n_repeats=_SHUFFLES, random_state=seed, n_jobs=1
+        forest, rows.later[known], labels[known], scoring=scoring, n_repeats=_SHUFFLES, random_state=seed, n_jobs=1
     )
     return np.asarray(found.importances_mean)
 
 
-def _minus_log_loss(forest: Any, rows: Doubles, labels: Doubles) -> float:
-    """Of a forest that need not know the same classes as the rows."""
-    known = forest.classes_.astype(np.intp)
-    scores = np.zeros((len(rows), max(int(known.max()), int(labels.max())) + 1))
-    scores[:, known] = forest.predict_proba(rows)
-    return -mean_loss("multiclass", labels, scores)
+def _by_log_loss(forest: Any, rows: Doubles, labels: Doubles) -> float:
+    """Where not every class that the forest knows is there, too."""
+    return -float(log_loss(labels, forest.predict_proba(rows), labels=forest.classes_))

@@ -26,9 +26,10 @@ class Parts(NamedTuple):
 
 
 def parts_of(target: Target, at_us: npt.NDArray[np.int64], allowed: Codes, seed: int) -> Parts:
-    """Of the allowed rows, the last quarter is later; where that has not every class, rows are dealt at random.
+    """Of the allowed rows, the last quarter is later; where that has not every class, a quarter of each is, by lot.
 
-    A class of two rows or more is in both parts, however rare it is; of values, a third stands for a class.
+    A class of two rows or more is in both parts, however rare it is, and a single row is both; of values, a third
+    stands for a class.
     """
     classes = target.group_of if target.is_value else target.labels.astype(np.intp)
     at = at_us[allowed]
@@ -36,19 +37,23 @@ def parts_of(target: Target, at_us: npt.NDArray[np.int64], allowed: Codes, seed:
     is_later = at >= border
     if not _whole(classes, allowed[~is_later]) or not _whole(classes, allowed[is_later]):
         is_later = _dealt(classes[allowed], seed)
+    fit, later = allowed[~is_later], allowed[is_later]
     return Parts(
-        _sample_of_all(classes, allowed[~is_later], MOST_FIT_ROWS, seed),
-        _sample_of_all(classes, allowed[is_later], MOST_LATER_ROWS, seed + 1),
+        _sample_of_all(classes, fit, MOST_FIT_ROWS, seed),
+        _sample_of_all(classes, later if len(later) else fit, MOST_LATER_ROWS, seed + 1),
     )
 
 
+def _whole(classes: Codes, rows: Codes) -> bool:
+    return bool(np.isin(classes, classes[rows]).all())
+
+
 def _dealt(classes: Codes, seed: int) -> npt.NDArray[np.bool_]:
-    """Which rows are later, by lot; of each class that has two rows one at least, and not all."""
-    is_later = np.random.default_rng(seed).random(len(classes)) < _LATER_SHARE
+    """Whether each row is later: of a class with two rows or more, one at least."""
+    draw, is_later = np.random.default_rng(seed), np.zeros(len(classes), np.bool_)
     for each in np.unique(classes):
-        rows = np.flatnonzero(classes == each)
-        if len(rows) > 1 and is_later[rows].all() == is_later[rows].any():
-            is_later[rows[0]] = not is_later[rows[0]]
+        of_class = draw.permutation(np.flatnonzero(classes == each))
+        is_later[of_class[: round(len(of_class) * _LATER_SHARE) or len(of_class) // 2]] = True
     return is_later
 
 
@@ -65,7 +70,3 @@ def sample(rows: Codes, most: int, seed: int) -> Codes:
     if len(rows) <= most:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
-def _whole(classes: Codes, rows: Codes) -> bool:
-    return bool(np.isin(classes, classes[rows]).all())

@@ -95,6 +95,35 @@ def test_what_is_there_is_not_drawn_again(explored: tuple[Explored, Path]) -> No
     assert {path.name: path.stat().st_mtime_ns for path in reports.iterdir()} == before
 
 
+@pytest.mark.parametrize("n_rare", [1, 20])
+def test_a_rare_class_of_many_is_explored_too(tmp_path: Path, n_rare: int) -> None:
+    """Wherever its rows lie: all before the later part, or fewer than there are parts."""
+    data = honest_set("multiclass")
+    labels = np.random.default_rng(4).integers(0, 11, len(data.labels)).astype(np.float64)
+    labels[80 : 80 + n_rare] = 11
+    spec = msgspec.structs.replace(spec_of("multiclass"), classes=tuple(f"c{number}" for number in range(12)))
+    found = explore("churn", spec, data._replace(labels=labels, names=data.names[:2], rows=data.rows[:, :2]), tmp_path)
+    assert [len(one.values) for one in found.ranking] == [len(METHODS)] * 2
+
+
+@pytest.mark.parametrize(("task", "n_rows"), [("binary", 1), ("binary", 12), ("regression", 2)])
+def test_hardly_any_rows_are_left_to_who_says_what_is_missing(tmp_path: Path, task: Task, n_rows: int) -> None:
+    """The split of the training refuses them in its own words; nothing fails before."""
+    data = honest_set(task)
+    labels = data.labels[:n_rows].copy()
+    labels[0] = 1.0 - labels[0]
+    few = data._replace(labels=labels, rows=data.rows[:n_rows], at_us=np.arange(n_rows) * 86_400_000_000)
+    assert explore("churn", spec_of(task), few, tmp_path).rows == n_rows
+
+
+def test_facts_that_were_cut_short_are_found_again(tmp_path: Path) -> None:
+    """A power cut while they were written does not end every training of the same run."""
+    data = honest_set()
+    (tmp_path / FACTS).write_text('{"model": "chu')
+    found = explore("churn", SPEC, data._replace(names=data.names[:1], rows=data.rows[:, :1]), tmp_path)
+    assert msgspec.json.decode((tmp_path / FACTS).read_bytes(), type=Explored) == found
+
+
 def test_labels_of_the_test_period_are_not_looked_at(tmp_path: Path) -> None:
     """The ranking is the same whatever the labels of the tested rows are."""
     whole = honest_set()
