@@ -72,5 +72,5 @@ def is_row_number(column: Doubles) -> bool:
     """Whether a column counts rows: whole numbers, no two alike, close together."""
     if len(column) < _LEAST_ROWS or not np.isfinite(column).all() or (column != np.rint(column)).any():
         return False
-    reach = float(column.max() - column.min()) + 1.0
+    reach = float(column.max()) - float(column.min()) + 1.0
     return len(np.unique(column)) == len(column) and reach <= 2.0 * len(column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ Doubles = npt.NDArray[np.float64]
 
 _NULLS = 0.02
 _OUTLIERS = 0.1
+_LARGEST = sys.float_info.max
 _ROOM = 2.0
 """How much larger a share may become."""
 _LEAST_OF_CLASS = 0.25
@@ -79,10 +81,12 @@ def _bound(column: Doubles) -> tuple[float, float] | None:
 
 
 def _two_digits(value: float) -> float:
-    """The next number above with two digits that count, for people to read."""
+    """The next number above with two digits that count, for people to read; at most the largest that there is."""
     if value <= 0.0:
         return 0.0
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    if value > _LARGEST / 10.0:
+        return _LARGEST
+    unit = max(10.0 ** (math.floor(math.log10(value)) - 1), math.ulp(0.0))
     return float(f"{math.ceil(value / unit) * unit:.10g}")
 
 

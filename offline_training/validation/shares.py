@@ -30,8 +30,8 @@ def outlier_shares(rows: Doubles, fence_iqr: float) -> Doubles:
         known = column[np.isfinite(column)]
         if len(known) == 0:
             continue
-        low, high = np.percentile(known, (25.0, 75.0))
-        reach = fence_iqr * (high - low)
+        low, high = np.percentile(known, (25.0, 75.0)).tolist()
+        reach = fence_iqr * (high - low)  # infinite, and so no fence, where numbers are as large as there are
         if reach > 0.0:
             shares[number] = float(((known < low - reach) | (known > high + reach)).sum()) / len(column)
     return shares
@@ -44,7 +44,9 @@ def repeated_share(data: Dataset) -> float:
     """
     n = len(data.at_us)
     if not data.keys:
-        return 1.0 - len(np.unique(np.column_stack([data.at_us, data.rows]), axis=0)) / n
+        null = np.isnan(data.rows)  # of which no two are equal to numpy
+        given = np.column_stack([data.at_us, null, np.where(null, 0.0, data.rows)])
+        return 1.0 - len(np.unique(given, axis=0)) / n
     table = pa.table({TIME: pa.array(data.at_us), **data.keys})
     return 1.0 - table.group_by(table.column_names).aggregate([]).num_rows / n
 

@@ -19,6 +19,7 @@ from offline_training.training_table import LABEL
 from offline_training.validation import Verdict, infer_suite
 from offline_training.validation.finding import waive
 from offline_training.validation.gate import findings_of, judged_set
+from offline_training.validation.shares import repeated_share
 from offline_training.validation.suite import Suite
 from offline_training.validation.suite_file import changes, read_suite, write_suite
 from tests.offline_training.validation.training_sets import honest_set, some_rows, with_feature, with_values
@@ -61,6 +62,29 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     write_suite(tmp_path / "suite.yaml", suite_of(honest_set()))
     with pytest.raises(DomainError, match=r"is of model churn, not fraud"):
         read_suite(tmp_path / "suite.yaml", "fraud")
+
+
+def test_rows_of_no_entity_are_repeated_where_they_lack_the_same() -> None:
+    """Null is a value like others: of half of the rows, each is there twice."""
+    data = honest_set()._replace(keys={})
+    again = some_rows(data, np.repeat(np.arange(480), 2))
+    assert np.isnan(again.rows).any(axis=1).sum() > 200
+    assert repeated_share(again) == 0.5
+    assert found(again, suite_of(data)) == [("duplicates", None)]
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-320, 1e307, 1.7976931348623157e308])
+def test_numbers_at_the_ends_of_a_double_have_bounds(value: float) -> None:
+    """A largest number stands for none in many a table."""
+    column = np.full(960, value)
+    column[:480] = -value
+    data = with_feature(honest_set(), "v:end", column)
+    suite = suite_of(data)
+    least, most = suite.numeric_bounds["v:end"]
+    assert least is not None
+    assert most is not None
+    assert -np.inf < least <= -value < value <= most < np.inf
+    assert found(data, suite) == []
 
 
 @pytest.mark.parametrize(
