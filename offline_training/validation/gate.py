@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from features.domain import Domain
 from features.errors import DomainError
 from features.head import UNSUPERVISED, Task
-from features.model_file import Check, ModelSpec
+from features.model_file import Check, ModelSpec, ValidationSpec
 from features.plan import Plan
 from offline_training.dataset import Dataset
 from offline_training.label_query import label_query
@@ -54,12 +54,18 @@ def suite_path(domain: Domain, spec: ModelSpec) -> Path:
 def validate(plan: Plan, domain: Domain, model: str, data: Dataset, tables: EventTables) -> Verdict:
     """Hold a training set to the model's suite; where the domain has none, to the one that is inferred from it.
 
-    ``tables`` are the events that its labels come from.
+    ``tables`` are the events that its labels come from. DomainError for a suite that is named and not there.
     """
     spec = domain.models[model]
     path = suite_path(domain, spec)
     judged = judged_set(model, spec.task, data)
     found = read_suite(path, model)
+    if found is None and spec.validation.suite != ValidationSpec().suite:
+        raise DomainError(
+            str(path),
+            "is missing, and validation.suite of model.yaml names it",
+            "`millstream validate --infer` writes it",
+        )
     unlabelled = spec.task in UNSUPERVISED
     suite = found or infer_suite(model, spec.task, data, judged.frame, version=0)
     findings = [*findings_of(judged, suite, str(path), spec.seed)]

@@ -10,6 +10,8 @@ import msgspec
 import yaml
 
 from features.errors import DomainError
+from features.text_file import read_yaml
+from features.whole_file import replace_file
 from offline_training.validation.suite import Suite
 
 _HEADER: Final = """\
@@ -21,11 +23,9 @@ _HEADER: Final = """\
 def read_suite(path: Path, model: str) -> Suite | None:
     """The suite of a model, None where there is no file; DomainError where it cannot be used."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except FileNotFoundError:
         return None
-    except yaml.YAMLError as error:
-        raise DomainError(str(path), f"is not YAML ({error})", "correct it") from error
     try:
         suite = msgspec.convert(raw, Suite)
     except msgspec.ValidationError as error:
@@ -38,13 +38,11 @@ def read_suite(path: Path, model: str) -> Suite | None:
 
 
 def write_suite(path: Path, suite: Suite) -> None:
-    """Replace the file at once; a line a column."""
+    """Replace the file at once, and make its folder; a line a column."""
     text = _HEADER + yaml.dump(
         msgspec.to_builtins(suite), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120
     )
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    replace_file(path, text.encode())
 
 
 class _Dumper(yaml.SafeDumper):

@@ -85,3 +85,13 @@ def test_a_suite_is_written_once_and_then_refreshed(tmp_path: Path) -> None:
     assert any("rhythm:more" in change for change in second.changes)
     with pytest.raises(DomainError, match="required_columns: rhythm:more is missing"):
         validated(small, data, tmp_path / "reports")
+
+
+def test_a_suite_that_is_named_and_not_there_lets_nothing_pass(tmp_path: Path) -> None:
+    """A word misspelt would end the gate in silence; --infer writes it there, in a folder of its own."""
+    small = small_domain(tmp_path, validation={"suite": "suites/standstill.yaml"})
+    data = set_of(small)
+    with pytest.raises(DomainError, match=r"suites/standstill\.yaml: is missing, and validation\.suite of model\.yaml"):
+        validated(small, data, tmp_path / "reports")
+    write_inferred(small.domain, "standstill", data, refresh=False)
+    assert validated(small, data, tmp_path / "reports").suite_version == 1
