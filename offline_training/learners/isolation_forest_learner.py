@@ -13,10 +13,14 @@ from offline_training.conversion.float_rows import within_float32
 from offline_training.conversion.isolation_trees import average_path_length, leaf_depths, read_isolation_forest
 from offline_training.learners.learned_trees import LearnedTrees
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import Accepted, Flag, Whole, require_accepted, shares
+from offline_training.learners.params import Accepted, Choice, Either, Flag, Whole, require_accepted, shares
 
 _DEFAULTS: Params = {"n_estimators": 100, "max_samples": 256}
-ACCEPTED: Final[Accepted] = {"n_estimators": Whole(1), "max_samples": Whole(2), "bootstrap": Flag()}
+ACCEPTED: Final[Accepted] = {
+    "n_estimators": Whole(1),
+    "max_samples": Either((Whole(2), Choice(("auto",)))),
+    "bootstrap": Flag(),
+}
 """A tree of one row has no depth."""
 
 
@@ -48,7 +52,8 @@ class Isolation:
     ) -> LearnedTrees:
         """Exactly the trees asked for, on one thread, for its sums."""
         chosen = {**_DEFAULTS, **params}
-        told = chosen | {"max_samples": min(int(chosen["max_samples"]), len(sample.rows))}
+        asked = _DEFAULTS["max_samples"] if chosen["max_samples"] == "auto" else chosen["max_samples"]
+        told = chosen | {"max_samples": min(int(asked), len(sample.rows))}
         forest = IsolationForest(**told, random_state=seed, n_jobs=1)
         forest.fit(within_float32(sample.rows), sample_weight=sample.weights)
         ensemble = read_isolation_forest(forest)

@@ -13,10 +13,14 @@ from features.head import Task
 from offline_training.conversion.preparation import prepare
 from offline_training.learners.learned_clusters import LearnedClusters
 from offline_training.learners.learner import Params, Sample, Trial, Validation
-from offline_training.learners.params import Accepted, Whole, require_accepted
+from offline_training.learners.params import Accepted, Choice, Either, Whole, require_accepted
 
 _DEFAULTS: Params = {"n_clusters": 8, "n_init": 10, "max_iter": 300}
-ACCEPTED: Final[Accepted] = {"n_clusters": Whole(2), "n_init": Whole(1), "max_iter": Whole(1)}
+ACCEPTED: Final[Accepted] = {
+    "n_clusters": Whole(2),
+    "n_init": Either((Whole(1), Choice(("auto",)))),
+    "max_iter": Whole(1),
+}
 """One cluster tells nothing apart."""
 
 

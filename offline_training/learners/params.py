@@ -13,12 +13,15 @@ from offline_training.learners.learner import Params
 
 Value: TypeAlias = bool | int | float | str
 
+LARGEST: Final = 2**31 - 1
+"""Whole number that every library can hold."""
+
 
 class Whole(NamedTuple):
     """A whole number."""
 
     least: int
-    most: float = math.inf
+    most: int = LARGEST
 
     def takes(self, value: Value) -> bool:
         """Whether it is one within the bounds."""
@@ -26,7 +29,7 @@ class Whole(NamedTuple):
 
     def __str__(self) -> str:
         """As a refusal says what to write."""
-        return f"a whole number from {self.least} {'on' if self.most == math.inf else f'to {self.most:g}'}"
+        return f"a whole number from {self.least} {'on' if self.most == LARGEST else f'to {self.most}'}"
 
 
 class Number(NamedTuple):
@@ -98,8 +101,9 @@ class Either(NamedTuple):
     kinds: tuple[Whole | Number | Choice, ...]
 
     def takes(self, value: Value) -> bool:
-        """Whether one of them takes it."""
-        return any(kind.takes(value) for kind in self.kinds)
+        """Whether one of them takes it; a whole number counts rows or columns, and is no share."""
+        whole = isinstance(value, int)
+        return any(kind.takes(value) for kind in self.kinds if not (whole and isinstance(kind, Number)))
 
     def __str__(self) -> str:
         """As a refusal says what to write."""
@@ -131,7 +135,7 @@ def _hint(value: Value) -> str:
         float(value if isinstance(value, str) else "")
     except ValueError:
         return ""
-    return " (YAML takes 1e-3 for a text, and 1.0e-3 for a number)"
+    return " (YAML takes 1e-3 and 1.0e3 for texts; write 1.0e-3, 1.0e+3)"
 
 
 def shares(amounts: np.ndarray) -> np.ndarray:

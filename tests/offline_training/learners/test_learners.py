@@ -163,7 +163,7 @@ def test_a_parameter_that_it_does_not_take_is_refused(name: str) -> None:
     ("name", "params", "says"),
     [
         ("lightgbm", {"learning_rate": "fast"}, "learning_rate: is 'fast'; write a number above 0"),
-        ("lightgbm", {"learning_rate": "1e-3"}, "write a number above 0 (YAML takes 1e-3 for a text, and 1.0e-3 for"),
+        ("lightgbm", {"learning_rate": "1e-3"}, "write a number above 0 (YAML takes 1e-3 and 1.0e3 for texts"),
         ("lightgbm", {"num_leaves": 1}, "num_leaves: is 1; write a whole number from 2 to 131072"),
         ("lightgbm", {"feature_fraction": 0.0}, "feature_fraction: is 0.0; write a number above 0, up to 1"),
         ("lightgbm", {"extra_trees": 1}, "extra_trees: is 1; write true or false"),
@@ -181,6 +181,12 @@ def test_a_parameter_that_it_does_not_take_is_refused(name: str) -> None:
             {"min_samples_leaf": 1.0},
             "is 1.0; write a whole number from 1 on or a number above 0, below 1",
         ),
+        (
+            "random_forest",
+            {"min_samples_split": 1},
+            "min_samples_split: is 1; write a whole number from 2 on or a number above 0, up to 1",
+        ),
+        ("random_forest", {"max_leaf_nodes": 2**31}, "max_leaf_nodes: is 2147483648; write a whole number from 2 on"),
         ("random_forest", {"bootstrap": False, "max_samples": 10}, "max_samples: does nothing alone; set bootstrap"),
         ("extra_trees", {"max_samples": 0.5}, "max_samples: does nothing alone; set bootstrap"),
         ("logistic_regression", {"C": 0}, "C: is 0; write a number above 0"),
