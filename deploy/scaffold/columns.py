@@ -25,9 +25,8 @@ _TYPES = {
     **dict.fromkeys(("BIGINT", "UINTEGER"), "bigint"),
     **dict.fromkeys(("FLOAT", "DOUBLE", "DECIMAL", "HUGEINT", "UBIGINT"), "double"),
     "BOOLEAN": "boolean",
-    **dict.fromkeys(
-        ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "timestamp"
-    ),
+    **dict.fromkeys(("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "timestamp"),
+    **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"), "timestamp"),
 }
 _SQL = {
     "string": "VARCHAR",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from deploy.scaffold.columns import Column
+from deploy.scaffold.columns import Column, literal
 from deploy.scaffold.inputs import Inputs
 from deploy.scaffold.label import Label
 from features.errors import DomainError
@@ -76,7 +76,8 @@ def _asked(connection: Any, target: Column, label: Label) -> tuple[int, float, s
 
 def _simplest(connection: Any, label: Label, numbers: tuple[Column, ...]) -> str:
     """The number that goes with the label most, in a straight line."""
-    order = label.sql if label.task != "multiclass" else f"list_position({list(label.classes)}, {label.sql})"
+    classes = ", ".join(map(literal, label.classes))
+    order = label.sql if label.task != "multiclass" else f"list_position([{classes}], {label.sql})"
     asked = ", ".join(f"coalesce(abs(corr({column.as_double}, ({order})::DOUBLE)), 0)" for column in numbers)
     found = connection.execute(f"SELECT {asked} FROM given").fetchone()  # noqa: S608 - names are quoted
     return max(zip(found, (column.name for column in numbers), strict=True))[1]

@@ -107,6 +107,19 @@ def test_columns_may_be_called_what_python_and_yaml_have_for_their_own(tmp_path:
     assert sorted(values["row:off_sent"]) == sorted(frame["off"])
 
 
+def test_classes_may_be_called_what_sql_has_for_its_own(tmp_path: Path) -> None:
+    """Quotes, a backslash; the simplest ranking is by the number that goes with them most."""
+    frame = wines()
+    frame["kind"] = frame["kind"].map({"red": "it's", "white": 'a "b"', "rosé": "c\\d"})
+    frame.to_parquet(tmp_path / "wines.parquet")
+    answers = Answers(dataset_source=str(tmp_path / "wines.parquet"), target="kind")
+    made = scaffold(tmp_path / "cellar", answers, "human")
+    assert made.model.classes == ('a "b"', "c\\d", "it's")
+    order = frame["kind"].map(made.model.classes.index)
+    numbers = frame.drop(columns=["lot id"]).select_dtypes("number")
+    assert made.model.baseline == f"row:{numbers.corrwith(order).abs().idxmax()}"
+
+
 @pytest.mark.parametrize("options", [{"sep": ";"}, {"header": False}])
 def test_a_csv_that_a_training_would_read_otherwise_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
     """Before anything is made of it."""

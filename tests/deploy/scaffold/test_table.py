@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from deploy.scaffold import Answers, Made, scaffold
+from deploy.scaffold.columns import read_events
 from features.compiler import compile_plan
 from features.domain import load_domain
 from features.errors import DomainError
@@ -133,6 +136,23 @@ def test_labels_are_what_happened_in_the_horizon(model: str, readings: Path, tmp
     assert instants > 5
     known = connection.execute("SELECT DISTINCT event_timestamp FROM observed").fetchall()
     assert set(facts["domain"].demo.score_at) <= {at for (at,) in known}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_instants_of_any_unit_and_zone_are_instants(unit: Any, zone: str | None, tmp_path: Path) -> None:
+    """Pandas writes nanoseconds: what was not known as an instant would make observations of events."""
+    file = write_readings(tmp_path / "readings.parquet")
+    table = pq.read_table(file)
+    place = table.column_names.index("read at")
+    kind: Any = pa.timestamp(unit, zone)
+    pq.write_table(table.set_column(place, "read at", table.column(place).cast(kind)), file)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        events = read_events(connection, file)
+        assert events.column("read at").type == "timestamp"
+        (first,) = connection.execute(f"SELECT min({events.column('read at').read}) FROM given").fetchall()[0]
+    assert first == datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
