@@ -102,7 +102,7 @@ def key_ttl_s(repo: Path, config: Mapping[str, Any], remembered_us: int | None) 
 def check_project_suffix(project: str, others: Iterable[str]) -> None:
     """Refuse a project whose name ends another's: Feast deletes by the pattern ``*<project>``."""
     for other in sorted(set(others) - {project}):
-        longer, shorter = max(project, other, key=len), min(project, other, key=len)
+        shorter, longer = sorted((project, other), key=len)
         if longer.endswith(shorter):
             raise DomainError(
                 f"project {project}",

@@ -11,6 +11,7 @@ import pytest
 
 from features.aggregates.ewma import decay_weights
 from features.compiler import apply_domain, compile_plan
+from features.declarations.folder import check_project_suffix
 from features.errors import DomainError
 from features.plan import AggregatePlan, ColumnPlan, EntityKeyPlan, ParameterPlan, load_plan
 from features.plan_shelf import functions_of
@@ -475,3 +476,11 @@ def test_no_project_may_end_another_projects_name(domain: SmallDomain, tmp_path:
     with pytest.raises(DomainError, match="'parcels' is the end of 'lost_parcels'"):
         apply_domain(domain.repo, tmp_path / "var" / "parcels", StoreSettings())
     assert not (tmp_path / "var" / "parcels").exists()
+
+
+def test_projects_of_names_as_long_stand_beside_each_other() -> None:
+    """Neither is the end of the other; nor is a project its own neighbour."""
+    check_project_suffix("parcels", ["letters", "parcels", "post"])
+    for one, other in (("parcels", "lost_parcels"), ("lost_parcels", "parcels")):
+        with pytest.raises(DomainError, match="'parcels' is the end of 'lost_parcels'"):
+            check_project_suffix(one, [other])
