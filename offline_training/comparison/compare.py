@@ -12,12 +12,14 @@ import pyarrow as pa
 from features.domain import Domain
 from features.errors import DomainError
 from features.head import UNSUPERVISED
+from features.model_file import ModelSpec
 from features.plan import Plan, SourcePlan
 from features.routing import ARMS, CHALLENGER, CHAMPION, SHADOW, Arm
 from features.vector import Assembler
 from offline_training.comparison.bounded_mean import bounded_mean
 from offline_training.comparison.lift import Prior, Tally, lift
 from offline_training.comparison.outcomes import Joined, join_outcomes
+from offline_training.comparison.proper_scores import ProperScores
 from offline_training.comparison.quality import Outcomes, quality
 from offline_training.comparison.report import ArmReport, ComparisonReport, Experiment, ShadowReport
 from offline_training.comparison.scored import ScoresLake, read_scores
@@ -60,10 +62,17 @@ def compare(
     functions: Mapping[str, Callable[..., Any]],
     scope: Scope,
 ) -> ComparisonReport:
-    """Hold the records of a model against the outcomes that the lake can tell; DomainError where it can tell none."""
+    """Hold the records of a model against the outcomes that the lake can tell; DomainError where it can tell none.
+
+    Of several classes, the outcome of a score is whether the class decided on came.
+    """
     spec = domain.models[model]
     if spec.task in UNSUPERVISED:
         raise DomainError(f"model {model}", "learns without labels", "no outcome tells how good a score of it was")
+    if spec.task == "regression":
+        raise DomainError(
+            f"model {model}", "predicts values", "rates, and the lift between them, are of outcomes of 0 and 1"
+        )
     if not spec.timed or not plan.views_of_service(spec.service):
         raise DomainError(
             f"model {model}",
@@ -75,14 +84,14 @@ def compare(
     end_us = lake_end_us(lake, plan.sources)
     observations = observe(lake, plan, domain, model, lake_end_us=end_us, request_fields=assembler.request_fields)
     scores = read_scores(lake, model, keys, scope.by, since_us=scope.since_us)
-    joined = join_outcomes(scores, observations, keys, within_us=scope.within_us)
+    joined = join_outcomes(scores, observations, keys, within_us=scope.within_us, classes=spec.classes)
     return ComparisonReport(
         model=model,
         lake_end=_instant(end_us),
         within_s=scope.within_us / 1e6,
         arms=tuple(_arms(joined)),
-        experiment=experiment_of(joined, lambda begin_us: _prior(observations, begin_us - spec.horizon_us)),
-        shadow=shadow_of(joined),
+        experiment=experiment_of(joined, lambda begin_us: _prior(spec, observations, begin_us)),
+        shadow=shadow_of(joined, most_wrong=2.0 if spec.classes else 1.0),
         skipped=scores.skipped,
     )
 
@@ -118,8 +127,11 @@ def experiment_of(joined: Joined, prior: Callable[[int], Prior] = lambda _: Prio
     )
 
 
-def shadow_of(joined: Joined) -> ShadowReport | None:
-    """The newest shadow against the answers to the same requests; None without a shadow."""
+def shadow_of(joined: Joined, *, most_wrong: float = 1.0) -> ShadowReport | None:
+    """The newest shadow against the answers to the same requests; None without a shadow.
+
+    ``most_wrong`` is the largest squared error that a score can have.
+    """
     newest = _newest(joined, SHADOW)
     if newest is None:
         return None
@@ -128,11 +140,10 @@ def shadow_of(joined: Joined) -> ShadowReport | None:
     pairs = [(row, rows[request]) for row, request in enumerate(_requests(newest)) if request in rows]
     at = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     shadows, answers = newest.take(at[:, 0]), answered.take(at[:, 1])
-    known = np.flatnonzero(~np.isnan(shadows.label))
+    known = np.flatnonzero(~np.isnan(shadows.brier) & ~np.isnan(answers.brier))
     first = known[np.unique(shadows.unit[known], return_index=True)[1]]
     first.sort()
-    labels = shadows.label[first]
-    gains = (shadows.score[first] - labels) ** 2 - (answers.score[first] - labels) ** 2
+    gains = shadows.brier[first] - answers.brier[first]
     differences = shadows.score - answers.score
     n = len(pairs)
     return ShadowReport(
@@ -142,7 +153,7 @@ def shadow_of(joined: Joined) -> ShadowReport | None:
         mean_score_difference=float(differences.mean()) if n else None,
         mean_absolute_difference=float(np.abs(differences).mean()) if n else None,
         outcomes=len(first),
-        brier_difference=bounded_mean(gains, -1.0, 1.0) if len(first) else None,
+        brier_difference=bounded_mean(gains, -most_wrong, most_wrong) if len(first) else None,
     )
 
 
@@ -159,7 +170,7 @@ def _arms(joined: Joined) -> Iterator[ArmReport]:
             records=len(rows.arm),
             units=len(np.unique(rows.unit)),
             outcomes=len(latest.label),
-            quality=quality(Outcomes(latest.label, latest.score, units)),
+            quality=quality(Outcomes(latest.label, latest.score, ProperScores(latest.brier, latest.log_loss), units)),
         )
 
 
@@ -179,10 +190,13 @@ def _requests(rows: Joined) -> Iterator[tuple[str, int, int]]:
     return zip(rows.request_id.tolist(), rows.as_of_us.tolist(), rows.unit.tolist(), strict=True)
 
 
-def _prior(observations: Observations, known_us: int) -> Prior:
-    """What the observations up to an instant tell of the rate; an experiment begins after their horizons."""
-    labels = observations.labels[observations.at_us <= known_us]
-    return Prior.around(float(labels.mean())) if len(labels) else Prior()
+def _prior(spec: ModelSpec, observations: Observations, begin_us: int) -> Prior:
+    """What is known of the rate as an experiment begins: by observations whose horizons are over by then.
+
+    Of how often the class decided on comes they tell nothing.
+    """
+    labels = observations.labels[observations.at_us <= begin_us - spec.horizon_us]
+    return Prior.around(float(labels.mean())) if len(labels) and spec.task == "binary" else Prior()
 
 
 def _instant(at_us: int) -> datetime:

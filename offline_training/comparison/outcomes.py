@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from offline_training.comparison.proper_scores import of_classes, of_two_outcomes
 from offline_training.comparison.scored import KEY_PREFIX, Scores
 from offline_training.observation_index import ObservationIndex
 from offline_training.observations import Observations
@@ -20,6 +21,8 @@ _FACTS: Final = ("score", "decision")
 class Joined(NamedTuple):
     """Records in the order in which they were made, each with its outcome: ``label`` is NaN where none is known yet.
 
+    It is 1 or 0: what happened or did not, or whether the class decided on came. ``brier`` and ``log_loss`` tell how
+    wrong the score was.
     ``observation`` numbers what ``labels.sql`` gave, ``unit`` the routing keys; both from 0, or `UNKNOWN`.
     """
 
@@ -33,6 +36,8 @@ class Joined(NamedTuple):
     unit: npt.NDArray[np.int64]
     observation: npt.NDArray[np.int64]
     label: npt.NDArray[np.float64]
+    brier: npt.NDArray[np.float64]
+    log_loss: npt.NDArray[np.float64]
 
     def take(self, which: npt.NDArray[Any]) -> Joined:
         """Those of some rows, by mask or by number."""
@@ -49,11 +54,13 @@ class Joined(NamedTuple):
         return self.take(self.observation != UNKNOWN)
 
 
-def join_outcomes(scores: Scores, observations: Observations, keys: Sequence[str], *, within_us: int) -> Joined:
+def join_outcomes(
+    scores: Scores, observations: Observations, keys: Sequence[str], *, within_us: int, classes: Sequence[str] = ()
+) -> Joined:
     """Give each record its outcome.
 
     ``keys`` are the model's join keys; ``within_us`` is how long after a score its observation may begin. What
-    happened before the score is no outcome of it.
+    happened before the score is no outcome of it. ``classes`` are those of a model of several.
     """
     table = scores.table.sort_by([(name, "ascending") for name in _ORDER])
     index = ObservationIndex(observations, keys)
@@ -65,4 +72,12 @@ def join_outcomes(scores: Scores, observations: Observations, keys: Sequence[str
     observation = np.array([numbers[0] if numbers else UNKNOWN for numbers in found], np.int64)
     label = np.where(observation == UNKNOWN, np.nan, observations.labels[observation])
     columns = {name: table[name].to_numpy() for name in _ORDER + _FACTS}
-    return Joined(**columns, observation=observation, label=label)
+    if classes:
+        came = [None if np.isnan(number) else classes[int(number)] for number in label.tolist()]
+        label = np.where(np.isnan(label), np.nan, np.array(came, dtype=object) == columns["decision"])
+        names: Any = table["classes"].to_pylist()
+        chances: Any = table["scores"].to_pylist()
+        wrong = of_classes(came, [dict(zip(*of, strict=True)) for of in zip(names, chances, strict=True)])
+    else:
+        wrong = of_two_outcomes(label, columns["score"])
+    return Joined(**columns, observation=observation, label=label, **wrong._asdict())

@@ -7,21 +7,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from offline_training.comparison.proper_scores import Doubles, ProperScores
 from offline_training.comparison.report import Quality
 from offline_training.estimate import Estimate
 
 RESAMPLES = 400
 _LEVELS = (2.5, 97.5)
-_LEAST = 1e-15
-
-Doubles = npt.NDArray[np.float64]
 
 
 class Outcomes(NamedTuple):
-    """Scores whose outcome is known; ``units`` numbers the routing key of each from 0."""
+    """Scores whose outcome is known, and how wrong each was; ``units`` numbers the routing key of each from 0."""
 
     labels: Doubles
     scores: Doubles
+    wrong: ProperScores
     units: npt.NDArray[np.int64]
 
 
@@ -57,9 +56,7 @@ class _Figures:
     def __init__(self, outcomes: Outcomes) -> None:
         self._labels = outcomes.labels
         self._ranks = np.unique(outcomes.scores, return_inverse=True)[1]
-        self._brier = (outcomes.scores - outcomes.labels) ** 2
-        scores = np.clip(outcomes.scores, _LEAST, 1 - _LEAST)
-        self._loss = -np.where(outcomes.labels == 1, np.log(scores), np.log1p(-scores))
+        self._brier, self._loss = outcomes.wrong
 
     def of(self, weights: npt.NDArray[np.float64 | np.int64]) -> tuple[float, float, float, float]:
         """All four; NaN where a weighted sum is empty."""

@@ -26,6 +26,8 @@ _KINDS: Final[Mapping[str, pa.DataType]] = {
     "score": pa.float64(),
     "decision": pa.string(),
     "unit": pa.int64(),
+    "classes": pa.list_(pa.string()),
+    "scores": pa.list_(pa.float64()),
 }
 
 
@@ -58,6 +60,8 @@ class _Scored(Struct, frozen=True, kw_only=True):
     as_of_us: int
     score: float
     decision: str
+    classes: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
     entity: dict[str, KeyValue]
     routing_key: str = ""
 
@@ -80,8 +84,9 @@ def read_scores(lake: ScoresLake, model: str, keys: Sequence[str], by: Sequence[
             continue
         unit = units.setdefault(routing.key(record.entity, record.request_id, record.routing_key), len(units))
         scored_us = (record.scored_at - _EPOCH) // _MICROSECOND
-        what = (record.score, record.decision, unit, *(record.entity[name] for name in keys))
-        rows.append((record.arm, record.version, record.request_id, record.as_of_us, scored_us, *what))
+        what = (record.score, record.decision, unit, record.classes, record.scores)
+        entity = (record.entity[name] for name in keys)
+        rows.append((record.arm, record.version, record.request_id, record.as_of_us, scored_us, *what, *entity))
     names = [*_KINDS, *(KEY_PREFIX + name for name in keys)]
     columns = [[row[at] for row in rows] for at in range(len(names))]
     kinds = [*_KINDS.values(), *([None] * len(keys))]

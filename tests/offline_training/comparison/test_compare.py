@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from features.decode import Decoder
-from features.errors import LakeCorruptError
+from features.errors import DomainError, LakeCorruptError
 from features.lake import LakeBatch, open_lake
 from features.nouns import SCORES_SOURCE, ScoreRecord
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
 from features.transforms import load_transforms
 from offline_training.comparison import ComparisonReport, Scope, compare
 from offline_training.observations import observe
-from tests.offline_training.small_domain import DAY_US, LOG, N_DAYS, START, SmallDomain, small_domain
+from tests.offline_training.small_domain import DAY_US, LABELS, LOG, N_DAYS, START, SmallDomain, small_domain
 
 START_US = int(START.timestamp()) * 1_000_000
 ROUTING = Routing(challenger=0.5, salt="test")
@@ -166,6 +166,61 @@ def test_a_shadow_is_held_against_the_answer_to_the_same_request(small: SmallDom
     assert shadow.brier_difference is not None
     assert shadow.brier_difference.value == pytest.approx(-np.mean([(0.6 - label) ** 2 for label in outcomes]))
     assert shadow.brier_difference.high <= 1
+
+
+def test_of_several_classes_an_outcome_is_whether_the_one_decided_on_came(tmp_path: Path) -> None:
+    """Rates are of right decisions then; how wrong a score was is told over the probabilities of all classes."""
+    names = ["runs", "stands", "slow"]
+    by_number = LABELS.replace("(NOT EXISTS (", "CASE WHEN machine < 'm3' THEN 'slow' WHEN NOT EXISTS (", 1)
+    by_number = by_number.replace(")) AS label", ") THEN 'stands' ELSE 'runs' END AS label", 1)
+    small = small_domain(tmp_path, labels=by_number, task="multiclass", classes=names, decision=None)
+    known = labels(small)
+    assert set(known.values()) == {0.0, 1.0, 2.0}
+    rng = np.random.default_rng(4)
+    records: list[ScoreRecord] = []
+    right: dict[str, list[bool]] = {CHAMPION: [], CHALLENGER: [], SHADOW: []}
+    wrong: dict[str, list[float]] = {CHAMPION: [], CHALLENGER: [], SHADOW: []}
+
+    def scored(number: int, arm: Arm, version: str) -> None:
+        chances = rng.dirichlet([1.0, 1.0, 1.0])
+        best, machine = int(chances.argmax()), f"m{number}"
+        given = {"decision": names[best], "classes": tuple(names), "scores": tuple(chances.tolist())}
+        records.append(record(machine, 24, arm, version, float(chances[best]), **given))
+        if (machine, 25) in known:
+            came = int(known[machine, 25])
+            right[arm].append(best == came)
+            wrong[arm].append(float(((chances - np.eye(3)[came]) ** 2).sum()))
+
+    for number in range(60):
+        scored(number, *((CHALLENGER, "2") if number % 2 else (CHAMPION, "1")))
+        scored(number, SHADOW, "3")
+    report = compared(small, records)
+
+    assert report.experiment is not None
+    for arm in report.arms:
+        assert arm.quality is not None
+        assert arm.quality.outcome_rate.value == pytest.approx(np.mean(right[arm.arm]))
+        assert arm.quality.brier.value == pytest.approx(np.mean(wrong[arm.arm]))
+    for each in (CHAMPION, CHALLENGER):
+        assert (report.experiment.units[each], report.experiment.positives[each]) == (
+            len(right[each]),
+            sum(right[each]),
+        )
+        assert 0 < sum(right[each]) < len(right[each])
+    lift = np.mean(right[CHALLENGER]) - np.mean(right[CHAMPION])
+    assert report.experiment.lift.difference.value == pytest.approx(lift)
+    assert report.shadow is not None
+    assert report.shadow.brier_difference is not None
+    answered = sum(wrong[CHAMPION]) + sum(wrong[CHALLENGER])
+    gain = (sum(wrong[SHADOW]) - answered) / len(wrong[SHADOW])
+    assert report.shadow.brier_difference.value == pytest.approx(gain)
+
+
+def test_values_are_no_outcomes_to_compare_rates_of(tmp_path: Path) -> None:
+    """A sum of money is no count of successes."""
+    small = small_domain(tmp_path, task="regression", decision=None)
+    with pytest.raises(DomainError, match="model standstill: predicts values"):
+        compared(small, [record("m1", 24, CHAMPION)])
 
 
 def test_scope_bounds_what_is_compared(small: SmallDomain) -> None:

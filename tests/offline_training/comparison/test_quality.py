@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from offline_training.comparison.proper_scores import of_two_outcomes
 from offline_training.comparison.quality import Outcomes, quality
 from offline_training.evaluation import evaluate
 
@@ -14,7 +17,12 @@ def drawn(n_units: int, per_unit: int, seed: int = 5) -> Outcomes:
     rng = np.random.default_rng(seed)
     chances = np.repeat(rng.beta(1, 4, n_units), per_unit)
     labels = (rng.random(len(chances)) < chances).astype(float)
-    return Outcomes(labels, chances.round(2), np.repeat(np.arange(n_units), per_unit))
+    return outcomes_of(labels, chances.round(2), np.repeat(np.arange(n_units), per_unit))
+
+
+def outcomes_of(labels: Any, scores: Any, units: Any) -> Outcomes:
+    """Probabilities that a label is 1, held against it."""
+    return Outcomes(labels, scores, of_two_outcomes(labels, scores), units)
 
 
 def test_figures_are_those_of_scikit_learn() -> None:
@@ -42,7 +50,7 @@ def test_observations_of_one_key_are_no_independent_ones() -> None:
 def test_what_cannot_be_said_is_not() -> None:
     """No outcome, no figures; all outcomes alike, no ranking."""
     nothing = np.array([])
-    assert quality(Outcomes(nothing, nothing, nothing.astype(np.int64))) is None
-    alike = quality(Outcomes(np.zeros(9), np.linspace(0, 1, 9), np.arange(9)))
+    assert quality(outcomes_of(nothing, nothing, nothing.astype(np.int64))) is None
+    alike = quality(outcomes_of(np.zeros(9), np.linspace(0, 1, 9), np.arange(9)))
     assert alike is not None
     assert alike.roc_auc is None
