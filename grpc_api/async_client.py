@@ -17,7 +17,7 @@ from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api._generated.millstream.scoring.v1.scoring_pb2_grpc import ScoringStub
 from grpc_api.client import DEADLINE_S
 from grpc_api.client_channels import call_metadata, channel_credentials, channel_options, require_channels
-from grpc_api.client_errors import to_error
+from grpc_api.client_errors import ServerUnavailableError, to_error
 from grpc_api.client_messages import (
     batch_request,
     explain_request,
@@ -30,7 +30,7 @@ from grpc_api.client_messages import (
     from_score,
     score_request,
 )
-from grpc_api.client_retries import Attempts, Retries, RetryThrottle
+from grpc_api.client_retries import Attempts, Retries, RetryThrottle, timeout_of
 from grpc_api.client_types import (
     BatchRow,
     Entity,
@@ -112,6 +112,7 @@ class AsyncClient:
         rows: Iterable[BatchRow | Entity] | AsyncIterable[BatchRow | Entity],
         *,
         model: str | None = None,
+        routing_key: str | None = None,
         deadline_s: float | None = None,
     ) -> AsyncIterator[ScoreResult | RowFailure]:
         """See `Client.score_stream`; rows may come from an asynchronous iterator."""
@@ -120,17 +121,21 @@ class AsyncClient:
         async def messages() -> AsyncIterator[pb.ScoreRequest]:
             try:
                 async for row in _each(rows):
-                    yield score_request(row, model)
+                    yield score_request(row, model, routing_key)
             except Exception as error:  # grpc would only log it, in a task of its own
                 failures.append(error)
                 raise
 
-        call = self._stub().ScoreStream(messages(), timeout=deadline_s, metadata=self._metadata)
+        call = self._stub().ScoreStream(messages(), timeout=timeout_of(deadline_s), metadata=self._metadata)
         try:
             async for result in call:
                 yield from_result(result)
-        except grpc.RpcError as error:
-            raise failures[0] if failures else to_error(self.address, error) from None
+        except (grpc.RpcError, asyncio.CancelledError) as error:
+            if failures:  # grpc has cancelled the call for it
+                raise failures[0] from None
+            if isinstance(error, grpc.RpcError):
+                raise to_error(self.address, error) from None
+            raise self._cancelled(error) from None
         finally:
             call.cancel()
 
@@ -186,9 +191,18 @@ class AsyncClient:
                 if pause_s is None:
                     raise to_error(self.address, error) from None
                 await asyncio.sleep(pause_s)
+            except asyncio.CancelledError as error:
+                raise self._cancelled(error) from None
             else:
                 attempts.answered()
                 return read(response)
+
+    def _cancelled(self, error: BaseException) -> BaseException:
+        """What to raise where a call was cancelled: as its task is, or because this client was closed."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return error
+        return ServerUnavailableError(self.address, "the client was closed before the answer came")
 
     def _stub(self) -> Any:
         if not self._channels:  # a channel belongs to the loop that runs when it is made

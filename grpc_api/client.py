@@ -28,7 +28,7 @@ from grpc_api.client_messages import (
     from_score,
     score_request,
 )
-from grpc_api.client_retries import Attempts, Retries, RetryThrottle
+from grpc_api.client_retries import Attempts, Retries, RetryThrottle, timeout_of
 from grpc_api.client_types import (
     BatchRow,
     Entity,
@@ -116,7 +116,12 @@ class Client:
         return self._call("ScoreBatch", batch_request(rows, model, as_of, routing_key), from_batch, deadline_s)
 
     def score_stream(
-        self, rows: Iterable[BatchRow | Entity], *, model: str | None = None, deadline_s: float | None = None
+        self,
+        rows: Iterable[BatchRow | Entity],
+        *,
+        model: str | None = None,
+        routing_key: str | None = None,
+        deadline_s: float | None = None,
     ) -> Iterator[ScoreResult | RowFailure]:
         """Score rows as they come; one outcome a row, in order. Rows are taken no faster than the server keeps up.
 
@@ -127,12 +132,12 @@ class Client:
         def messages() -> Iterator[pb.ScoreRequest]:
             try:
                 for row in rows:
-                    yield score_request(row, model)
+                    yield score_request(row, model, routing_key)
             except Exception as error:  # grpc would only log it, in a thread of its own
                 failures.append(error)
                 raise
 
-        call = self._stub().ScoreStream(messages(), timeout=deadline_s, metadata=self._metadata)
+        call = self._stub().ScoreStream(messages(), timeout=timeout_of(deadline_s), metadata=self._metadata)
         try:
             for result in call:
                 yield from_result(result)

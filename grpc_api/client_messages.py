@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from operator import index
+from typing import Final, SupportsIndex
 from uuid import uuid4
 
 import grpc
@@ -34,21 +35,28 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_value(scalar: Scalar) -> pb.Value:
-    """A scalar as the protocol has it; a bool is not an integer."""
+    """A scalar as the protocol has it, those of numpy among them; a bool is not an integer."""
     if scalar is None:
         return pb.Value()
     if isinstance(scalar, bool):
         return pb.Value(flag=scalar)
     if isinstance(scalar, str):
         return pb.Value(text=scalar)
-    if isinstance(scalar, int):
-        return pb.Value(integer=scalar)
+    if isinstance(scalar, SupportsIndex):
+        return pb.Value(integer=index(scalar))
     return pb.Value(number=scalar)
 
 
 def to_values(scalars: Mapping[str, Scalar] | Entity) -> dict[str, pb.Value]:
-    """A map of scalars as the protocol has it."""
-    return {name: to_value(scalar) for name, scalar in scalars.items()}
+    """A map of scalars as the protocol has it; CallRefusedError where it has no such value."""
+    values = {}
+    for name, scalar in scalars.items():
+        try:
+            values[name] = to_value(scalar)
+        except (TypeError, ValueError) as error:
+            kinds = "text in UTF-8, an integer of 64 bits, a number, a bool, or None"
+            raise CallRefusedError(f"{name} is {scalar!r:.60}; send {kinds}") from error
+    return values
 
 
 def to_vector(vector: Vector | None) -> pb.Vector | None:

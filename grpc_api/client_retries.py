@@ -20,6 +20,9 @@ FULL: Final = 10.0
 EARNED: Final = 0.1
 """What an answer gives back."""
 
+LONGEST_S: Final = 1e8
+"""Three years."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retries:
@@ -85,7 +88,7 @@ class Attempts:
     def begin(self) -> float | None:
         """Begin an attempt; how long it may take."""
         self._made += 1
-        return None if self._until_s is None else max(0.0, self._until_s - self._now_s())
+        return None if self._until_s is None else timeout_of(max(0.0, self._until_s - self._now_s()))
 
     def answered(self) -> None:
         """The attempt succeeded."""
@@ -103,3 +106,8 @@ class Attempts:
         if self._until_s is not None and self._now_s() + pause_s >= self._until_s:
             return None
         return pause_s
+
+
+def timeout_of(deadline_s: float | None) -> float | None:
+    """A deadline as grpc takes it, to which one beyond its range, such as infinity, is over at once."""
+    return None if deadline_s is None else min(deadline_s, LONGEST_S)

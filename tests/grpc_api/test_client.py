@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
+from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
+from grpc_api.client_messages import score_request
 from millstream import (
     AsyncClient,
+    BatchRow,
     CallRefusedError,
     Client,
     DeadlineExceededError,
@@ -125,6 +131,42 @@ def test_a_deadline_that_passes_is_told(ask: Any) -> None:
         ask(address, deadline_s=0.1)
 
 
+async def test_a_call_of_a_client_that_is_closed_fails_and_is_not_cancelled() -> None:
+    """Its task goes on with an error; one whose task is cancelled ends as tasks do."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow(Faltering):
+        def __call__(self, request: Any, context: Any) -> Any:
+            gone = threading.Event()
+            context.add_callback(gone.set)
+            loop.call_soon_threadsafe(asked.set)
+            gone.wait(20)
+
+    with serve(Slow()) as address:
+        for ends in ("closed", "cancelled"):
+            asked.clear()
+            client = AsyncClient(address, deadline_s=20)
+            call = asyncio.create_task(client.score({"buyer": "ann"}))
+            await asked.wait()
+            if ends == "cancelled":
+                call.cancel()
+                await asyncio.wait([call])
+                assert call.cancelled()
+            await client.close()
+            if ends == "closed":
+                with pytest.raises(ServerUnavailableError, match="the client was closed"):
+                    await call
+
+
+@both
+@pytest.mark.parametrize("deadline_s", [math.inf, 1e300])
+def test_a_deadline_that_never_comes_is_none(ask: Any, deadline_s: float) -> None:
+    """Grpc itself takes it for one that is over."""
+    with serve(Faltering()) as address:
+        assert len(ask(address, deadline_s=deadline_s)) == 1
+
+
 @both
 def test_calls_take_the_channels_in_turn(ask: Any) -> None:
     """Each channel is a connection of its own, which another process of the server may hold."""
@@ -183,3 +225,18 @@ def test_tls_with_certificates_on_both_sides(ask: Any, tmp_path: Path) -> None:
                 ask(address, tls=strange, retries=Retries(attempts=1), deadline_s=10.0)
 
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("key", [7, np.int64(7), np.int32(7), np.uint8(7)])
+def test_an_integer_is_one_whoever_made_it(key: Any) -> None:
+    """As those that come of a frame or an array."""
+    message = score_request({"shop": key}, None)
+    assert message.entity["shop"] == pb.Value(integer=7)
+
+
+@pytest.mark.parametrize("value", [2**63, b"ann", "\ud800", datetime(2024, 1, 1, tzinfo=UTC), [1]])
+def test_what_the_protocol_has_no_value_for_is_refused_by_name(value: Any) -> None:
+    """Before any call, in the family of bad input."""
+    for asked in (BatchRow({"buyer": value}), BatchRow({"buyer": "ann"}, request={"buyer": value})):
+        with pytest.raises(CallRefusedError, match=r"buyer is .*; send text in UTF-8, an integer of 64 bits"):
+            score_request(asked, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -37,7 +38,7 @@ def test_a_stream_gives_what_single_scores_give(running: Running) -> None:
         BatchRow({"buyer": ("ann", "bob", "nobody")[i % 3]}, NOON, {"basket": i / 7}, request_id=f"r{i}")
         for i in range(500)
     ]
-    results = list(client.score_stream(rows, model="buys"))
+    results = list(client.score_stream(rows, model="buys", deadline_s=math.inf))
 
     assert [result.request_id for result in results if isinstance(result, ScoreResult)] == [f"r{i}" for i in range(500)]
     assert [record.request_id for record in shop.records.records] == [f"r{i}" for i in range(500)]
@@ -166,3 +167,19 @@ async def test_the_asynchronous_client_streams_too(running: Running) -> None:
 
     assert [result.request_id for result in results if isinstance(result, ScoreResult)] == [f"r{i}" for i in range(100)]
     assert len(two) == 2
+
+
+async def test_an_error_of_the_rows_is_no_cancellation(running: Running) -> None:
+    """The asynchronous client raises it as it is, too; the call ends, and the caller's task goes on."""
+
+    async def rows() -> AsyncIterator[BatchRow]:
+        yield BatchRow({"buyer": "ann"})
+        raise ZeroDivisionError
+
+    async with AsyncClient(running[0].address) as client:
+        with pytest.raises(ZeroDivisionError):
+            _ = [result async for result in client.score_stream(rows(), model="buys")]
+        naive = [BatchRow({"buyer": "ann"}, as_of=NOON.replace(tzinfo=None))]
+        with pytest.raises(CallRefusedError, match="no time zone"):
+            _ = [result async for result in client.score_stream(naive, model="buys")]
+        assert isinstance(await client.score({"buyer": "ann"}, model="buys"), ScoreResult)
