@@ -27,6 +27,7 @@ from features.errors import BundleCorruptError, MillstreamError, RegistryUnavail
 from features.plan import Plan
 from features.routing import ARMS, CHAMPION, Arm, Routing
 from features.settings import Settings
+from grpc_api.domain_intake import domain_intake
 from grpc_api.file_intake import RETRY_S
 from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered, Registry
 from grpc_api.plans import PlanFollower
@@ -84,13 +85,20 @@ class ModelSync:
         self._declared = declared
         self._rules = rules
         self._now_s = now_s
-        self._status = {model: SyncStatus(registry_up=True) for model in models}
+        self._status: dict[str, SyncStatus] = {}
         self._refused: dict[tuple[str, Arm], tuple[tuple[Registered, list[str]], float]] = {}
         self._bad_routing: dict[str, str] = {}
-        for model, status in self._status.items():
-            write_status(folder / model / STATUS_FILE, status)
-            for left in (folder / model).glob(f"{_DOWNLOAD}*"):
-                shutil.rmtree(left)
+        self._whole: dict[Path, bool] = {}
+        self.follow(models)
+
+    def follow(self, models: Iterable[str]) -> None:
+        """Follow these models, too."""
+        for model in models:
+            if model not in self._status:
+                self._status[model] = SyncStatus(registry_up=True)
+                write_status(self._folder / model / STATUS_FILE, self._status[model])
+                for left in (self._folder / model).glob(f"{_DOWNLOAD}*"):
+                    shutil.rmtree(left)
 
     def look(self) -> None:
         """Ask for each model once."""
@@ -149,7 +157,26 @@ class ModelSync:
             pointer = read_pointer(pointer_file(self._folder, model, arm))
         except BundleCorruptError:
             return False
-        return pointer is not None and (pointer.version, pointer.digest) == (registered.version, registered.digest)
+        if pointer is None or (pointer.version, pointer.digest) != (registered.version, registered.digest):
+            return False
+        return self._is_whole(pointer, self._folder / model / pointer.path)
+
+    def _is_whole(self, pointer: Pointer, folder: Path) -> bool:
+        """Whether the bundle that is pointed at is here.
+
+        Its files are looked at once by each process: a machine that lost its power may have lost some of them. That
+        they are there at all is looked at each time, for people tidy up.
+        """
+        if self._whole.get(folder) and folder.exists():
+            return True
+        try:
+            is_whole = read_bundle(folder).digest == pointer.digest
+        except BundleCorruptError as error:
+            if self._whole.get(folder, True):
+                logger.error("bundle_lost", model=pointer.model, version=pointer.version, problem=str(error))
+            is_whole = False
+        self._whole[folder] = is_whole
+        return is_whole
 
     def _adopt(self, model: str, arm: Arm, registered: Registered) -> None:
         """Download, prove and point; or refuse."""
@@ -245,6 +272,8 @@ def run_model_sync(settings: Settings, plan: Plan) -> None:
         declared=PlanFollower(state_dir).look,
         rules=lambda model: rules_of(load_domain(settings.repo), model),
     )
+    domain = domain_intake(settings.repo, sync.follow)
     while not stopping.is_set():
+        domain.look()
         sync.look()
         stopping.wait(settings.registry.poll_s)

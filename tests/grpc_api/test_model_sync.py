@@ -13,9 +13,11 @@ from prometheus_client import CollectorRegistry
 
 from deploy.servers import MlflowServer
 from features.approval.rules import Rules
+from features.bundle import MODEL, read_bundle
 from features.errors import RegistryUnavailableError, SettingsError
 from features.plan import Plan
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
+from grpc_api.domain_intake import domain_intake
 from grpc_api.file_intake import RETRY_S
 from grpc_api.mlflow_registry import Listing, MlflowRegistry, Registered
 from grpc_api.model_sync import ModelSync
@@ -67,6 +69,10 @@ class Bench:
         self.models = folder / "models"
         self.now_s = 0.0
         self.rules = POLICY
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """As after its process has ended."""
         self.sync = ModelSync(
             registry=self.registry,
             models=["buys"],
@@ -203,6 +209,58 @@ def test_a_rollback_needs_no_second_download(bench: Bench) -> None:
     bench.sync.look()
 
     assert (bench.version, bench.registry.downloads) == ("1", 2)
+
+
+@pytest.mark.faults
+def test_a_bundle_that_was_lost_here_is_fetched_again(bench: Bench) -> None:
+    """Somebody tidied up while model sync runs, or files were lost with the machine's power and it begins anew."""
+    bench.registry.register("1")
+    bench.sync.look()
+    pointer = read_pointer(pointer_file(bench.models, "buys"))
+    assert pointer is not None
+    folder = pointer.bundle_path(pointer_file(bench.models, "buys"))
+    shutil.rmtree(folder)
+    bench.registry.down = True
+    bench.sync.look()
+    assert (bench.version, bench.registry.downloads) == ("1", 1)
+    bench.registry.down = False
+    bench.sync.look()
+    assert (read_bundle(folder).digest, bench.registry.downloads) == (pointer.digest, 2)
+
+    (folder / MODEL).write_bytes(b"")
+    bench.begin_anew()
+    bench.sync.look()
+    assert (read_bundle(folder).digest, bench.registry.downloads) == (pointer.digest, 3)
+    bench.sync.look()
+    assert (bench.registry.downloads, bench.status and bench.status.refused) == (3, 0)
+
+
+def test_a_model_that_the_domain_names_later_is_followed(tmp_path: Path) -> None:
+    """Without a restart; a file that is wrong for a while takes none away."""
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "feature_store.yaml").write_text("project: shop\n")
+    registry, models = FolderRegistry(tmp_path / "registry"), tmp_path / "models"
+    registry.register("1")
+    sync = ModelSync(
+        registry=registry, models=(), folder=models, declared=lambda: (DECLARATIONS,), rules=lambda _model: POLICY
+    )
+    domain = domain_intake(repo, sync.follow)
+
+    def look(named: str) -> str | None:
+        (repo / "fresh.yaml").write_text(named)
+        (repo / "fresh.yaml").replace(repo / "model.yaml")
+        domain.look()
+        sync.look()
+        pointer = read_pointer(pointer_file(models, "buys"))
+        return None if pointer is None else pointer.version
+
+    demo = {"model": "buys", "train_at": "2024-04-01T00:00:00Z", "score_at": ["2024-04-02T00:00:00Z"]}
+    named = msgspec.json.encode({"models": {"buys": POLICY_SPEC}, "demo": demo}).decode()
+    assert look("models: {") is None
+    assert look(named) == "1"
+    registry.register("2", bias=1.0)
+    assert look("models: {") == "2"
 
 
 def test_a_registry_made_anew_is_followed(bench: Bench, tmp_path: Path) -> None:
