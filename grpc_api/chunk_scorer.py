@@ -17,7 +17,7 @@ from grpc_api.births import Births
 from grpc_api.call import Call
 from grpc_api.laps import Laps
 from grpc_api.lookup import Fetched
-from grpc_api.meter import Meter, RowFailed, told
+from grpc_api.meter import NOBODY, Meter, RowFailed, told
 from grpc_api.questions import Question
 from grpc_api.reads import Reads
 from grpc_api.records import RecordSink
@@ -77,11 +77,15 @@ class ChunkScorer:
         model, asked = question.model, question.row
         call.request_id = asked.request_id
         laps = Laps(method)
-        fetched = await self._fetch(self._reads, model, [asked], call)
-        laps.fetched()
-        (outcome,) = await self._score_in_turn(model, [asked], fetched, call, laps)
-        if isinstance(outcome, Exception):
-            raise outcome
+        try:
+            fetched = await self._fetch(self._reads, model, [asked], call)
+            laps.fetched()
+            (outcome,) = await self._score_in_turn(model, [asked], fetched, call, laps)
+            if isinstance(outcome, Exception):
+                raise outcome
+        except Exception as error:
+            self._meter.note(RowFailed(status_of(error).code, model.who))
+            raise
         return outcome, laps
 
     async def score_chunk(
@@ -112,7 +116,7 @@ class ChunkScorer:
     def keep(self, model: ServedModel, outcomes: list[Scored], laps: Laps, call: Call) -> None:
         """Record, count and trace what a model has scored together."""
         self._records.send(outcomes)
-        self._meter.note(told(model, outcomes))
+        self._meter.note(told(model, outcomes, laps))
         self._meter.note(laps)
         if call.trace is not None:
             call.trace.add(laps, outcomes)
@@ -157,12 +161,12 @@ class ChunkScorer:
     def _row_failed(self, question: Question | Exception, error: Exception, call: Call) -> None:
         """Count a row without a score; a fault of ours is logged."""
         status = status_of(error)
-        self._meter.note(RowFailed(status.code))
+        who, names = NOBODY, call.names()
+        if isinstance(question, Question):
+            who, names["request_id"] = question.model.who, question.row.request_id
+        self._meter.note(RowFailed(status.code, who))
         if is_ours(status):
-            names, model = call.names(), None
-            if isinstance(question, Question):
-                names["request_id"], model = question.row.request_id, question.model.name
-            logger.error("row_failed", model=model, **names, exc_info=error)
+            logger.error("row_failed", model=who[0] or None, **names, exc_info=error)
 
 
 def shared_out(questions: Sequence[Question | Exception]) -> list[tuple[ServedModel, dict[int, Asked]]]:

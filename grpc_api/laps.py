@@ -49,6 +49,12 @@ class Laps:
         """The model has scored."""
         self.modelled_ns = time.perf_counter_ns()
 
+    @property
+    def arm_ns(self) -> int:
+        """What it took from the turn on, once the features were there; 0 where the model had nothing to score."""
+        begin_ns = self.waited_ns or self.fetched_ns or self.began_ns
+        return self.modelled_ns - begin_ns if self.modelled_ns else 0
+
     def stages(self) -> Iterator[tuple[str, int, int]]:
         """Each stage that was passed: its name, when it began and when it ended; what was skipped took no time."""
         began_ns = self.began_ns

@@ -24,6 +24,8 @@ from grpc_api.served_model import ServedModel
 from grpc_api.status import Code
 
 TICK_S: Final = 0.05
+NOBODY: Final = ("", "", "")
+"""Was to answer a row that cannot be read."""
 _MICROSECOND: Final = 1e-6
 _NANOSECOND: Final = 1e-9
 
@@ -37,9 +39,10 @@ class Answered(NamedTuple):
 
 
 class RowFailed(NamedTuple):
-    """One row of a batch that has no score."""
+    """One row that has no score, and the name, version and arm of who was to answer it."""
 
     code: Code
+    who: tuple[str, str, str]
 
 
 class Shed(NamedTuple):
@@ -67,17 +70,20 @@ class Told(NamedTuple):
     Taken at once, while the scores are at hand: kept for the thread, each row of a batch cost that five times as much.
     """
 
-    model: tuple[str, str, str]
+    who: tuple[str, str, str]
     """Its name, version and arm."""
+    took_ns: int
+    """For all of them; 0 where nothing was computed, or came of it."""
     decisions: Sequence[str]
     notes: Sequence[str]
     ages_us: array[int]
 
 
-def told(model: ServedModel, scores: Sequence[Scored]) -> Told:
-    """What some scores of a model tell."""
+def told(model: ServedModel, scores: Sequence[Scored], laps: Laps) -> Told:
+    """What some scores of a model tell, and how long they took."""
     return Told(
-        (model.name, model.version, model.arm),
+        model.who,
+        laps.arm_ns if scores else 0,
         [one.prediction.decision for one in scores],
         [note.reason for one in scores if one.vector.notes for note in one.vector.notes],
         array(
@@ -138,20 +144,24 @@ class Tally:
 
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str]] = Counter()
-        self._row_errors: Counter[str] = Counter()
+        self._row_errors: Counter[tuple[str, str, str, str]] = Counter()
         self._shed: Counter[Shedding] = Counter()
         self._doubted: Counter[Doubt] = Counter()
         self._scores: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
         self._notes: Counter[str] = Counter()
         self._shadows: Counter[tuple[str, str]] = Counter()
         self._seconds: defaultdict[Key, list[float]] = defaultdict(list)
+        self._arm_ns: defaultdict[Key, list[float]] = defaultdict(list)
         self._stage_ns: defaultdict[Key, list[float]] = defaultdict(list)
         self._ages_us = array("q")
 
     def add(self, what: Answered | RowFailed | Shed | Doubted | Shadowed | Told | Laps) -> None:
         """One more."""
         if isinstance(what, Told):
-            self._scores[what.model].update(what.decisions)
+            self._scores[what.who].update(what.decisions)
+            if what.took_ns:
+                name, _, arm = what.who
+                self._arm_ns[name, arm].append(what.took_ns)
             self._notes.update(what.notes)
             self._ages_us += what.ages_us
         elif isinstance(what, Answered):
@@ -167,26 +177,27 @@ class Tally:
         elif isinstance(what, Shadowed):
             self._shadows[what.model, what.outcome] += 1
         else:
-            self._row_errors[what.code.name] += 1
+            self._row_errors[*what.who, what.code.name] += 1
 
     def tell(self, metrics: ScorerMetrics) -> None:
         """Each metric once."""
         for (method, code), n in self._requests.items():
             metrics.requests.labels(method, code).inc(n)
-        for code, n in self._row_errors.items():
-            metrics.row_errors.labels(code).inc(n)
+        for failed, n in self._row_errors.items():
+            metrics.row_errors.labels(*failed).inc(n)
         for shedding, n in self._shed.items():
             metrics.shed.labels(shedding).inc(n)
         for doubt, n in self._doubted.items():
             metrics.unauthenticated.labels(doubt).inc(n)
-        for arm, decisions in self._scores.items():
+        for who, decisions in self._scores.items():
             for decision, n in decisions.items():
-                metrics.scores.labels(*arm, decision).inc(n)
+                metrics.scores.labels(*who, decision).inc(n)
         for (model, outcome), n in self._shadows.items():
             metrics.shadows.labels(model, outcome).inc(n)
         for reason, n in self._notes.items():
             metrics.notes.labels(reason).inc(n)
         _observe(metrics.seconds, self._seconds, 1.0)
+        _observe(metrics.arm_seconds, self._arm_ns, _NANOSECOND)
         _observe(metrics.stage_seconds, self._stage_ns, _NANOSECOND)
         if self._ages_us:
             _observe(metrics.feature_age, {(): self._ages_us}, _MICROSECOND)

@@ -69,7 +69,19 @@ class ScorerMetrics:
             STAGE_SECONDS,
         )
         self.scores = self._counter("scores_total", "Rows scored.", ("model", "version", "arm", "decision"))
-        self.row_errors = self._counter("row_errors_total", "Rows of batches that got no score.", ("code",))
+        self.arm_seconds = self._histogram(
+            "arm_seconds",
+            "Time that an arm takes for a row, or for a batch's rows that are scored together, once their features are"
+            " fetched: windows, vectors and model. Of shadows, too.",
+            ("model", "arm"),
+            STAGE_SECONDS,
+        )
+        self.row_errors = self._counter(
+            "row_errors_total",
+            "Rows without a score, by the arm that was to answer. Of batches and streams also those that cannot be"
+            " read, which no arm was to answer.",
+            ("model", "version", "arm", "code"),
+        )
         self.notes = self._counter(
             "notes_total", "Features that were not simply what the window arithmetic gave.", ("reason",)
         )

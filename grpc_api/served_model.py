@@ -65,6 +65,11 @@ class ServedModel(NamedTuple):
     signature: bytes
     record_fields: bytes
 
+    @property
+    def who(self) -> tuple[str, str, str]:
+        """By what metrics tell it: its name, version and arm."""
+        return self.name, self.version, self.arm
+
     def as_arm(self, arm: Arm) -> ServedModel:
         """The same, in memory too, as another arm of its model."""
         who = pb.ScoreResponse(model=self.name, version=self.version, arm=arm, view_hashes=self.view_hashes)

@@ -147,10 +147,12 @@ class Shadows:
             entities = [one.entity for one in asked]
             fetched = await self._fetcher.fetch(shadow.inputs.views, shadow.inputs.keys, entities)
         begin_s = time.perf_counter()
-        for outcome in score_rows(shadow, asked, fetched, self._clock.now_us(), Laps("shadow")):
-            if isinstance(outcome, Scored):
-                self._records.send([outcome])
-                self._meter.note(told(shadow, [outcome]))
+        laps = Laps("shadow")
+        outcomes = score_rows(shadow, asked, fetched, self._clock.now_us(), laps)
+        scored = [outcome for outcome in outcomes if isinstance(outcome, Scored)]
+        self._records.send(scored)
+        self._meter.note(told(shadow, scored, laps))
+        for outcome in outcomes:
             self._meter.note(Shadowed(shadow.name, "scored" if isinstance(outcome, Scored) else "failed"))
         return time.perf_counter() - begin_s
 

@@ -102,10 +102,9 @@ class OpenInference:
         request = pb.ModelMetadataRequest()
         parse_into(request, data)
         model = self._find(request.name, request.version)
-        versions = [one.version for one in self._catalogue.infos() if one.model == model.model]
         return pb.ModelMetadataResponse(
             name=model.model,
-            versions=dict.fromkeys(versions),
+            versions=[model.version],  # those that may be asked for by name
             platform=PLATFORM,
             inputs=map(_metadata, inputs_of(model)),
             outputs=map(_metadata, outputs_of(model)),

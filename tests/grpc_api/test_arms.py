@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import msgspec
 import pytest
 
@@ -12,12 +13,15 @@ from features.errors import StoreUnavailableError
 from features.nouns import ScoreRecord
 from features.plan import ServicePlan
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Routing
+from features.vector import MissingPolicy
+from grpc_api._generated.inference import open_inference_pb2 as inference_pb
+from grpc_api._generated.inference import open_inference_pb2_grpc as rpc
 from grpc_api._generated.millstream.scoring.v1 import scoring_pb2 as pb
 from grpc_api.call import Call
 from grpc_api.model_follower import until_turn
 from grpc_api.pointer import pointer_file
 from grpc_api.shadows import LIMIT
-from millstream import BatchRow, Client, RowFailure, ScoreResult
+from millstream import AsyncClient, BatchRow, CallRefusedError, Client, RowFailure, ScoreResult
 from tests.grpc_api.shop import DECLARATIONS, PLAN, Shop, open_shop, publish, route
 from tests.waiting import wait_until
 
@@ -114,9 +118,57 @@ def test_a_stream_goes_the_same_ways(running: Running) -> None:
     assert [answer.arm for answer in found if isinstance(answer, ScoreResult)] == [arm_of(buyer) for buyer in BUYERS]
 
 
+async def test_a_stream_may_be_routed_by_one_key(running: Running) -> None:
+    """By either client: all of its rows have one arm then."""
+    keys = {HALF.arm(HALF.key({}, "", f"session-{number}")): f"session-{number}" for number in range(20)}
+    rows = [BatchRow({"buyer": buyer}) for buyer in BUYERS[:20]]
+    async with AsyncClient(running[0].address) as client:
+        for arm, key in keys.items():
+            found = list(running[1].score_stream(rows, routing_key=key))
+            found += [answer async for answer in client.score_stream(rows, routing_key=key)]
+            assert [answer.arm for answer in found if isinstance(answer, ScoreResult)] == [arm] * 40
+
+
+def test_each_arm_tells_how_long_it_takes_and_what_it_could_not_score(tmp_path: Path) -> None:
+    """So a challenger that is slow or refuses is seen before it is champion; a shadow tells its time, too."""
+    publish(tmp_path, "1")
+    publish(tmp_path, "2", CHALLENGER, missing=MissingPolicy(default="fail"))
+    publish(tmp_path, "3", SHADOW)
+    route(tmp_path, HALF)
+    mine, theirs = (next(name for name in BUYERS if arm_of(name) == arm) for arm in (CHAMPION, CHALLENGER))
+    with open_shop(tmp_path) as (shop, client):
+
+        def timed(arm: str) -> float:
+            return shop.sample("millstream_scorer_arm_seconds_count", model="buys", arm=arm)
+
+        def failed(arm: str, version: str) -> float:
+            names = {"model": "buys", "version": version, "arm": arm, "code": "INVALID_ARGUMENT"}
+            return shop.sample("millstream_scorer_row_errors_total", **names)
+
+        client.score({"buyer": mine})
+        with pytest.raises(CallRefusedError, match="is missing"):
+            client.score({"buyer": theirs})
+        assert isinstance(client.score_batch([{"buyer": theirs}])[0], RowFailure)
+        wait_until(lambda: failed(CHALLENGER, "2") == 2)
+        wait_until(lambda: timed(SHADOW) == 1)
+        assert (failed(CHAMPION, "1"), timed(CHAMPION), timed(CHALLENGER)) == (0, 1, 0)
+        assert 0 < shop.sample("millstream_scorer_arm_seconds_sum", model="buys", arm=CHAMPION) < 1
+
+
 def test_all_arms_are_listed(running: Running) -> None:
     """Each with its version."""
     assert [(info.arm, info.version) for info in running[1].list_models()] == [(CHALLENGER, "2"), (CHAMPION, "1")]
+
+
+def test_the_open_inference_protocol_lists_the_version_that_may_be_named(running: Running) -> None:
+    """Which is the champion's: whom a challenger or shadow answers is not for callers to say."""
+    with grpc.insecure_channel(running[0].address) as channel:
+        inference = rpc.GRPCInferenceServiceStub(channel)
+        listed = inference.ModelMetadata(inference_pb.ModelMetadataRequest(name="buys")).versions
+        assert list(listed) == ["1"]
+        assert inference.ModelReady(inference_pb.ModelReadyRequest(name="buys", version=listed[0])).ready
+        with pytest.raises(grpc.RpcError, match="'2' of buys does not serve"):
+            inference.ModelReady(inference_pb.ModelReadyRequest(name="buys", version="2"))
 
 
 def test_a_request_may_name_what_it_is_routed_by(running: Running) -> None:
