@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from deploy.instants import parse_instant, to_us
 from features.errors import RequestError
 from features.nouns import KeyValue
 from features.plan import Plan
@@ -35,7 +36,7 @@ def read_question(arguments: Sequence[str], plan: Plan, service: str) -> Questio
     for option, text in pair_up(arguments):
         name = resolve(option, [*keys, *fields])
         if name in keys:
-            entity[name] = int(text) if keys[name] != "string" and text.lstrip("-").isdecimal() else text
+            entity[name] = text if keys[name] == "string" else to_integer(name, text, keys[name])
         else:
             request[name] = to_scalar(name, text, fields[name])
     missing = [name for name in keys if name not in entity]
@@ -70,13 +71,23 @@ def short(name: str) -> str:
     return name.removesuffix("_id")
 
 
+def to_integer(name: str, text: str, kind: str) -> int:
+    """A key's value, where its declared type is an integer's."""
+    try:
+        return int(text)
+    except ValueError:
+        raise RequestError(f"--{name}", f"{text!r:.60} is no {kind}", f"give a {kind}") from None
+
+
 def to_scalar(name: str, text: str, kind: str) -> KeyValue | float | bool:
     """A request field's value in its declared type."""
     try:
         if kind == "bool":
             return TRUTH[text.lower()]
         if kind.startswith("int"):
-            return int(text)
+            return to_integer(name, text, kind)
+        if kind == "timestamp":
+            return to_us(parse_instant(f"--{name}", text))
         return float(text) if kind.startswith("float") else text
     except (KeyError, ValueError):
-        raise RequestError(f"--{name}", f"{text!r} is no {kind}", f"give a {kind}") from None
+        raise RequestError(f"--{name}", f"{text!r:.60} is no {kind}", f"give a {kind}") from None

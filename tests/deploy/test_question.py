@@ -38,6 +38,7 @@ PLAN = Plan(
                 ParameterPlan(name="n", view="v", type="int64"),
                 ParameterPlan(name="amount", view=None, type="float64"),
                 ParameterPlan(name="is_new", view=None, type="bool"),
+                ParameterPlan(name="due_at", view=None, type="timestamp"),
             ),
         ),
     ),
@@ -56,9 +57,10 @@ PLAN = Plan(
 
 def test_keys_and_fields_get_their_declared_types() -> None:
     """Keys may be said without their `_id`; both `--a b` and `--a=b` are understood."""
-    question = read_question(["--user", "7", "--shop=007", "--amount", "1.5", "--is-new", "true"], PLAN, "s")
+    fields = ["--amount", "1.5", "--is-new", "true", "--due-at", "1970-01-02T00:00:00.000001Z"]
+    question = read_question(["--user", "7", "--shop=007", *fields], PLAN, "s")
     assert question.entity == {"user_id": 7, "shop": "007"}
-    assert question.request == {"amount": 1.5, "is_new": True}
+    assert question.request == {"amount": 1.5, "is_new": True, "due_at": 86_400_000_001}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,9 @@ def test_keys_and_fields_get_their_declared_types() -> None:
         (["--user", "7"], "shop: is a key of the entity and is not given"),
         (["--nobody", "7"], "names no key and no request field"),
         (["--user", "7", "--shop", "x", "--amount", "much"], "'much' is no float64"),
+        (["--user", "--5", "--shop", "x"], "'--5' is no int64; give a int64"),
+        (["--user", "", "--shop", "x"], "'' is no int64"),
+        (["--user", "9" * 5_000, "--shop", "x"], "is no int64"),
         (["--user"], "is not understood"),
         (["user", "7"], "is not understood"),
     ],
