@@ -67,7 +67,7 @@ class PredictBatchRequest(_Strict):
 
     model: Text = Field(default="", description="May be left out where one model is served.")
     routing_key: Text = Field(
-        default="", description="What an experiment assigns an arm by; left out: the champion answers."
+        default="", description="What an experiment assigns an arm by, to all; left out: the entity of each."
     )
     instances: list[Annotated[Any, WithJsonSchema({"$ref": f"{SCHEMAS}Instance"})]]
 
