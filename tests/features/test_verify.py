@@ -241,6 +241,18 @@ def test_what_says_that_it_was_made_without_the_store_is_held_to_that(world: Wor
     assert report.mismatches[0].request_id == "without"
 
 
+def test_vectors_of_the_caller_are_counted_apart(world: World) -> None:
+    """No event stands behind them, so nothing of them is checked, whatever they say."""
+    world.serve()
+    n_ours = len(world.records)
+    given: dict[str, Any] = {"source": "supplied", "views": (), "vector": (-1.0, None, 7.0, None)}
+    world.records[3:3] = [msgspec.structs.replace(world.records[0], request_id="mine", **given)] * 3
+    world.fill_lake()
+    report = verify(world.lake, world.judge)
+    assert (report.records, report.checked, report.supplied) == (n_ours + 3, n_ours, 3)
+    assert report.proven
+
+
 def test_everything_served_is_proven(world: World) -> None:
     """Late events, ties, unknown entities and all: every record is checked and every bit agrees."""
     report = served(world)

@@ -79,6 +79,20 @@ def test_a_model_of_one_output_answers_by_its_link_and_thresholds(
     assert (record.classes, record.scores, record.raw_scores) == ((), (), ())
 
 
+def test_a_clustering_decides_on_the_nearest_cluster(tmp_path: Path) -> None:
+    """Scores are distances, those to all clusters beside that to the one decided on."""
+    clusters = Head("negated", ("far", "near"))
+    publish(tmp_path, "1", task="clustering", head=clusters, weights=([-2.0, 0, 0, 0, 0], [-1.0, 0, 0, 0, 0]))
+    with open_shop(tmp_path) as (shop, client):
+        result = client.score({"buyer": "ann"}, request=BASKET)
+        (info,) = client.list_models()
+
+    assert (result.decision, result.score, result.raw_score) == ("near", 2.0, -2.0)
+    assert [(one.name, one.score) for one in result.classes] == [("far", 4.0), ("near", 2.0)]
+    assert (info.task, info.classes) == ("clustering", ("far", "near"))
+    assert (shop.records.records[0].link, shop.records.records[0].scores) == ("negated", (4.0, 2.0))
+
+
 def test_a_vector_may_be_supplied_in_the_models_order(tmp_path: Path) -> None:
     """Nothing is fetched for it, the score is that of the same vector fetched, and the record says whose it was."""
     publish(tmp_path, "1")
