@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from offline_training.exploration.importance import Importance
 
-Doubles = npt.NDArray[np.float64]
-
 THRESHOLD: Final = 0.95
 """Cumulative share of the importance."""
-
-
-class Recommendation(NamedTuple):
-    """``features`` from the most important on; a score is ROC AUC, or R², on later rows."""
-
-    features: tuple[str, ...]
-    cumulative: tuple[float, ...]
-    score_of_all: float
-    score_of_these: float
 
 
 def recommended(importance: Importance, threshold: float = THRESHOLD) -> tuple[int, ...]:

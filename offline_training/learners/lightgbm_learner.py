@@ -22,6 +22,7 @@ from offline_training.learners.params import (
     Whole,
     require_accepted,
     shares,
+    telling,
 )
 
 ACCEPTED: Final[Accepted] = {
@@ -105,10 +106,10 @@ class LightGbm:
         rounds = rounds_of(params)
         data = lgb.Dataset(sample.rows, sample.labels, weight=sample.weights)
         given = lightgbm_params(sample.task, sample.n_classes, params, seed)
-        if validation is None:
-            booster = lgb.train(given, data, rounds)
-        else:
-            booster = lgb.train(given, data, rounds, **_stopping(data, params, validation))
+        stopping = {} if validation is None else _stopping(data, params, validation)
+        with telling(self.name, lgb.basic.LightGBMError):
+            booster = lgb.train(given, data, rounds, **stopping)
+        if validation is not None:
             rounds = booster.best_iteration
         return learned_from(booster, rounds, params, sample.task)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -136,6 +137,16 @@ def _hint(value: Value) -> str:
     except ValueError:
         return ""
     return " (YAML takes 1e-3 and 1.0e3 for texts; write 1.0e-3, 1.0e+3)"
+
+
+@contextmanager
+def telling(learner: str, refusal: type[Exception]) -> Iterator[None]:
+    """DomainError in place of a library's own, for what it refuses only once it sees the rows."""
+    try:
+        yield
+    except refusal as error:
+        problem = next(iter(str(error).splitlines()), "it says nothing")
+        raise DomainError(f"algorithm: {learner}", f"cannot learn from these rows ({problem})", "see params") from error
 
 
 def shares(amounts: np.ndarray) -> np.ndarray:

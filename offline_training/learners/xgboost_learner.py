@@ -21,6 +21,7 @@ from offline_training.learners.params import (
     Whole,
     require_accepted,
     shares,
+    telling,
 )
 from offline_training.learners.prior import prior_raws
 
@@ -88,13 +89,14 @@ class XgBoost:
         own = {name: value for name, value in params.items() if name not in _OWN_LOOP}
         several = {"num_class": sample.n_classes} if task == "multiclass" else {}
         fixed = {"objective": objective, "eval_metric": metric, "base_score": base_score, "seed": seed}
-        booster = xgb.train(
-            own | _FIXED | several | fixed,
-            _matrix(sample.rows, sample.labels, sample.weights, prior),
-            int(params.get("n_estimators", _DEFAULT_ROUNDS)),
-            verbose_eval=False,
-            **({} if validation is None else _stopping(params, validation, prior, squared=task == "regression")),
-        )
+        with telling(self.name, xgb.core.XGBoostError):
+            booster = xgb.train(
+                own | _FIXED | several | fixed,
+                _matrix(sample.rows, sample.labels, sample.weights, prior),
+                int(params.get("n_estimators", _DEFAULT_ROUNDS)),
+                verbose_eval=False,
+                **({} if validation is None else _stopping(params, validation, prior, squared=task == "regression")),
+            )
         model = on_grid(bytes(booster.save_raw("json")), prior.tolist())
         published = xgb.Booster({"nthread": 1}, model_file=bytearray(model))
         kept = {name: value for name, value in params.items() if name != "early_stopping_rounds"}

@@ -230,6 +230,20 @@ def test_what_is_accepted_can_be_fitted(name: str, param: str, value: bool | flo
     assert len(LEARNERS[name].fit(sample, params, seed=3, validation=validation).raw(rows)) == len(rows)
 
 
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("lightgbm", {"bagging_fraction": 1e-6, "bagging_freq": 1}),
+        ("xgboost", {"reg_lambda": 1e300}),
+    ],
+)
+def test_what_a_library_refuses_of_these_rows_is_told(name: str, params: Params) -> None:
+    """A share of which no row is left, a number beyond its own."""
+    rows, labels = rows_of(name, 120)
+    with pytest.raises(DomainError, match=f"algorithm: {name}: cannot learn from these rows"):
+        LEARNERS[name].fit(Sample(rows, labels["binary"], "binary", 2), params, seed=3)
+
+
 def test_an_algorithm_that_cannot_do_the_task_is_refused() -> None:
     """With those that can."""
     with pytest.raises(DomainError, match=r"ridge cannot learn a binary model; choose of lightgbm, .*mlp"):
