@@ -1,4 +1,4 @@
-"""Small data sets that installed packages ship, each for a kind of model: flowers, sensors, texts. Nothing streams."""
+"""Small data sets of installed packages, each for a kind of model: flowers, patients, sensors, texts. No streams."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from feast.types import Float64, String
 from transforms import WORDS, n_terms, word_at
 
 MEASURES = [f"measures_{number}" for number in range(4)]
+SIGNS = [f"signs_{number}" for number in range(10)]
 SENSORS = [f"sensors_{number}" for number in range(9)]
 
 
@@ -36,6 +37,7 @@ def plain(name, fields):
 
 
 flower = plain("flower", MEASURES)
+patient = plain("patient", SIGNS)
 shuttle = plain("shuttle", SENSORS)
 manual_page = OnDemandFeatureView(
     name="manual_page",
@@ -47,5 +49,6 @@ manual_page = OnDemandFeatureView(
 )
 
 flower_kinds = FeatureService(name="flower_kinds", features=[flower])
+illness_later = FeatureService(name="illness_later", features=[patient])
 odd_flights = FeatureService(name="odd_flights", features=[shuttle])
 text_topics = FeatureService(name="text_topics", features=[manual_page])

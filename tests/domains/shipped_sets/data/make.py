@@ -1,7 +1,8 @@
 """Take data sets out of the packages that ship them, the same at each run: ``python data/make.py``.
 
-Fisher's irises are scikit-learn's, readings of a space shuttle river's (UCI Statlog), and docstrings SciPy's own: what
-its modules, functions and classes say of themselves, labelled by the part of SciPy that they are in.
+Fisher's irises and the patients of the paper on least angle regression are scikit-learn's, readings of a space shuttle
+river's (UCI Statlog), and docstrings SciPy's own: what its modules, functions and classes say of themselves, labelled
+by the part of SciPy that they are in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris
 
 HERE = Path(__file__).resolve().parent
 TOPICS = ("optimize", "signal", "stats")
@@ -26,8 +27,9 @@ _SECTION = re.compile(r"\n\s*(?:Parameters|Returns|Notes|Examples|See Also|Attri
 
 
 def main() -> None:
-    """Write ``flowers.parquet``, ``flights.parquet`` and ``docstrings.parquet`` beside this file."""
+    """Write each set beside this file."""
     pq.write_table(flowers(), HERE / "flowers.parquet")
+    pq.write_table(patients(), HERE / "patients.parquet")
     pq.write_table(flights(), HERE / "flights.parquet")
     pq.write_table(docstrings(), HERE / "docstrings.parquet")
 
@@ -36,6 +38,12 @@ def flowers() -> pa.Table:
     """One row a flower; its species is a label that no clustering needs."""
     iris = load_iris()
     return pa.table({"measures": pa.array(iris.data.tolist()), "label": pa.array(iris.target, pa.float64())})
+
+
+def patients() -> pa.Table:
+    """One row a patient: age, sex, body mass index, blood pressure, six values of blood; the illness a year later."""
+    diabetes = load_diabetes(scaled=False)
+    return pa.table({"signs": pa.array(diabetes.data.tolist()), "label": pa.array(diabetes.target, pa.float64())})
 
 
 def flights() -> pa.Table:
