@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.design import DESIGN_FILE, differences, read_design
@@ -156,18 +156,25 @@ def stack_findings(call: Invocation) -> Iterator[Finding]:
         yield attempt("components", lambda: check_running(call, alive))
         yield attempt("slos", lambda: check_promises(call))
     yield attempt("store", lambda: check_store(settings))
-    yield attempt("broker", lambda: check_broker(settings))
+    yield attempt("broker", lambda: check_broker(settings, declared_topics(call)))
     registry = settings.schema_registry
     if registry.url is not None:
         yield attempt("schemas", lambda: check_schemas(registry))
 
 
-def check_broker(settings: Settings) -> str:
-    """The broker answers and tells topic ids."""
-    logs = KafkaLogs(settings.kafka.bootstrap_servers).describe([SCORES_TOPIC])
-    if SCORES_TOPIC not in logs:
-        raise NotWellError(f"{settings.kafka.bootstrap_servers} has no topic {SCORES_TOPIC}; run `millstream up`")
-    return f"{settings.kafka.bootstrap_servers}, {SCORES_TOPIC} is log {logs[SCORES_TOPIC].log}"
+def declared_topics(call: Invocation) -> list[str]:
+    """Where events come from, which are those of the design (`check_design`)."""
+    return sorted({source.topic for source in compile_plan(call.repo).sources})
+
+
+def check_broker(settings: Settings, topics: Sequence[str]) -> str:
+    """The broker answers, tells topic ids, and has the topics."""
+    broker = settings.kafka.bootstrap_servers
+    logs = KafkaLogs(broker).describe([SCORES_TOPIC, *topics])
+    missing = [topic for topic in (SCORES_TOPIC, *topics) if topic not in logs]
+    if missing:
+        raise NotWellError(f"{broker} has no topic {', '.join(missing)}; `millstream up` makes it")
+    return f"{broker}, {SCORES_TOPIC} is log {logs[SCORES_TOPIC].log}, events come from {', '.join(topics) or 'none'}"
 
 
 def check_schemas(settings: SchemaRegistrySettings) -> str:

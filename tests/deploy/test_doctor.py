@@ -1,12 +1,13 @@
-"""What the doctor says of the store."""
+"""What the doctor says of store and broker."""
 
 from __future__ import annotations
 
 import pytest
 
-from deploy.doctor import NotWellError, attempt, check_store
-from deploy.servers import ValkeyServer
-from features.settings import Settings, StoreSettings
+from deploy.doctor import NotWellError, attempt, check_broker, check_store
+from deploy.servers import TansuServer, ValkeyServer
+from features.settings import KafkaSettings, Settings, StoreSettings
+from streams.logs import KafkaLogs
 from tests.redis_servers import RedisCluster, client_of, needs_redis
 
 pytestmark = [pytest.mark.servers, needs_redis]
@@ -32,3 +33,12 @@ def test_a_store_that_cannot_be_asked_is_a_finding(valkey: ValkeyServer) -> None
     finding = attempt("store", lambda: check_store(Settings(store=StoreSettings(cluster=valkey.address))))
     assert not finding.ok
     assert "MILLSTREAM_STORE__CLUSTER" in finding.detail
+
+
+def test_a_topic_that_is_not_there_is_named(tansu: TansuServer) -> None:
+    """Of those that events come from, too."""
+    settings = Settings(kafka=KafkaSettings(bootstrap_servers=tansu.address))
+    KafkaLogs(tansu.address).create(["doctored"], 1)
+    with pytest.raises(NotWellError, match=r"has no topic .*imagined, unseen; `millstream up` makes it") as found:
+        check_broker(settings, ["imagined", "doctored", "unseen"])
+    assert "doctored" not in str(found.value)
