@@ -156,19 +156,14 @@ def stack_findings(call: Invocation) -> Iterator[Finding]:
         yield attempt("components", lambda: check_running(call, alive))
         yield attempt("slos", lambda: check_promises(call))
     yield attempt("store", lambda: check_store(settings))
-    yield attempt("broker", lambda: check_broker(settings, declared_topics(call)))
+    yield attempt("broker", lambda: check_broker(settings, [source.topic for source in call.serving_plan.sources]))
     registry = settings.schema_registry
     if registry.url is not None:
         yield attempt("schemas", lambda: check_schemas(registry))
 
 
-def declared_topics(call: Invocation) -> list[str]:
-    """Where events come from, which are those of the design (`check_design`)."""
-    return sorted({source.topic for source in compile_plan(call.repo).sources})
-
-
 def check_broker(settings: Settings, topics: Sequence[str]) -> str:
-    """The broker answers, tells topic ids, and has the topics."""
+    """The broker answers, tells topic ids, and has the topics that events come from."""
     broker = settings.kafka.bootstrap_servers
     logs = KafkaLogs(broker).describe([SCORES_TOPIC, *topics])
     missing = [topic for topic in (SCORES_TOPIC, *topics) if topic not in logs]
