@@ -74,7 +74,7 @@ class ModelFollower:
         anew, self._anew = self._anew, False
         for file in sorted(self._folder.glob(CHAMPION_POINTERS)):
             name = file.parent.name
-            followed = self._followed.setdefault(name, FollowedModel(self._folder, name, self._loading))
+            followed = self._follow(name)
             if anew:
                 followed.look_anew()
             arms = followed.look()
@@ -85,6 +85,13 @@ class ModelFollower:
             if n_refused != self._n_refused.get(name, 0):
                 self._n_refused[name] = n_refused
                 self._on_refused(name, n_refused)
+
+    def _follow(self, name: str) -> FollowedModel:
+        """The follower of one model, made when it is first seen: one made at each look would be cyclic garbage."""
+        followed = self._followed.get(name)
+        if followed is None:
+            followed = self._followed[name] = FollowedModel(self._folder, name, self._loading)
+        return followed
 
 
 def until_turn(now_s: float, interval_s: float, turn: float) -> float:

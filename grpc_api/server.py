@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from grpc_api.http2.listener import METRICS_PORT
 from grpc_api.metrics import ScorerMetrics
 from grpc_api.plans import PlanFollower
 from grpc_api.pointer import models_dir
+from grpc_api.process_memory import freeze_start_up, give_back_large_blocks
 from grpc_api.processes import ChildSide, run_processes
 from grpc_api.records import KafkaRecords
 from grpc_api.scorer import Scorer
@@ -29,9 +29,6 @@ from grpc_api.served_model import Declarations
 from grpc_api.sync_status import SyncCollector
 
 logger: Final = structlog.get_logger(__name__)
-
-GC_THRESHOLD: Final = (50_000, 20, 20)
-"""Look for cyclic garbage rarely: requests make much that lives for a moment, and no cycles."""
 
 
 def run_scorer(settings: Settings, plan: Plan) -> None:
@@ -44,6 +41,7 @@ def run_scorer(settings: Settings, plan: Plan) -> None:
 
 def run_one(settings: Settings, plan: Plan, mine: ScorerSettings, child: ChildSide | None) -> None:
     """Serve in this process, with settings of its own; ``child`` where it is one of several."""
+    give_back_large_blocks()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(settings.model_copy(update={"scorer": mine}), plan, child))
 
@@ -82,10 +80,7 @@ async def serve(settings: Settings, plan: Plan, child: ChildSide | None) -> None
     serve_metrics(settings.scorer, metrics)
     await scorer.start()
     plans.start()
-    # What start-up made lives as long as the process: a full collection need not walk it while a caller waits.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLD)
+    freeze_start_up()
     logger.info(
         "scorer_listens",
         host=settings.scorer.host,

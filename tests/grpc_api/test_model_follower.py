@@ -1,0 +1,35 @@
+"""Following the models of a folder, look by look."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+from grpc_api.followed_model import Loading
+from grpc_api.model_follower import ModelFollower
+from grpc_api.models import Models
+from grpc_api.served_model import load_model
+from tests.grpc_api.shop import DECLARATIONS, publish
+
+
+def test_looks_and_swaps_leave_no_cyclic_garbage(tmp_path: Path) -> None:
+    """A scorer looks five times a second and collects such garbage rarely: it would grow for minutes meanwhile."""
+    loading = Loading(
+        load=lambda path, pointer, arm: load_model(path, pointer, [DECLARATIONS], arm),
+        can_answer=lambda _: True,
+        on_refusal=lambda _: None,
+    )
+    models = Models()
+    follower = ModelFollower(folder=tmp_path, loading=loading, models=models)
+    publish(tmp_path, "1")
+    follower.look()
+    publish(tmp_path, "2")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            follower.look()
+        assert models.find("buys").champion.version == "2"
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
