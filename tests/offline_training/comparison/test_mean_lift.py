@@ -130,11 +130,14 @@ def test_a_lift_is_found() -> None:
 @settings(max_examples=60, deadline=None)
 @given(champion=SAMPLES, challenger=SAMPLES)
 def test_interval_and_p_value_say_the_same(champion: SampleMean, challenger: SampleMean) -> None:
-    """No difference lies outside the interval exactly where its p-value is below alpha."""
+    """None is outside the interval exactly where its p-value is below alpha; at its ends evidence is at the limit."""
     found = lift_of_means(champion, challenger)
     assert found is not None
     difference = found.difference
     assert difference.low <= difference.value <= difference.high
+    for end in (difference.low, difference.high):
+        assert float(evidence_of_difference(champion, challenger, end)) == pytest.approx(LIMIT)
+        assert _least_evidence(champion, challenger, lambda mean, end=end: mean + end) == pytest.approx(LIMIT, abs=1e-4)
     if abs(found.p_value - ALPHA) > 1e-6:
         assert (difference.low > 0 or difference.high < 0) == (found.p_value < ALPHA)
 
@@ -151,16 +154,11 @@ def test_ratios_are_those_of_the_pairs_of_means_that_are_not_excluded(
     assert (found.relative is None) == (champion.mean <= 0 or near_nought)
     if found.relative is None:
         return
-
-    def least(ratio: float) -> float:
-        def against(mean: float) -> float:
-            return float(champion.evidence(mean) + challenger.evidence(mean * ratio))
-
-        return float(minimize_scalar(against, bracket=(0.0, champion.mean), options={"xtol": 1e-12}).fun)
-
     relative = found.relative
     assert relative.low <= relative.value <= relative.high
-    assert [least(1 + end) for end in (relative.low, relative.high)] == pytest.approx([LIMIT] * 2, abs=1e-4)
+    for end in (relative.low, relative.high):
+        least = _least_evidence(champion, challenger, lambda mean, end=end: mean * (1 + end))
+        assert least == pytest.approx(LIMIT, abs=1e-4)
 
 
 @pytest.mark.parametrize(("n", "times"), [(100, 1.96), (1_000, 1.76), (10_000, 2.0), (100_000, 2.27)])
@@ -193,3 +191,12 @@ def test_values_of_any_size_are_compared() -> None:
         assert found.p_value < 1e-9
         assert found.relative is not None
         assert all(math.isfinite(figure) for figure in (found.difference.low, found.relative.low, found.relative.high))
+
+
+def _least_evidence(champion: SampleMean, challenger: SampleMean, other: Callable[[float], float]) -> float:
+    """Against any mean of the champion and what the challenger's is beside it, looked for."""
+
+    def against(mean: float) -> float:
+        return float(champion.evidence(mean) + challenger.evidence(other(mean)))
+
+    return float(minimize_scalar(against, bracket=(champion.mean - 1, champion.mean + 1), options={"xtol": 1e-12}).fun)
