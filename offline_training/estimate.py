@@ -13,4 +13,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        return format(self, ".4f")
+
+    def __format__(self, how: str) -> str:
+        return f"{self.value:{how}} [{self.low:{how}}, {self.high:{how}}]" if how else str(self)

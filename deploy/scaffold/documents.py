@@ -8,7 +8,7 @@ from typing import Any, Final
 from deploy.design import DESIGN_FILE, Deployment, Design, Slos, declared_design
 from deploy.scaffold.templates import render
 from features.domain import Domain
-from features.head import Task
+from features.head import UNSUPERVISED, Task
 from features.model_file import LOWER_IS_BETTER, ModelSpec
 from features.plan import NUMERIC, ColumnPlan, ColumnType, Plan, SourcePlan
 from features.windows import DAY_US
@@ -45,7 +45,7 @@ def documents_of(plan: Plan, domain: Domain, deployment: Deployment) -> dict[str
             "every/ml-project-charter.md.j2",
             **content,
             kept={source.topic: _kept(plan, source.topic) for source in plan.sources},
-            compared=any(spec.task == "binary" and spec.dataset is None for spec in domain.models.values()),
+            compared=any(spec.task not in UNSUPERVISED and spec.dataset is None for spec in domain.models.values()),
             open=list(_open_points(plan, domain)),
         ),
         EXPLORATION: render(
@@ -53,7 +53,7 @@ def documents_of(plan: Plan, domain: Domain, deployment: Deployment) -> dict[str
             **content,
             sources=list(map(_source, plan.sources)),
             fields=_fields(plan),
-            labelled=any(spec.task not in {"clustering", "anomaly"} for spec in domain.models.values()),
+            labelled=any(spec.task not in UNSUPERVISED for spec in domain.models.values()),
         ),
         str(DESIGN_FILE): design_text(design),
     }

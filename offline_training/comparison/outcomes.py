@@ -8,7 +8,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from offline_training.comparison.proper_scores import of_classes, of_two_outcomes
+from features.head import Task
+from features.routing import Arm
+from offline_training.comparison.proper_scores import of_classes, of_two_outcomes, of_values
 from offline_training.comparison.scored import KEY_PREFIX, Scores
 from offline_training.observation_index import ObservationIndex
 from offline_training.observations import Observations
@@ -21,8 +23,8 @@ _FACTS: Final = ("score", "decision")
 class Joined(NamedTuple):
     """Records in the order in which they were made, each with its outcome: ``label`` is NaN where none is known yet.
 
-    It is 1 or 0: what happened or did not, or whether the class decided on came. ``brier`` and ``log_loss`` tell how
-    wrong the score was.
+    It is 1 or 0: what happened or did not, or whether the class decided on came; or a value. ``squared_error`` and
+    ``log_loss`` tell how wrong the score was; of values there is no log loss, NaN.
     ``observation`` numbers what ``labels.sql`` gave, ``unit`` the routing keys; both from 0, or `UNKNOWN`.
     """
 
@@ -36,7 +38,7 @@ class Joined(NamedTuple):
     unit: npt.NDArray[np.int64]
     observation: npt.NDArray[np.int64]
     label: npt.NDArray[np.float64]
-    brier: npt.NDArray[np.float64]
+    squared_error: npt.NDArray[np.float64]
     log_loss: npt.NDArray[np.float64]
 
     def take(self, which: npt.NDArray[Any]) -> Joined:
@@ -53,9 +55,20 @@ class Joined(NamedTuple):
         """Those whose outcome is known."""
         return self.take(self.observation != UNKNOWN)
 
+    def newest(self, arm: Arm) -> Joined | None:
+        """All records of the version that scored last as an arm; None where none has."""
+        rows = self.take(self.arm == arm)
+        return rows.take(rows.version == rows.version[-1]) if len(rows.arm) else None
+
 
 def join_outcomes(
-    scores: Scores, observations: Observations, keys: Sequence[str], *, within_us: int, classes: Sequence[str] = ()
+    scores: Scores,
+    observations: Observations,
+    keys: Sequence[str],
+    *,
+    within_us: int,
+    task: Task,
+    classes: Sequence[str] = (),
 ) -> Joined:
     """Give each record its outcome.
 
@@ -79,5 +92,5 @@ def join_outcomes(
         chances: Any = table["scores"].to_pylist()
         wrong = of_classes(came, [dict(zip(*of, strict=True)) for of in zip(names, chances, strict=True)])
     else:
-        wrong = of_two_outcomes(label, columns["score"])
+        wrong = (of_values if task == "regression" else of_two_outcomes)(label, columns["score"])
     return Joined(**columns, observation=observation, label=label, **wrong._asdict())

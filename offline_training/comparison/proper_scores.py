@@ -16,7 +16,7 @@ _LEAST: Final = 1e-15
 class ProperScores(NamedTuple):
     """Of each score, 0 is best: squared error and log loss. NaN where the outcome is not known."""
 
-    brier: Doubles
+    squared_error: Doubles
     log_loss: Doubles
 
 
@@ -35,5 +35,11 @@ def of_classes(came: Sequence[str | None], given: Sequence[Mapping[str, float]])
     known = np.array([one is not None for one in came], dtype=bool)
     chance = np.array([of.get(one or "", 0.0) for one, of in zip(came, given, strict=True)], dtype=np.float64)
     squares = np.array([sum(value**2 for value in of.values()) for of in given], dtype=np.float64)
-    brier, log_loss = squares - 2 * chance + 1, -np.log(np.clip(chance, _LEAST, 1.0))
-    return ProperScores(np.where(known, brier, np.nan), np.where(known, log_loss, np.nan))
+    squared_error, log_loss = squares - 2 * chance + 1, -np.log(np.clip(chance, _LEAST, 1.0))
+    return ProperScores(np.where(known, squared_error, np.nan), np.where(known, log_loss, np.nan))
+
+
+def of_values(labels: Doubles, scores: Doubles) -> ProperScores:
+    """Of predicted means: squared errors, infinite where no number can hold them. Nothing is told of a likelihood."""
+    with np.errstate(over="ignore"):
+        return ProperScores((scores - labels) ** 2, np.full_like(labels, np.nan))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from offline_training import evaluation
 from offline_training.comparison.proper_scores import Doubles, ProperScores
-from offline_training.comparison.report import Quality
-from offline_training.estimate import Estimate
+from offline_training.comparison.report import Quality, ValuesQuality
+from offline_training.evaluation.figures import to_figures
+from offline_training.evaluation.intervals import RESAMPLES, estimates
+from offline_training.evaluation.ranking import Ranking
 
-RESAMPLES = 400
-_LEVELS = (2.5, 97.5)
+_SEED = 0
 
 
 class Outcomes(NamedTuple):
-    """Scores whose outcome is known, and how wrong each was; ``units`` numbers the routing key of each from 0."""
+    """Scores whose outcome is known, and how wrong each was; ``units`` numbers the routing key of each."""
 
     labels: Doubles
     scores: Doubles
@@ -25,50 +28,57 @@ class Outcomes(NamedTuple):
 
 
 def quality(outcomes: Outcomes, *, resamples: int = RESAMPLES) -> Quality | None:
-    """Figures with 95 % intervals, for one look; None without an outcome.
+    """Figures of probabilities with 95 % intervals, for one look; None without an outcome.
 
     Observations of one routing key are not independent, so whole keys are drawn (Poisson bootstrap), from a fixed seed.
     """
     if not len(outcomes.labels):
         return None
-    figures = _Figures(outcomes)
-    generator = np.random.default_rng(0)
-    n_units = int(outcomes.units.max()) + 1
-    drawn = np.array([figures.of(generator.poisson(1.0, n_units)[outcomes.units]) for _ in range(resamples)])
-    found = figures.of(np.ones(len(outcomes.labels)))
-    estimates = [_estimate(value, column[~np.isnan(column)]) for value, column in zip(found, drawn.T, strict=True)]
-    rate, auc, loss, brier = estimates
-    if rate is None or loss is None or brier is None:
+    tested = evaluation.Outcomes("binary", outcomes.labels, outcomes.scores, units=outcomes.units)
+    found = estimates(tested, _of_rates(outcomes), seed=_SEED, resamples=resamples)
+    return Quality(
+        outcome_rate=found["outcome_rate"],
+        roc_auc=found.get("roc_auc"),
+        log_loss=found["log_loss"],
+        brier=found["brier"],
+    )
+
+
+def values_quality(outcomes: Outcomes, *, resamples: int = RESAMPLES) -> ValuesQuality | None:
+    """The same of predicted values."""
+    if not len(outcomes.labels):
         return None
-    return Quality(outcome_rate=rate, roc_auc=auc, log_loss=loss, brier=brier)
+    tested = evaluation.Outcomes("regression", outcomes.labels, outcomes.scores, units=outcomes.units)
+    with np.errstate(over="ignore", invalid="ignore"):  # of scores without bounds; what is no number is left out
+        found = estimates(tested, _of_values(tested), seed=_SEED, resamples=resamples)
+    return ValuesQuality(
+        outcome_mean=found["outcome_mean"],
+        rmse=found.get("rmse"),
+        mae=found.get("mae"),
+        bias=found.get("bias"),
+        r2=found.get("r2"),
+    )
 
 
-def _estimate(value: float, drawn: Doubles) -> Estimate | None:
-    if np.isnan(value):
-        return None
-    low, high = np.percentile(drawn, _LEVELS) if len(drawn) else (value, value)
-    return Estimate(value=float(value), low=float(min(low, value)), high=float(max(high, value)))
+def _of_rates(outcomes: Outcomes) -> Callable[[Doubles], Mapping[str, Doubles]]:
+    """Outcome rate, log loss, Brier score and ROC AUC under weights; NaN where a weighted sum is empty."""
+    ranking = Ranking(outcomes.labels == 1.0, outcomes.scores)
+    columns = {
+        "outcome_rate": outcomes.labels,
+        "log_loss": outcomes.wrong.log_loss,
+        "brier": outcomes.wrong.squared_error,
+    }
+    return lambda weights: _means(columns, weights) | {"roc_auc": ranking.roc_auc(weights)}
 
 
-class _Figures:
-    """Outcome rate, ROC AUC, log loss and Brier score under any weights; what does not depend on them is done once."""
+def _of_values(tested: evaluation.Outcomes) -> Callable[[Doubles], Mapping[str, Doubles]]:
+    """Mean outcome, and by how much scores are above it, beside the figures that a regression is evaluated by."""
+    figures = to_figures(tested)
+    columns = {"outcome_mean": tested.labels, "bias": tested.scores - tested.labels}
+    return lambda weights: {**_means(columns, weights), **figures.of(weights)}
 
-    def __init__(self, outcomes: Outcomes) -> None:
-        self._labels = outcomes.labels
-        self._ranks = np.unique(outcomes.scores, return_inverse=True)[1]
-        self._brier, self._loss = outcomes.wrong
 
-    def of(self, weights: npt.NDArray[np.float64 | np.int64]) -> tuple[float, float, float, float]:
-        """All four; NaN where a weighted sum is empty."""
-        total = weights.sum()
-        if not total:
-            return (np.nan,) * 4
-        rate, loss, brier = ((weights @ column) / total for column in (self._labels, self._loss, self._brier))
-        return float(rate), self._auc(weights), float(loss), float(brier)
-
-    def _auc(self, weights: npt.NDArray[np.float64 | np.int64]) -> float:
-        """Share of pairs in the right order; a tie is half a pair."""
-        positive = np.bincount(self._ranks, weights * self._labels)
-        negative = np.bincount(self._ranks, weights * (1 - self._labels))
-        pairs = positive.sum() * negative.sum()
-        return float((positive @ (np.cumsum(negative) - negative / 2)) / pairs) if pairs else np.nan
+def _means(columns: Mapping[str, Doubles], weights: Doubles) -> dict[str, Doubles]:
+    total = weights.sum(axis=1)
+    means = (weights @ np.column_stack(list(columns.values()))).T / np.where(total > 0, total, np.nan)
+    return dict(zip(columns, means, strict=True))

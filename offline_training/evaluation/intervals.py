@@ -25,10 +25,16 @@ def intervals(outcomes: Outcomes, *, seed: int, resamples: int = RESAMPLES) -> d
 
     Rows of one entity are not independent, so whole entities are drawn (Poisson bootstrap).
     """
-    figures = to_figures(outcomes)
-    found = figures.of(np.ones((1, len(outcomes.labels))))
-    drawn = resampled(outcomes, figures.of, seed=seed, resamples=resamples)
-    return {name: estimate(float(values[0]), drawn[name]) for name, values in found.items() if not np.isnan(values[0])}
+    return estimates(outcomes, to_figures(outcomes).of, seed=seed, resamples=resamples)
+
+
+def estimates(
+    outcomes: Outcomes, of: Callable[[Doubles], Mapping[str, Doubles]], *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Estimate]:
+    """The same of whatever figures a function of weights gives."""
+    found = of(np.ones((1, len(outcomes.labels))))
+    drawn = resampled(outcomes, of, seed=seed, resamples=resamples)
+    return {name: estimate(float(values[0]), drawn[name]) for name, values in found.items() if np.isfinite(values[0])}
 
 
 def resampled(
@@ -41,7 +47,7 @@ def resampled(
 
 def estimate(value: float, drawn: Doubles) -> Estimate:
     """A figure with the interval of its resamples; the figure itself where none could be measured."""
-    known = drawn[~np.isnan(drawn)]
+    known = drawn[np.isfinite(drawn)]
     low, high = np.percentile(known, LEVELS) if len(known) else (value, value)
     return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
 

@@ -78,6 +78,10 @@ WHERE first_at < seen_at AND seen_at + INTERVAL 10 DAY <= $lake_end
 """
 GROUPED = LABELS.replace("SELECT machine,", "SELECT machine, 'hall ' || (ascii(right(machine, 1)) % 2) AS hall,", 1)
 """The same with a column beside: in which hall a machine stands."""
+PARTS_TO_COME = LABELS.replace("(NOT EXISTS (\n    FROM", "(coalesce((\n    SELECT sum(parts) FROM", 1).replace(
+    ")) AS label", "), 0)) AS label", 1
+)
+"""How much a machine will make in the ten days."""
 
 MODEL: dict[str, Any] = {
     "service": "standstill",
@@ -109,6 +113,7 @@ def small_domain(
     folder: Path,
     *,
     labels: str = LABELS,
+    machines: int = 60,
     arrive_within_s: int = 0,
     people: Mapping[str, str] = MappingProxyType({}),
     **model: Any,
@@ -126,7 +131,7 @@ def small_domain(
     settings = Settings(repo=repo, var=folder / "var")
     plan = _plan(repo)
     put_on_shelf(plan, TRANSFORMS.encode(), settings.state_dir("machines"))
-    fill_lake(settings.lake_url("machines"), arrive_within_s=arrive_within_s)
+    fill_lake(settings.lake_url("machines"), machines, arrive_within_s=arrive_within_s)
     return SmallDomain(load_domain(repo), plan, settings)
 
 
@@ -153,7 +158,7 @@ def drop_oldest(small: SmallDomain) -> int:
     return dropped_us
 
 
-def fill_lake(url: str, n_machines: int = 60, *, arrive_within_s: int = 0) -> None:
+def fill_lake(url: str, n_machines: int, *, arrive_within_s: int = 0) -> None:
     """Jobs of machines that differ in how often they run, some of them ever more rarely, in several files.
 
     Each arrives within some time, or (0) all of them together after the last.

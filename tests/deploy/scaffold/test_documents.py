@@ -13,6 +13,7 @@ from deploy.design import Design
 from deploy.scaffold.documents import CHARTER, DOCUMENTS, EXPLORATION, design_text, documents_of
 from features.compiler import compile_plan
 from features.domain import Domain, load_domain
+from features.head import Task
 from features.model_file import FairnessSpec
 from features.plan import Plan
 
@@ -65,3 +66,21 @@ def test_what_model_yaml_says_later_stands_there_and_what_it_leaves_out_is_open(
     before = documents_of(plan, domain, "realtime")[CHARTER]
     assert "no claim of fairness can be made" in before
     assert "- [ ] Which groups must be treated alike" in before
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("binary", "compare churn` tells outcome rates and their difference"),
+        ("multiclass", "compare churn` tells how often decisions are right and their difference"),
+        ("regression", "compare churn` tells mean outcomes and their difference"),
+        ("anomaly", "For `churn` join score records and"),
+    ],
+)
+def test_arms_are_compared_by_what_comes_of_their_scores(task: Task, told: str) -> None:
+    """Where labels tell it."""
+    plan, domain = read("churn")
+    of_task = msgspec.structs.replace(domain.model(None)[1], task=task)
+    charter = documents_of(plan, domain._replace(models={"churn": of_task}), "realtime")[CHARTER]
+    assert told in charter
+    assert ("**Outcomes**: `millstream models compare`" in charter) == (task != "anomaly")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from features.decode import Decoder
-from features.errors import DomainError, LakeCorruptError
+from features.errors import LakeCorruptError
 from features.lake import LakeBatch, open_lake
 from features.nouns import SCORES_SOURCE, ScoreRecord
 from features.routing import CHALLENGER, CHAMPION, SHADOW, Arm, Routing
@@ -214,13 +214,6 @@ def test_of_several_classes_an_outcome_is_whether_the_one_decided_on_came(tmp_pa
     answered = sum(wrong[CHAMPION]) + sum(wrong[CHALLENGER])
     gain = (sum(wrong[SHADOW]) - answered) / len(wrong[SHADOW])
     assert report.shadow.brier_difference.value == pytest.approx(gain)
-
-
-def test_values_are_no_outcomes_to_compare_rates_of(tmp_path: Path) -> None:
-    """A sum of money is no count of successes."""
-    small = small_domain(tmp_path, task="regression", decision=None)
-    with pytest.raises(DomainError, match="model standstill: predicts values"):
-        compared(small, [record("m1", 24, CHAMPION)])
 
 
 def test_scope_bounds_what_is_compared(small: SmallDomain) -> None:

@@ -16,7 +16,7 @@ def test_two_classes_are_two_outcomes() -> None:
     two = of_two_outcomes(labels, scores)
     came = [None if math.isnan(label) else "yes" if label else "no" for label in labels.tolist()]
     classes = of_classes(came, [{"no": 1 - score, "yes": score} for score in scores.tolist()])
-    assert classes.brier == pytest.approx(2 * two.brier, nan_ok=True)
+    assert classes.squared_error == pytest.approx(2 * two.squared_error, nan_ok=True)
     assert classes.log_loss == pytest.approx(two.log_loss, nan_ok=True)
     assert two.log_loss[0] == pytest.approx(-math.log(0.9))
     assert np.isfinite(two.log_loss[3])
@@ -25,5 +25,5 @@ def test_two_classes_are_two_outcomes() -> None:
 def test_a_class_that_a_version_does_not_know_has_no_probability_by_it() -> None:
     """It is as wrong as can be where it was sure of another."""
     found = of_classes(["new"], [{"old": 1.0, "older": 0.0}])
-    assert found.brier.tolist() == [2.0]
+    assert found.squared_error.tolist() == [2.0]
     assert 30 < found.log_loss[0] < math.inf
