@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from typing import Any, Final
-from urllib.parse import unquote
 
 from features.errors import RegistryUnavailableError, SettingsError
+from features.secret_words import HIDDEN, credentials_of, passwords_of, without
 
 SETTING: Final = "MILLSTREAM_REGISTRY__URI"
 _ENVIRONMENT = {
@@ -93,12 +93,9 @@ def without_credentials(uri: str, text: str) -> str:
     'no answer of http://host:5000/api'
 
     """
-    credentials, _, _ = uri.partition("://")[2].rpartition("@")
-    password = credentials.partition(":")[2]
-    text = text.replace(f"{credentials}@", "***@") if credentials else text
-    for secret in filter(None, (password, unquote(password))):
-        text = text.replace(secret, "***")
-    return text
+    credentials = credentials_of(uri)
+    text = text.replace(f"{credentials}@", f"{HIDDEN}@") if credentials else text
+    return without(text, passwords_of(uri))
 
 
 def _first_line(error: Exception) -> str:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from features.errors import DomainError
+from features.secret_words import credentials_of, passwords_of, without
 from features.settings.tree import SECRETS
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -40,10 +41,7 @@ class Address(NamedTuple):
 
     def cleaned(self, problem: object) -> str:
         """What a library says of a failure: one line, without the secrets."""
-        text = " ".join(str(problem).split())
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
-        return text
+        return without(" ".join(str(problem).split()), self.secrets)
 
 
 def address_of(where: str, url: str, environment: Mapping[str, str] = os.environ) -> Address:
@@ -67,8 +65,7 @@ def address_of(where: str, url: str, environment: Mapping[str, str] = os.environ
         return quote(found, safe="") if match.start() < credentials_end or in_parameters else found
 
     filled = _PLACEHOLDER.sub(value, url)
-    _, _, password = filled.rpartition("://")[2].rpartition("@")[0].partition(":")
-    return Address(url, filled, tuple(filter(None, (*secrets, password, unquote(password)))))
+    return Address(url, filled, (*secrets, *passwords_of(filled)))
 
 
 def _value(where: str, name: str, environment: Mapping[str, str]) -> str:
@@ -84,10 +81,8 @@ def _value(where: str, name: str, environment: Mapping[str, str]) -> str:
 
 def _refuse_secrets(where: str, url: str) -> None:
     """DomainError where a secret is written down."""
-    _, _, rest = url.rpartition("://")
-    credentials, at, _ = rest.rpartition("@")
-    _, colon, password = credentials.partition(":")
-    if at and colon and not _PLACEHOLDER.fullmatch(password):
+    _, colon, password = credentials_of(url).partition(":")
+    if colon and not _PLACEHOLDER.fullmatch(password):
         raise DomainError(where, "holds a password", _REMEDY)
     for name, value in _SECRET_PARAMETER.findall(url):
         if not _PLACEHOLDER.fullmatch(value):
