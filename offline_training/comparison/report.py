@@ -110,7 +110,8 @@ class Experiment(Contest, frozen=True, kw_only=True):
 class ValuesExperiment(Contest, frozen=True, kw_only=True):
     """By means, None of no key. ``lift`` is None before both arms have as many units as are ``needed``.
 
-    That is told by the skewness of the outcomes so far; None where they are all alike.
+    That is told by the skewness of the outcomes so far, of the arm where it is greater; None of one whose outcomes are
+    all alike.
     """
 
     outcome_means: dict[Arm, float | None]

@@ -121,6 +121,17 @@ def test_before_there_are_enough_outcomes_no_lift_is_told(tmp_path: Path) -> Non
     assert any("needed: champion 1" in line for line in report.lines())
 
 
+def test_both_arms_need_what_the_more_skewed_asks_for(tmp_path: Path) -> None:
+    """The other may not have seen yet what is rare."""
+    report = compared(valued(tmp_path, labels=PARTS_TO_COME.replace("sum(parts)", "sum(parts) ** 8")), asked())
+    experiment = report.experiment
+    assert isinstance(experiment, ValuesExperiment)
+    champion, challenger = (experiment.needed[arm] for arm in (CHAMPION, CHALLENGER))
+    assert champion == challenger
+    assert champion is not None
+    assert champion > 100
+
+
 def test_outcomes_that_are_all_alike_tell_of_no_spread(tmp_path: Path) -> None:
     """However many: an interval without width would be false."""
     report = compared(valued(tmp_path, labels=PARTS_TO_COME.replace("sum(parts)", "0.1 + 0 * count(*)")), asked())
