@@ -170,8 +170,9 @@ class ValuesShadowReport(Shadowing, frozen=True, kw_only=True):
         if self.pairs:
             differs = "unknown" if self.mean_absolute_difference is None else f"{self.mean_absolute_difference:.5g}"
             yield f"shadow {self.version}: differs by {differs} on average in {self.pairs:,} requests"
+            wanted = "" if self.needed is None else f", needed: {_wanted(self.needed)}"
             known = self.squared_error_difference
-            told = _told(known) if known else f"unknown yet, needed: {_wanted(self.needed)}"
+            told = _told(known) if known else f"unknown yet{wanted}"
             yield f"  squared error difference {told} ({self.outcomes:,} outcomes)"
 
 

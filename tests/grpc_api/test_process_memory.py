@@ -44,8 +44,6 @@ def test_where_there_is_no_such_setting_a_scorer_starts_all_the_same(monkeypatch
         other.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
         give_back_large_blocks()
     with monkeypatch.context() as windows:
-        windows.setattr(
-            ctypes, "CDLL", lambda name: "/" in name
-        )  # what ctypes asks of a name there: None has no letters
+        windows.setattr(ctypes, "CDLL", lambda name: "/" in name)  # as ctypes asks there: a TypeError of None
         windows.setattr(sys, "platform", "win32")
         give_back_large_blocks()

@@ -161,6 +161,31 @@ def test_scores_beyond_squares_are_told_as_far_as_numbers_go(tmp_path: Path) -> 
     assert all(len(line) < 200 for line in report.lines())
 
 
+def test_errors_that_differ_by_more_than_a_number_holds_are_not_told(tmp_path: Path) -> None:
+    """Each of them is one, but not what lies between them."""
+    small = valued(tmp_path, machines=60)
+    arms = [(SHADOW, "3"), (CHAMPION, "1")]
+    records = [
+        record(f"m{n}", 24, arm, version, score=1.3e154 if (n + place) % 2 else 0.0, decision="")
+        for n in range(60)
+        for place, (arm, version) in enumerate(arms)
+    ]
+    shadow = compared(small, records).shadow
+    assert isinstance(shadow, ValuesShadowReport)
+    assert shadow.outcomes > 30
+    assert (shadow.squared_error_difference, shadow.needed) == (None, None)
+
+
+def test_a_shadow_that_is_the_champion_does_not_ask_for_other_outcomes(tmp_path: Path) -> None:
+    """They differ: it is the errors of both that do not."""
+    small = valued(tmp_path, machines=60)
+    answers = [record(f"m{n}", 24, CHAMPION, score=float(n), decision="") for n in range(60)]
+    report = compared(small, [*answers, *(msgspec.structs.replace(each, arm=SHADOW, version="3") for each in answers)])
+    assert isinstance(report.shadow, ValuesShadowReport)
+    assert report.shadow.mean_absolute_difference == 0
+    assert any(line.startswith("    squared error difference unknown yet (") for line in report.lines())
+
+
 @pytest.mark.parametrize("label", ["'nan'::DOUBLE", "'inf'::DOUBLE", "1e300"])
 def test_a_label_that_is_no_value_is_refused(tmp_path: Path, label: str) -> None:
     """Where it is, before anything is computed of it."""
