@@ -6,11 +6,11 @@ shares meanwhile for whatever reason: an arm's next unit moves one factor, and l
 against which the sum stays below ``log(1 / alpha)`` are an ellipse, which holds at all times; differences and ratios
 of such pairs make up the intervals.
 
-There are other ways. One interval for each arm, at half of alpha, is as safe, and a third wider where arms are alike.
-One mixture over the difference alone, by its information ``1 / (s1²/n1 + s0²/n0)``, is a tenth to a seventh narrower;
-but the difference is a Brownian motion on that clock only where shares do not follow how either arm does by itself,
-which nobody can promise of an operator who looks. Weights by the inverse of the shares would need the share at which
-each key was dealt, which no score record holds.
+There are other ways. One interval for each arm, at half of alpha, is as safe, and a fifth to two fifths wider where
+arms are alike. One mixture over the difference alone, by its information ``1 / (s1²/n1 + s0²/n0)``, is a tenth to a
+fifth narrower (both at 500 to 100,000 units an arm); but the difference is a Brownian motion on that clock only where
+shares do not follow how either arm does by itself, which nobody can promise of an operator who looks. Weights by the
+inverse of the shares would need the share at which each key was dealt, which no score record holds.
 """
 
 from __future__ import annotations

@@ -190,6 +190,8 @@ class ComparisonReport(ReportStruct, frozen=True, kw_only=True):
     def lines(self) -> Iterator[str]:
         """For people."""
         yield f"{self.model}, outcomes up to {self.lake_end:%Y-%m-%d %H:%M} UTC"
+        if not self.arms:
+            yield f"  no score to compare ({self.skipped:,} records name no entity of the model)"
         for part in (*self.arms, self.experiment, self.shadow):
             if part is not None:
                 yield from _under(part.lines())
