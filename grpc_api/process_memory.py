@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 from typing import Final
 
 GC_THRESHOLD: Final = (50_000, 20, 20)
@@ -23,6 +24,8 @@ def give_back_large_blocks() -> None:
     them out of its heap, which shrinks at its end alone: after each swap another part of the old model would stay.
     A C library without such a setting is left as it is.
     """
+    if sys.platform == "win32":  # there a process is no library that can be asked
+        return
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_M_MMAP_THRESHOLD, LARGE_BYTES)

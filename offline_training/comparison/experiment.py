@@ -55,10 +55,11 @@ def values_experiment_of(joined: Joined) -> ValuesExperiment | None:
     if counted is None:
         return None
     samples = {arm: SampleMean.of(theirs) for arm, theirs in counted.outcomes.items()}
+    alike = mean_lift.equally_skewed(*samples.values())
     return ValuesExperiment(
         **counted.told,
         outcome_means={arm: sample.mean if sample.n else None for arm, sample in samples.items()},
-        needed={arm: sample.needed(mean_lift.UNITS_PER_SKEWNESS) for arm, sample in samples.items()},
+        needed={arm: sample.needed(mean_lift.UNITS_PER_SKEWNESS) for arm, sample in zip(samples, alike, strict=True)},
         lift=mean_lift.lift_of_means(samples[CHAMPION], samples[CHALLENGER]),
     )
 

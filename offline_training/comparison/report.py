@@ -110,7 +110,8 @@ class Experiment(Contest, frozen=True, kw_only=True):
 class ValuesExperiment(Contest, frozen=True, kw_only=True):
     """By means, None of no key. ``lift`` is None before both arms have as many units as are ``needed``.
 
-    That is told by the skewness of the outcomes so far; None where they are all alike.
+    That is told by the skewness of the outcomes so far, of the arm where it is greater; None of one whose outcomes are
+    all alike.
     """
 
     outcome_means: dict[Arm, float | None]
@@ -169,8 +170,9 @@ class ValuesShadowReport(Shadowing, frozen=True, kw_only=True):
         if self.pairs:
             differs = "unknown" if self.mean_absolute_difference is None else f"{self.mean_absolute_difference:.5g}"
             yield f"shadow {self.version}: differs by {differs} on average in {self.pairs:,} requests"
+            wanted = "" if self.needed is None else f", needed: {_wanted(self.needed)}"
             known = self.squared_error_difference
-            told = _told(known) if known else f"unknown yet, needed: {_wanted(self.needed)}"
+            told = _told(known) if known else f"unknown yet{wanted}"
             yield f"  squared error difference {told} ({self.outcomes:,} outcomes)"
 
 
@@ -188,6 +190,8 @@ class ComparisonReport(ReportStruct, frozen=True, kw_only=True):
     def lines(self) -> Iterator[str]:
         """For people."""
         yield f"{self.model}, outcomes up to {self.lake_end:%Y-%m-%d %H:%M} UTC"
+        if not self.arms:
+            yield f"  no score to compare ({self.skipped:,} records name no entity of the model)"
         for part in (*self.arms, self.experiment, self.shadow):
             if part is not None:
                 yield from _under(part.lines())

@@ -57,7 +57,7 @@ class SampleMean(NamedTuple):
 
     @classmethod
     def of(cls, values: Doubles) -> SampleMean:
-        """Of finite values, however large: they are scaled before they are squared."""
+        """Of values whose differences are numbers, however large: they are scaled before they are squared."""
         n = len(values)
         if not n:
             return cls(0, 0.0, 0.0, 0.0)

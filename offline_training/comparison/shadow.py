@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from offline_training.comparison.bounded_mean import bounded_mean
 from offline_training.comparison.outcomes import Joined
 from offline_training.comparison.report import ShadowReport, ValuesShadowReport
 from offline_training.comparison.sample_mean import UNITS_PER_SKEWNESS, SampleMean, asymptotic_mean
+
+_LARGEST: Final = 1e300
+"""Of differences of squared errors: what they differ by, and an interval around their mean, are numbers still."""
 
 
 class _Paired(NamedTuple):
@@ -60,7 +63,7 @@ def values_shadow_of(joined: Joined) -> ValuesShadowReport | None:
     if newest is None:
         return None
     paired = _paired(joined, newest)
-    sample = SampleMean.of(paired.gains) if np.isfinite(paired.gains).all() else None
+    sample = SampleMean.of(paired.gains) if (np.abs(paired.gains) <= _LARGEST).all() else None
     return ValuesShadowReport(
         version=str(newest.version[0]),
         **paired.told,

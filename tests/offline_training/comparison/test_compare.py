@@ -233,9 +233,10 @@ def test_records_without_an_entity_are_counted_apart(small: SmallDomain) -> None
 
 
 def test_nothing_recorded_is_nothing_compared(small: SmallDomain) -> None:
-    """An empty report, not an error."""
-    report = compared(small, [])
+    """An empty report, not an error; people are told why it is empty."""
+    report = compared(small, [record("m1", 24, CHAMPION, entity={}, source="supplied")])
     assert (report.arms, report.experiment, report.shadow) == ((), None, None)
+    assert list(report.lines())[1:] == ["  no score to compare (1 records name no entity of the model)"]
 
 
 def test_a_record_that_is_none_is_named(small: SmallDomain) -> None:

@@ -121,6 +121,17 @@ def test_before_there_are_enough_outcomes_no_lift_is_told(tmp_path: Path) -> Non
     assert any("needed: champion 1" in line for line in report.lines())
 
 
+def test_both_arms_need_what_the_more_skewed_asks_for(tmp_path: Path) -> None:
+    """The other may not have seen yet what is rare."""
+    report = compared(valued(tmp_path, labels=PARTS_TO_COME.replace("sum(parts)", "sum(parts) ** 8")), asked())
+    experiment = report.experiment
+    assert isinstance(experiment, ValuesExperiment)
+    champion, challenger = (experiment.needed[arm] for arm in (CHAMPION, CHALLENGER))
+    assert champion == challenger
+    assert champion is not None
+    assert champion > 100
+
+
 def test_outcomes_that_are_all_alike_tell_of_no_spread(tmp_path: Path) -> None:
     """However many: an interval without width would be false."""
     report = compared(valued(tmp_path, labels=PARTS_TO_COME.replace("sum(parts)", "0.1 + 0 * count(*)")), asked())
@@ -148,6 +159,31 @@ def test_scores_beyond_squares_are_told_as_far_as_numbers_go(tmp_path: Path) -> 
     assert report.shadow.mean_score_difference == pytest.approx(1e300)
     assert b"inf" not in msgspec.json.encode(report).lower()
     assert all(len(line) < 200 for line in report.lines())
+
+
+def test_errors_that_differ_by_more_than_a_number_holds_are_not_told(tmp_path: Path) -> None:
+    """Each of them is one, but not what lies between them."""
+    small = valued(tmp_path, machines=60)
+    arms = [(SHADOW, "3"), (CHAMPION, "1")]
+    records = [
+        record(f"m{n}", 24, arm, version, score=1.3e154 if (n + place) % 2 else 0.0, decision="")
+        for n in range(60)
+        for place, (arm, version) in enumerate(arms)
+    ]
+    shadow = compared(small, records).shadow
+    assert isinstance(shadow, ValuesShadowReport)
+    assert shadow.outcomes > 30
+    assert (shadow.squared_error_difference, shadow.needed) == (None, None)
+
+
+def test_a_shadow_that_is_the_champion_does_not_ask_for_other_outcomes(tmp_path: Path) -> None:
+    """They differ: it is the errors of both that do not."""
+    small = valued(tmp_path, machines=60)
+    answers = [record(f"m{n}", 24, CHAMPION, score=float(n), decision="") for n in range(60)]
+    report = compared(small, [*answers, *(msgspec.structs.replace(each, arm=SHADOW, version="3") for each in answers)])
+    assert isinstance(report.shadow, ValuesShadowReport)
+    assert report.shadow.mean_absolute_difference == 0
+    assert any(line.startswith("    squared error difference unknown yet (") for line in report.lines())
 
 
 @pytest.mark.parametrize("label", ["'nan'::DOUBLE", "'inf'::DOUBLE", "1e300"])

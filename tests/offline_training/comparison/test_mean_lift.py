@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from offline_training.comparison.lift import CONFIDENCE
-from offline_training.comparison.mean_lift import UNITS_PER_SKEWNESS, evidence_of_difference, lift_of_means
+from offline_training.comparison.mean_lift import (
+    UNITS_PER_SKEWNESS,
+    equally_skewed,
+    evidence_of_difference,
+    lift_of_means,
+)
 from offline_training.comparison.sample_mean import SampleMean
 from tests.offline_training.comparison.walks import OUTCOMES, at, growing
 
@@ -54,7 +59,8 @@ def looked_at_all_the_time(
 
 def told(champion: SampleMean, challenger: SampleMean, per_skewness: float = UNITS_PER_SKEWNESS) -> Any:
     """Whether anything is, after each unit."""
-    return champion.suffices(per_skewness) & challenger.suffices(per_skewness)
+    arms = equally_skewed(champion, challenger)
+    return arms[0].suffices(per_skewness) & arms[1].suffices(per_skewness)
 
 
 def ever_missed(champion: SampleMean, challenger: SampleMean, difference: float, when: Any) -> float:
@@ -114,6 +120,21 @@ def test_skewed_outcomes_would_deceive_it_without_waiting_for_them() -> None:
     """The rule that asks for more of them is needed."""
     champion, challenger, _ = looked_at_all_the_time("mostly nothing", "mostly nothing", "tenth")
     assert ever_missed(champion, challenger, 0.0, told(champion, challenger, 0.0)) > 1.5 * ALPHA
+
+
+def test_a_small_arm_waits_for_what_the_other_has_seen() -> None:
+    """Of what is rare and large, a tenth of the keys may have seen none: they would be sure of less."""
+    rng = np.random.default_rng(12)
+    shape = (EXPERIMENTS, UNITS)
+    champions, challengers = (growing(rng.choice([0.0, 1.0, 20.0], shape, p=[0.5, 0.48, 0.02])) for _ in range(2))
+    mine = np.cumsum(rng.random(shape) < 0.1, axis=1)
+    champion, challenger = at(champions, 1 + np.arange(UNITS) - mine), at(challengers, mine)
+    alone = champion.suffices(UNITS_PER_SKEWNESS) & challenger.suffices(UNITS_PER_SKEWNESS)
+    assert ever_missed(champion, challenger, 0.0, told(champion, challenger)) <= ALPHA
+    assert ever_missed(champion, challenger, 0.0, alone) > 1.5 * ALPHA
+    rare, common = np.tile([0.0] * 49 + [20.0], 100), np.tile([0.0, 1.0], 50)
+    assert lift_of_means(SampleMean.of(rare), SampleMean.of(common)) is None
+    assert lift_of_means(SampleMean.of(common), SampleMean.of(rare)) is None
 
 
 def test_a_lift_is_found() -> None:
