@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ import msgspec
 from features.bundle import Manifest, read_bundle
 from features.errors import BundleCorruptError, PlanMismatchError
 from features.head import Head, Task
+from features.kernel import ViewKernel
 from features.kernels import open_kernel
 from features.plan import Plan, ViewPlan
 from features.plan_shelf import compiled_at, functions_of, shelved_plan
@@ -34,7 +37,7 @@ class Inputs:
         self.service = plan.service(service)
         self.assembler = Assembler(plan, service, declarations.functions, missing)
         self.views: tuple[ViewPlan, ...] = self.assembler.views
-        self.kernels = tuple(open_kernel(view, plan.source_of(view)) for view in self.views)
+        self.kernels = tuple(declarations.kernels[view.name] for view in self.views)
         self.take_fresh = open_fresh_vectors(self.assembler, self.kernels)
         self.keys = EntityKeys(plan.project, self.views)
         self.plain_rows = open_plain_rows(self.keys, len(self.assembler.names))
@@ -88,12 +91,18 @@ class ServedModel(NamedTuple):
         return self._replace(arm=arm, signature=who.SerializeToString(), record_fields=msgspec.json.encode(fields)[1:])
 
 
-class Declarations(NamedTuple):
+@dataclass(frozen=True)
+class Declarations:
     """A plan in force, when it was compiled, and the request-time functions that it pins."""
 
     plan: Plan
     applied_at: datetime
     functions: Mapping[str, Callable[..., Any]]
+
+    @cached_property
+    def kernels(self) -> Mapping[str, ViewKernel]:
+        """What finishes each view, by its name; all models share them, so a swap makes none."""
+        return {view.name: open_kernel(view, self.plan.source_of(view)) for view in self.plan.views}
 
     def services(self) -> dict[str, Inputs]:
         """What each feature service of the plan needs; missing values are left as NaN."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -247,7 +248,7 @@ def test_a_shadow_may_read_other_views(tmp_path: Path) -> None:
     plan = msgspec.structs.replace(PLAN, services=(*PLAN.services, alone, first))
     publish(tmp_path, "1", service="pairs_alone", plan=plan)
     publish(tmp_path, "9", SHADOW, service="spend_in_shops", plan=plan, weights=[1.0, 0.0, 0.0])
-    declared = DECLARATIONS._replace(plan=plan)
+    declared = dataclasses.replace(DECLARATIONS, plan=plan)
     with open_shop(tmp_path, declared=(declared,)) as (shop, client):
         client.score({"buyer": "ann", "shop": 7})
         (record,) = wait_until(lambda: shadow_records(shop))

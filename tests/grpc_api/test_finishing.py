@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_request_time_features_and_cells_have_the_long_way() -> None:
     assert Inputs(DECLARATIONS, "buyers", MissingPolicy()).take_fresh is None
     distinct = AggregatePlan(name="n_prices", function="count_distinct", column="price")
     views = tuple(replace(view, features=(*view.features, distinct)) for view in DECLARATIONS.plan.views)
-    declared = DECLARATIONS._replace(plan=replace(DECLARATIONS.plan, views=views))
+    declared = dataclasses.replace(DECLARATIONS, plan=replace(DECLARATIONS.plan, views=views))
     assert Inputs(declared, "buyers_in_shops", MissingPolicy()).take_fresh is None
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+from features.routing import CHAMPION
 from grpc_api.followed_model import Loading
 from grpc_api.model_follower import ModelFollower
 from grpc_api.models import Models
+from grpc_api.pointer import pointer_file, read_pointer
 from grpc_api.served_model import load_model
 from tests.grpc_api.shop import DECLARATIONS, publish
 
@@ -33,3 +35,14 @@ def test_looks_and_swaps_leave_no_cyclic_garbage(tmp_path: Path) -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_swap_makes_no_kernel(tmp_path: Path) -> None:
+    """All models of a plan share them: making one takes the loop's time, and memory."""
+    publish(tmp_path, "1")
+    first, second = (
+        load_model(tmp_path / "buys" / "1", pointer, [DECLARATIONS], CHAMPION)
+        for pointer in [read_pointer(pointer_file(tmp_path, "buys"))] * 2
+        if pointer is not None
+    )
+    assert [id(kernel) for kernel in first.inputs.kernels] == [id(kernel) for kernel in second.inputs.kernels]
