@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import weakref
 from pathlib import Path
 
 from features.routing import CHAMPION
@@ -25,14 +27,15 @@ def test_looks_and_swaps_leave_no_cyclic_garbage(tmp_path: Path) -> None:
     follower = ModelFollower(folder=tmp_path, loading=loading, models=models)
     publish(tmp_path, "1")
     follower.look()
+    replaced, held = weakref.ref(models.find("buys").champion.scorer), sys.getrefcount(loading)
     publish(tmp_path, "2")
-    gc.collect()
     gc.disable()
     try:
         for _ in range(3):
             follower.look()
         assert models.find("buys").champion.version == "2"
-        assert gc.collect() == 0
+        assert replaced() is None
+        assert sys.getrefcount(loading) == held
     finally:
         gc.enable()
 
